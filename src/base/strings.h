@@ -1,0 +1,37 @@
+// Error details and other short texts, put together without streams.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <string>
+#include <string_view>
+
+namespace clipglot {
+
+inline void AppendPiece(std::string& out, std::string_view piece) { out.append(piece); }
+inline void AppendPiece(std::string& out, const char* piece) { out.append(piece); }
+inline void AppendPiece(std::string& out, const std::string& piece) { out.append(piece); }
+template <std::integral T>
+void AppendPiece(std::string& out, T number) {
+  char digits[24];
+  auto [end, error] = std::to_chars(digits, digits + sizeof(digits), number);
+  out.append(digits, end);
+}
+
+// StrCat("tensor ", name, ": ", rows, " rows"): texts and integers, one after another.
+template <typename... Pieces>
+std::string StrCat(const Pieces&... pieces) {
+  std::string out;
+  (AppendPiece(out, pieces), ...);
+  return out;
+}
+
+// `text` as it may stand in an error detail: cut at `limit` bytes, control characters and bytes outside ASCII replaced
+// by '?'. Names that come from a damaged file are shown through this.
+std::string Printable(std::string_view text, size_t limit = 120);
+
+// True if `text` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). On false, `*bad_offset` is
+// the offset of the first byte that does not fit.
+bool IsUtf8(std::string_view text, size_t* bad_offset);
+
+}  // namespace clipglot
