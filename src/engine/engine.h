@@ -1,0 +1,105 @@
+// The façade: one loaded model, text and images in, vectors out. With engine/index.h this is the whole public surface of
+// the core.
+//
+// Not thread-safe: one call at a time. Errors come back as values; after any of them (but kOutOfMemory or kCorruptModel
+// during loading) the engine works on.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "base/trace.h"
+#include "container/demand.h"
+
+namespace clipglot {
+
+struct EngineOptions {
+  bool text = true;             // towers to load
+  bool vision = true;
+  std::string dtype = "q8";     // "f32" or "q8": arithmetic for an unquantised checkpoint; a pack has its own
+  size_t threads = 1;           // 1 ... 64; builds without threads accept only 1
+  size_t max_tokens = 512;      // 2 ... 8192: longest text for which memory is set aside
+  uint64_t max_pixels = 64'000'000;  // largest image that is decoded, in pixels
+};
+
+struct VectorOptions {
+  size_t dimensions = 0;   // first n numbers of the vector, 1 ... full; 0: full
+  bool normalized = true;  // unit length; false gives the raw pooled vector and then only the full length
+};
+
+struct TextOptions : VectorOptions {
+  std::string task;                // "" or "retrieval.query" (puts the model's instruction before the text)
+  size_t max_tokens = 0;           // cut after so many tokens, 2 ... EngineOptions::max_tokens; 0: that maximum
+  bool error_when_too_long = false;  // kTooLong instead of a cut
+  bool normalize_nfc = false;      // Unicode NFC first (for decomposed file names)
+};
+
+struct ImageOptions : VectorOptions {
+  bool ignore_orientation = false;  // true: EXIF orientation is not applied, as upstream
+};
+
+// Raw pixels: RGBA, 4 bytes a pixel, rows without gaps, alpha ignored.
+struct RgbaView {
+  std::span<const uint8_t> bytes;
+  size_t width = 0, height = 0;
+};
+
+struct EmbeddingView {
+  std::span<const float> vector;  // owned by the engine, valid until its next call
+  size_t tokens = 0;              // tokens read (text), 0 for images
+  size_t total_tokens = 0;        // before cutting
+  bool truncated = false;
+};
+
+struct TokenCount {
+  size_t tokens = 0;      // <s>, </s> and the instruction included, not cut
+  size_t max_tokens = 0;  // what the engine would read at most
+};
+
+class Engine {
+ public:
+  // Errors: kInvalidArgument naming the option; kOutOfMemory.
+  static Result<std::unique_ptr<Engine>> Create(const EngineOptions& options);
+  virtual ~Engine() = default;
+
+  // Loading is a conversation: the engine says which bytes it wants, the caller brings them.
+  //   BeginLoad(files); while (auto range = Want()) { auto to = Reserve(); copy the range into *to; Commit(); }
+  // `files`: all that the source can give (an upstream checkpoint folder or a pack), any order.
+  virtual Status BeginLoad(std::vector<FileEntry> files) = 0;
+  virtual std::optional<ByteRange> Want() const = 0;
+  virtual Result<std::span<std::byte>> Reserve() = 0;
+  virtual Status Commit() = 0;
+  // Tensor bytes to be read in all (0 until known) and read so far.
+  virtual uint64_t total_bytes() const = 0;
+  virtual uint64_t read_bytes() const = 0;
+  virtual bool ready() const = 0;  // loaded completely
+
+  // What was loaded, as a JSON object: modelId, revision, license, towers ["text", "vision"], dtype, dimensions (trained
+  // lengths, ascending), fullDimensions, maxTokens, threads, imageSize, resident bytes (residentBytes), relaxedSimd.
+  virtual std::string InfoJson() const = 0;
+
+  // `utf8`: the text; empty is valid. Errors: kNotLoaded, kInvalidText, kTooLong, kInvalidArgument, kCancelled.
+  virtual Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options,
+                                          TraceSink* trace = nullptr) = 0;
+  // `file`: JPEG, PNG, BMP or GIF. Errors: kNotLoaded, kInvalidImage, kInvalidArgument, kOutOfMemory, kCancelled.
+  virtual Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
+                                                  TraceSink* trace = nullptr) = 0;
+  virtual Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options,
+                                            TraceSink* trace = nullptr) = 0;
+  virtual Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) = 0;
+
+  // Set to non-zero from any thread to stop the running call at the next layer; the call returns kCancelled and clears it.
+  virtual std::atomic<uint32_t>& cancel_flag() = 0;
+  // Distinct threads that did work so far (1 without threads).
+  virtual size_t threads_seen() const = 0;
+};
+
+}  // namespace clipglot
