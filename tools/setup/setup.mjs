@@ -1,0 +1,24 @@
+// npm run setup: everything a build needs, from nothing. Safe to call again at any time: finished
+// steps are skipped, interrupted ones start where they stopped.
+//   node tools/setup/setup.mjs [--sources] [--toolchain] [--browser] [--node-modules]     (default: all)
+import { runMain, log, SetupError } from './log.mjs';
+import { setUpSources } from './sources.mjs';
+
+const steps = {
+  sources: setUpSources,
+};
+
+/** Runs the named steps in the right order. */
+export async function setUp(names = Object.keys(steps)) {
+  for (const name of Object.keys(steps)) if (names.includes(name)) await steps[name]();
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  await runMain(async () => {
+    const names = process.argv.slice(2).map((flag) => flag.replace(/^--/, ''));
+    const unknown = names.find((name) => !(name in steps));
+    if (unknown) throw new SetupError(`unknown step --${unknown}; there are: ${Object.keys(steps).map((s) => `--${s}`).join(' ')}`);
+    await setUp(names.length ? names : undefined);
+    log('ready');
+  });
+}
