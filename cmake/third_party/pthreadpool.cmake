@@ -1,0 +1,26 @@
+# pthreadpool: XNNPACK's thread pool. Without threads its shim runs everything on the caller.
+clipglot_third_party_source(pthreadpool _pool)
+clipglot_third_party_source(fxdiv _fxdiv)
+if(NOT CLIPGLOT_THREADS)
+  set(_files legacy-api.c shim.c)
+else()
+  set(_files legacy-api.c memory.c portable-api.c pthreads.c fastpath.c)
+endif()
+list(TRANSFORM _files PREPEND ${_pool}/src/)
+add_library(third_party_pthreadpool STATIC ${_files})
+target_include_directories(third_party_pthreadpool SYSTEM PUBLIC ${_pool}/include PRIVATE ${_fxdiv}/include ${_pool}/src)
+# Futexes: Linux has them, and Emscripten maps them to memory.atomic.wait; elsewhere condition variables.
+if(EMSCRIPTEN OR CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  set(_futex 1)
+else()
+  set(_futex 0)
+endif()
+math(EXPR _condvar "1 - ${_futex}")
+target_compile_definitions(third_party_pthreadpool PRIVATE PTHREADPOOL_USE_FUTEX=${_futex}
+  PTHREADPOOL_USE_CONDVAR=${_condvar} PTHREADPOOL_USE_GCD=0 PTHREADPOOL_USE_EVENT=0 PTHREADPOOL_USE_CPUINFO=0
+  $<$<NOT:$<BOOL:${EMSCRIPTEN}>>:_GNU_SOURCE=1>)
+if(CLIPGLOT_THREADS AND NOT EMSCRIPTEN)
+  target_link_libraries(third_party_pthreadpool PUBLIC Threads::Threads)
+endif()
+set_target_properties(third_party_pthreadpool PROPERTIES C_STANDARD 11 C_EXTENSIONS ON)
+clipglot_third_party_defaults(third_party_pthreadpool)
