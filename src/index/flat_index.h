@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "base/status.h"
 
 namespace clipglot {
@@ -24,19 +25,22 @@ class FlatIndex {
   static Result<FlatIndex> Create(size_t dimensions);
 
   size_t dimensions() const { return dimensions_; }
-  size_t size() const { return values_.size() / dimensions_; }
+  size_t size() const { return size_; }  // rows
 
   // `rows` [count, dimensions], finite. All are added or none. Errors: kInvalidArgument naming the row, kOutOfMemory.
   Status Add(std::span<const float> rows);
   // The `k` best rows, best first; equal scores in order of rows. `query` [dimensions], finite; k above size() gives all.
   // Errors: kInvalidArgument.
   Result<std::vector<Hit>> Search(std::span<const float> query, size_t k) const;
-  void Clear() { values_.clear(); }
+  void Clear() { size_ = 0; }
 
  private:
   explicit FlatIndex(size_t dimensions) : dimensions_(dimensions) {}
+  Status Grow(uint64_t bytes);
+
   size_t dimensions_;
-  std::vector<float> values_;
+  size_t size_ = 0;
+  AlignedBuffer values_;  // room for size_ rows and more
 };
 
 }  // namespace clipglot

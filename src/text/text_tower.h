@@ -1,0 +1,66 @@
+// Jina XLM-RoBERTa: token ids to one pooled vector.
+//
+// Takes: ids with <s> and </s>. Gives: the mean of the last layer's rows, not normalised. Built part by part while the
+// model is read; all memory for activations is set aside at creation, so that Forward never allocates. Not thread-safe.
+//
+// Source of every step: upstream xlm-roberta-flash-implementation, modeling_xlm_roberta.py, mha.py, block.py, mlp.py,
+// rotary.py; wrapper hf_model.py (mean pooler) of jina-clip-implementation.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/status.h"
+#include "base/trace.h"
+#include "nn/nn.h"
+#include "weights/model_weights.h"
+
+namespace clipglot {
+
+class TextTower {
+ public:
+  // `max_tokens`: longest input of Forward. `workspace`: outlives the tower, shared with other towers.
+  // Errors: kOutOfMemory.
+  static Result<std::unique_ptr<TextTower>> Create(const TextConfig& config, size_t max_tokens, Workspace* workspace);
+
+  // Parts in order: the embeddings, then each layer. The word table is kept as it is, the linears are packed.
+  Status SetEmbeddings(TextEmbeddings part);
+  Status AddLayer(TextLayer part);
+  bool complete() const { return layers_.size() == config_.layers && !embeddings_.words.empty(); }
+
+  // `ids` [1 ... max_tokens], each below vocab_size. Positions that hold the pad id are left out as attention keys and of
+  // the mean, but take a rotary position, as upstream on a CPU. `pooled` [hidden]. `trace` may be null. `cancel`: looked
+  // at between layers.
+  // Errors: kInvalidArgument, kCancelled, kInternal.
+  Status Forward(std::span<const int32_t> ids, std::span<float> pooled, TraceSink* trace,
+                 const std::atomic<uint32_t>& cancel);
+
+  size_t resident_bytes() const;  // weights held, packed
+
+ private:
+  struct Layer {
+    Linear qkv, out_proj, fc1, fc2;
+    NormWeights norm1, norm2;
+  };
+  TextTower(const TextConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
+  Status CheckIds(std::span<const int32_t> ids) const;
+  void Embed(std::span<const int32_t> ids);
+  Status RunLayer(const Layer& layer, size_t tokens);
+  void MeanPool(size_t tokens, std::span<float> pooled) const;
+
+  TextConfig config_;
+  Workspace* workspace_;
+  TextEmbeddings embeddings_;
+  std::vector<Layer> layers_;
+  RotaryTable rotary_;
+  size_t max_tokens_ = 0;
+  // Activations: hidden state, a second hidden-sized buffer, and one for qkv or the MLP's inside.
+  AlignedBuffer x_, y_, wide_;
+  std::vector<uint8_t> mask_;  // [tokens] 1 where the token counts
+  bool masked_ = false;        // some token does not count
+};
+
+}  // namespace clipglot

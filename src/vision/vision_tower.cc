@@ -1,0 +1,139 @@
+#include "vision/vision_tower.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace clipglot {
+
+Result<std::unique_ptr<VisionTower>> VisionTower::Create(const VisionConfig& config, Workspace* workspace) {
+  std::unique_ptr<VisionTower> tower(new VisionTower(config, workspace));
+  const uint64_t tokens = config.tokens();
+  const uint64_t wide = std::max(3 * config.width, 2 * config.mlp_hidden);
+  const uint64_t inner = std::max(config.mlp_hidden, 3 * config.patch_size * config.patch_size);
+  const char* what = "vision activations";
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->x_, AlignedBuffer::TryAllocateArray<float>(tokens * config.width, what));
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->y_, AlignedBuffer::TryAllocateArray<float>(tokens * config.width, what));
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->wide_, AlignedBuffer::TryAllocateArray<float>(tokens * wide, what));
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->inner_, AlignedBuffer::TryAllocateArray<float>(tokens * inner, what));
+  tower->rotary_ = VisionRotary(config.grid(), config.head_width, config.rotary_base, config.rope_reference,
+                                config.rope_interpolate);
+  tower->layers_.reserve(config.layers);
+  return tower;
+}
+
+Status VisionTower::SetStem(VisionStem part) {
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear patch, Linear::Create(part.patch.weight, part.patch.bias));
+  patch_.clear();
+  patch_.push_back(std::move(patch));
+  positions_ = std::move(part.positions);
+  cls_ = std::move(part.cls_token);
+  for (size_t c = 0; c < config_.width; ++c) cls_[c] += positions_.f32()[c];
+  return OkStatus();
+}
+
+Status VisionTower::AddLayer(VisionLayer part) {
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear proj, Linear::Create(part.proj.weight, part.proj.bias));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear w12, Linear::Create(part.w12.weight, part.w12.bias));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear w3, Linear::Create(part.w3.weight, part.w3.bias));
+  layers_.push_back(Layer{std::move(qkv), std::move(proj), std::move(w12), std::move(w3), std::move(part.norm1),
+                          std::move(part.inner_attn_norm), std::move(part.norm2), std::move(part.ffn_norm)});
+  return OkStatus();
+}
+
+Status VisionTower::SetNorm(NormWeights part) {
+  norm_ = std::move(part);
+  return OkStatus();
+}
+
+Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
+                            const std::atomic<uint32_t>& cancel) {
+  const size_t tokens = config_.tokens(), width = config_.width;
+  if (pixels.size() != 3 * config_.image_size * config_.image_size) {
+    return Status(Code::kInvalidArgument, StrCat(pixels.size(), " pixel values for an image size of ",
+                                                 config_.image_size));
+  }
+  const std::span<const float> x = x_.as<const float>().first(tokens * width);
+  CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
+  Trace(trace, "hidden.0", DType::kF32, {tokens, width}, x);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    if (cancel.load(std::memory_order_relaxed) != 0) return Status(Code::kCancelled, StrCat("before vision layer ", i));
+    CLIPGLOT_RETURN_IF_ERROR(RunLayer(layers_[i]));
+    if (trace != nullptr) Trace(trace, StrCat("hidden.", i + 1), DType::kF32, {tokens, width}, x);
+  }
+  // vector = norm(x)[0]
+  LayerNorm(x.first(width), {}, 1, norm_.weight, norm_.bias, config_.layer_norm_eps, vector, *workspace_);
+  Trace(trace, "raw", DType::kF32, {width}, std::span<const float>(vector));
+  return OkStatus();
+}
+
+// The convolution of stride = kernel size is a product of a matrix whose rows are the patches, [grid², 3 · patch · patch].
+void VisionTower::GatherPatches(std::span<const float> pixels) {
+  const size_t grid = config_.grid(), patch = config_.patch_size, size = config_.image_size;
+  float* to = inner_.as<float>().data();
+  for (size_t row = 0; row < grid; ++row) {
+    for (size_t column = 0; column < grid; ++column) {
+      for (size_t channel = 0; channel < 3; ++channel) {
+        for (size_t y = 0; y < patch; ++y) {
+          const float* from = &pixels[(channel * size + row * patch + y) * size + column * patch];
+          to = std::copy(from, from + patch, to);
+        }
+      }
+    }
+  }
+}
+
+// x = [cls_token; patch_embed(pixels)] + pos_embed
+Status VisionTower::Embed(std::span<const float> pixels) {
+  const size_t width = config_.width, patches = config_.tokens() - 1;
+  const size_t patch_values = 3 * config_.patch_size * config_.patch_size;
+  const std::span<float> x = x_.as<float>();
+  GatherPatches(pixels);
+  CLIPGLOT_RETURN_IF_ERROR(patch_[0].Run(inner_.as<float>().first(patches * patch_values), patches,
+                                         x.subspan(width, patches * width), *workspace_));
+  std::copy(cls_.begin(), cls_.end(), x.begin());
+  Add(x.subspan(width, patches * width), positions_.f32().subspan(width, patches * width), *workspace_);
+  return OkStatus();
+}
+
+Status VisionTower::RunLayer(const Layer& layer) {
+  const size_t tokens = config_.tokens(), width = config_.width, hidden = config_.mlp_hidden;
+  const double eps = config_.layer_norm_eps;
+  const std::span<float> x = x_.as<float>().first(tokens * width);
+  const std::span<float> y = y_.as<float>().first(tokens * width);
+  const std::span<float> qkv = wide_.as<float>().first(tokens * 3 * width);
+  const std::span<float> projected = wide_.as<float>().first(tokens * width);
+  const std::span<float> w12 = wide_.as<float>().first(tokens * 2 * hidden);
+  const std::span<float> inner = inner_.as<float>().first(tokens * hidden);
+
+  // qkv of norm1(x); rotary on the patches' q and k, the class token stays
+  LayerNorm(x, {}, tokens, layer.norm1.weight, layer.norm1.bias, eps, y, *workspace_);
+  CLIPGLOT_RETURN_IF_ERROR(layer.qkv.Run(y, tokens, qkv, *workspace_));
+  Rotate(qkv, tokens, config_.heads(), config_.head_width, rotary_, RotaryPairing::kInterleaved, /*skip=*/1,
+         *workspace_);
+  // x += proj(inner_attn_ln(softmax(q kᵀ / sqrt(d)) v))
+  CLIPGLOT_RETURN_IF_ERROR(Attention(qkv, tokens, config_.heads(), config_.head_width, {}, y, *workspace_));
+  LayerNorm(y, {}, tokens, layer.inner_attn_norm.weight, layer.inner_attn_norm.bias, eps, y, *workspace_);
+  CLIPGLOT_RETURN_IF_ERROR(layer.proj.Run(y, tokens, projected, *workspace_));
+  Add(x, projected, *workspace_);
+  // x += w3(ffn_ln(silu(w1 y) · (w2 y))), y = norm2(x)
+  LayerNorm(x, {}, tokens, layer.norm2.weight, layer.norm2.bias, eps, y, *workspace_);
+  CLIPGLOT_RETURN_IF_ERROR(layer.w12.Run(y, tokens, w12, *workspace_));
+  SwiGlu(w12, tokens, hidden, inner, *workspace_);
+  LayerNorm(inner, {}, tokens, layer.ffn_norm.weight, layer.ffn_norm.bias, eps, inner, *workspace_);
+  CLIPGLOT_RETURN_IF_ERROR(layer.w3.Run(inner, tokens, y, *workspace_));
+  Add(x, y, *workspace_);
+  return OkStatus();
+}
+
+size_t VisionTower::resident_bytes() const {
+  size_t bytes = positions_.values.size();
+  for (const Linear& patch : patch_) bytes += patch.packed_bytes();
+  for (const Layer& layer : layers_) {
+    bytes += layer.qkv.packed_bytes() + layer.proj.packed_bytes() + layer.w12.packed_bytes() + layer.w3.packed_bytes();
+  }
+  return bytes;
+}
+
+}  // namespace clipglot

@@ -1,0 +1,63 @@
+// EVA02 vision transformer: pixels to one vector (the class token).
+//
+// Takes: normalised planes. Gives: the class token after the last norm, not of unit length. Built part by part while the
+// model is read; all memory for activations is set aside at creation, so that Forward never allocates. Not thread-safe.
+//
+// Source of every step: upstream EVA-CLIP eva_vit_model.py (EVAVisionTransformer, Block, Attention, SwiGLU) and rope.py.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/status.h"
+#include "base/trace.h"
+#include "nn/nn.h"
+#include "weights/model_weights.h"
+
+namespace clipglot {
+
+class VisionTower {
+ public:
+  // `workspace`: outlives the tower, shared with other towers. Errors: kOutOfMemory.
+  static Result<std::unique_ptr<VisionTower>> Create(const VisionConfig& config, Workspace* workspace);
+
+  // Parts in order: stem, each layer, norm. Linears are packed, so the parts are gone afterwards.
+  Status SetStem(VisionStem part);
+  Status AddLayer(VisionLayer part);
+  Status SetNorm(NormWeights part);
+  bool complete() const { return layers_.size() == config_.layers && !norm_.weight.empty(); }
+
+  // `pixels` [3, image_size, image_size]; where image_size is not a multiple of the patch size, the last rows and columns
+  // are not read, as upstream's convolution. `vector` [width]. `trace` may be null. `cancel`: looked at between layers.
+  // Errors: kInvalidArgument, kCancelled, kInternal.
+  Status Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
+                 const std::atomic<uint32_t>& cancel);
+
+  size_t resident_bytes() const;  // weights held, packed
+
+ private:
+  struct Layer {
+    Linear qkv, proj, w12, w3;
+    NormWeights norm1, inner_attn_norm, norm2, ffn_norm;
+  };
+  VisionTower(const VisionConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
+  void GatherPatches(std::span<const float> pixels);
+  Status Embed(std::span<const float> pixels);
+  Status RunLayer(const Layer& layer);
+
+  VisionConfig config_;
+  Workspace* workspace_;
+  std::vector<Linear> patch_;  // one element once SetStem was called
+  std::vector<float> cls_;     // class token with its position added, [width]
+  Matrix positions_;           // [tokens, width]
+  std::vector<Layer> layers_;
+  NormWeights norm_;
+  RotaryTable rotary_;
+  // Activations: hidden state, a second hidden-sized buffer, qkv or [w1 | w2], the MLP's inside (and the patches).
+  AlignedBuffer x_, y_, wide_, inner_;
+};
+
+}  // namespace clipglot
