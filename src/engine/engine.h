@@ -96,7 +96,8 @@ class Engine {
                                             TraceSink* trace = nullptr) = 0;
   virtual Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) = 0;
 
-  // Set to non-zero from any thread to stop the running call at the next layer; the call returns kCancelled and clears it.
+  // Set to non-zero from any thread to stop the running call at the next layer; that call returns kCancelled. Each call
+  // begins by clearing it.
   virtual std::atomic<uint32_t>& cancel_flag() = 0;
   // Distinct threads that did work so far (1 without threads).
   virtual size_t threads_seen() const = 0;

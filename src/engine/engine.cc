@@ -1,0 +1,286 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/strings.h"
+#include "embedding/embedding.h"
+#include "nn/nn.h"
+#include "text/text_tower.h"
+#include "text/tokenizer.h"
+#include "vision/image.h"
+#include "vision/vision_tower.h"
+#include "weights/model_reader.h"
+
+namespace clipglot {
+namespace {
+
+constexpr size_t kMaxThreads = 64;
+constexpr size_t kMaxTokens = 8192;
+constexpr std::string_view kQueryTask = "retrieval.query";
+
+class EngineImpl final : public Engine, private ModelSink {
+ public:
+  EngineImpl(const EngineOptions& options, ModelDType dtype, std::unique_ptr<Workspace> workspace)
+      : options_(options), dtype_(dtype), workspace_(std::move(workspace)) {}
+
+  Status BeginLoad(std::vector<FileEntry> files) override;
+  std::optional<ByteRange> Want() const override { return reader_ ? reader_->Want() : std::nullopt; }
+  Result<std::span<std::byte>> Reserve() override;
+  Status Commit() override;
+  uint64_t total_bytes() const override { return reader_ ? reader_->total_bytes() : loaded_bytes_; }
+  uint64_t read_bytes() const override { return reader_ ? reader_->read_bytes() : loaded_bytes_; }
+  bool ready() const override { return ready_; }
+  std::string InfoJson() const override;
+
+  Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options, TraceSink* trace) override;
+  Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
+                                          TraceSink* trace) override;
+  Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options, TraceSink* trace) override;
+  Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) override;
+
+  std::atomic<uint32_t>& cancel_flag() override { return cancel_; }
+  size_t threads_seen() const override { return workspace_->threads_seen(); }
+
+ private:
+  // ModelSink: the towers grow while the model is read.
+  Status OnModel(const ModelConfig& config) override;
+  Status OnTokenizer(std::string_view name, std::span<const std::byte> file) override;
+  Status OnTextEmbeddings(TextEmbeddings part) override { return text_->SetEmbeddings(std::move(part)); }
+  Status OnTextLayer(size_t, TextLayer part) override { return text_->AddLayer(std::move(part)); }
+  Status OnVisionStem(VisionStem part) override { return vision_->SetStem(std::move(part)); }
+  Status OnVisionLayer(size_t, VisionLayer part) override { return vision_->AddLayer(std::move(part)); }
+  Status OnVisionNorm(NormWeights part) override { return vision_->SetNorm(std::move(part)); }
+
+  Status FinishLoad();
+  Status NeedTower(bool wanted, const char* name) const;
+  // What every embedding begins with: the tower is there, the wanted length is possible, old cancellations are forgotten.
+  Status BeginEmbedding(bool tower, const char* name, const VectorOptions& options);
+  Result<Encoding> Tokenize(std::string_view utf8, const TextOptions& options, size_t max_tokens) const;
+  Result<EmbeddingView> EmbedImage(RgbImage image, const ImageOptions& options, TraceSink* trace);
+  Result<EmbeddingView> Finish(const VectorOptions& options);
+
+  EngineOptions options_;
+  ModelDType dtype_;
+  std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<ModelReader> reader_;  // only while loading
+  ModelConfig config_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<TextTower> text_;
+  std::unique_ptr<VisionTower> vision_;
+  AlignedBuffer pixels_;       // [3, image_size, image_size]
+  std::vector<float> pooled_;  // [dimensions]
+  std::vector<float> vector_;  // what the last call gave
+  uint64_t loaded_bytes_ = 0;
+  bool ready_ = false;
+  std::atomic<uint32_t> cancel_{0};
+};
+
+Status EngineImpl::BeginLoad(std::vector<FileEntry> files) {
+  if (ready_ || reader_) return Status(Code::kInvalidArgument, "an engine loads one model; make a new one");
+  ReadOptions read;
+  read.text = options_.text;
+  read.vision = options_.vision;
+  read.dtype = dtype_;
+  CLIPGLOT_ASSIGN_OR_RETURN(reader_, ModelReader::Create(std::move(files), read, this));
+  return OkStatus();
+}
+
+Result<std::span<std::byte>> EngineImpl::Reserve() {
+  if (!reader_) return Status(Code::kInvalidArgument, "Reserve without BeginLoad");
+  return reader_->Reserve();
+}
+
+Status EngineImpl::Commit() {
+  if (!reader_) return Status(Code::kInvalidArgument, "Commit without BeginLoad");
+  CLIPGLOT_RETURN_IF_ERROR(reader_->Commit());
+  if (!reader_->Want()) return FinishLoad();
+  return OkStatus();
+}
+
+Status EngineImpl::FinishLoad() {
+  const bool complete = (!options_.text || (tokenizer_ && text_ && text_->complete())) &&
+                        (!options_.vision || (vision_ && vision_->complete()));
+  if (!complete) return Status(Code::kInternal, "the model ended before its towers were complete");
+  loaded_bytes_ = reader_->read_bytes();
+  reader_.reset();
+  ready_ = true;
+  return OkStatus();
+}
+
+Status EngineImpl::OnModel(const ModelConfig& config) {
+  config_ = config;
+  pooled_.resize(config.dimensions);
+  size_t rows = 1, columns = 1;
+  if (options_.text) {
+    const TextConfig& text = config.text;
+    options_.max_tokens = std::min(options_.max_tokens, text.max_position_embeddings);
+    rows = std::max(rows, options_.max_tokens);
+    columns = std::max({columns, text.hidden_size, text.intermediate_size});
+    CLIPGLOT_ASSIGN_OR_RETURN(text_, TextTower::Create(text, options_.max_tokens, workspace_.get()));
+  }
+  if (options_.vision) {
+    const VisionConfig& vision = config.vision;
+    rows = std::max(rows, vision.tokens());
+    columns = std::max({columns, vision.width, vision.mlp_hidden, 3 * vision.patch_size * vision.patch_size});
+    CLIPGLOT_ASSIGN_OR_RETURN(vision_, VisionTower::Create(vision, workspace_.get()));
+    CLIPGLOT_ASSIGN_OR_RETURN(pixels_, AlignedBuffer::TryAllocateArray<float>(
+                                           uint64_t{3} * vision.image_size * vision.image_size, "pixels"));
+  }
+  return workspace_->Reserve(rows, columns);
+}
+
+Status EngineImpl::OnTokenizer(std::string_view name, std::span<const std::byte> file) {
+  CLIPGLOT_ASSIGN_OR_RETURN(tokenizer_, Tokenizer::Create(name, file));
+  const TextConfig& text = config_.text;
+  if (tokenizer_->vocab_size() != text.vocab_size) {
+    return Status(Code::kCorruptModel, StrCat(name, ": a tokenizer of ", tokenizer_->vocab_size(),
+                                              " ids does not belong to a model of ", text.vocab_size));
+  }
+  const auto same_id = [&](const char* what, int32_t found, int32_t expected) -> Status {
+    if (found == expected) return OkStatus();
+    return Status(Code::kCorruptModel, StrCat(name, ": ", what, " has id ", found, ", the model expects ", expected));
+  };
+  CLIPGLOT_RETURN_IF_ERROR(same_id("<s>", tokenizer_->bos_id(), text.bos_id));
+  CLIPGLOT_RETURN_IF_ERROR(same_id("<pad>", tokenizer_->pad_id(), text.pad_id));
+  return same_id("</s>", tokenizer_->eos_id(), text.eos_id);
+}
+
+std::string EngineImpl::InfoJson() const {
+  std::string towers, dimensions;
+  if (text_) towers += "\"text\"";
+  if (vision_) towers += towers.empty() ? "\"vision\"" : ",\"vision\"";
+  for (const size_t length : config_.matryoshka_dimensions) {
+    dimensions += StrCat(dimensions.empty() ? "" : ",", length);
+  }
+#ifdef __wasm_relaxed_simd__
+  const char* relaxed = "true";
+#else
+  const char* relaxed = "false";
+#endif
+  const size_t resident = (text_ ? text_->resident_bytes() : 0) + (vision_ ? vision_->resident_bytes() : 0);
+  return StrCat("{\"modelId\":", JsonQuote(config_.model_id), ",\"revision\":", JsonQuote(config_.revision),
+                ",\"license\":", JsonQuote(config_.license), ",\"towers\":[", towers, "],\"dtype\":\"",
+                ModelDTypeName(config_.dtype), "\",\"dimensions\":[", dimensions, "],\"fullDimensions\":",
+                config_.dimensions, ",\"maxTokens\":", options_.max_tokens, ",\"threads\":", workspace_->threads(),
+                ",\"imageSize\":", config_.vision.image_size, ",\"residentBytes\":", resident,
+                ",\"relaxedSimd\":", relaxed, "}");
+}
+
+Status EngineImpl::NeedTower(bool wanted, const char* name) const {
+  if (!ready_) return Status(Code::kNotLoaded, "no model is loaded");
+  if (!wanted) return Status(Code::kNotLoaded, StrCat("the ", name, " tower was not loaded"));
+  return OkStatus();
+}
+
+Status EngineImpl::BeginEmbedding(bool tower, const char* name, const VectorOptions& options) {
+  CLIPGLOT_RETURN_IF_ERROR(NeedTower(tower, name));
+  cancel_.store(0, std::memory_order_relaxed);
+  return EmbeddingLength(config_.dimensions, options.dimensions, options.normalized).status();
+}
+
+Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& options, size_t max_tokens) const {
+  if (!options.task.empty() && options.task != kQueryTask) {
+    return Status(Code::kInvalidArgument,
+                  StrCat("task \"", Printable(options.task), "\": only \"", kQueryTask, "\" is known"));
+  }
+  std::string text;
+  if (options.task == kQueryTask) text = config_.text.query_instruction;
+  if (options.normalize_nfc) {
+    CLIPGLOT_ASSIGN_OR_RETURN(const std::string normalized, NormalizeNfc(utf8));
+    text += normalized;
+  } else {
+    // Checked before the instruction goes in front, so that the byte offset in the error is the caller's.
+    size_t bad = 0;
+    if (!IsUtf8(utf8, &bad)) return Status(Code::kInvalidText, StrCat("not UTF-8 at byte ", bad));
+    if (text.empty()) return tokenizer_->Encode(utf8, max_tokens);
+    text += utf8;
+  }
+  return tokenizer_->Encode(text, max_tokens);
+}
+
+Result<EmbeddingView> EngineImpl::EmbedText(std::string_view utf8, const TextOptions& options, TraceSink* trace) {
+  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(text_ != nullptr, "text", options));
+  const size_t max_tokens = options.max_tokens == 0 ? options_.max_tokens : options.max_tokens;
+  if (max_tokens < 2 || max_tokens > options_.max_tokens) {
+    return Status(Code::kInvalidArgument,
+                  StrCat("maxTokens ", max_tokens, ": this engine was loaded for 2 to ", options_.max_tokens));
+  }
+  CLIPGLOT_ASSIGN_OR_RETURN(const Encoding encoding, Tokenize(utf8, options, max_tokens));
+  if (encoding.truncated && options.error_when_too_long) {
+    return Status(Code::kTooLong, StrCat(encoding.total_tokens, " tokens, at most ", max_tokens, " are read"));
+  }
+  Trace(trace, "ids", DType::kI32, {encoding.ids.size()}, std::span<const int32_t>(encoding.ids));
+  CLIPGLOT_RETURN_IF_ERROR(text_->Forward(encoding.ids, pooled_, trace, cancel_));
+  CLIPGLOT_ASSIGN_OR_RETURN(EmbeddingView view, Finish(options));
+  view.tokens = encoding.ids.size();
+  view.total_tokens = encoding.total_tokens;
+  view.truncated = encoding.truncated;
+  return view;
+}
+
+Result<TokenCount> EngineImpl::CountTokens(std::string_view utf8, const TextOptions& options) {
+  CLIPGLOT_RETURN_IF_ERROR(NeedTower(text_ != nullptr, "text"));
+  CLIPGLOT_ASSIGN_OR_RETURN(const Encoding encoding, Tokenize(utf8, options, options_.max_tokens));
+  return TokenCount{encoding.total_tokens, options_.max_tokens};
+}
+
+Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
+                                                    TraceSink* trace) {
+  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbImage image,
+                            DecodeImage(file, options_.max_pixels,
+                                        options.ignore_orientation ? Orientation::kIgnore : Orientation::kApply));
+  return EmbedImage(std::move(image), options, trace);
+}
+
+Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const ImageOptions& options, TraceSink* trace) {
+  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbImage rgb,
+                            ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels));
+  return EmbedImage(std::move(rgb), options, trace);
+}
+
+Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions& options, TraceSink* trace) {
+  Trace(trace, "decoded_rgb", DType::kU8, {image.height, image.width, 3}, image.pixels.as<const uint8_t>());
+  RgbImage crop;
+  {
+    // The decoded photo may be a hundred times larger than the crop: gone before the tower runs.
+    const RgbImage whole = std::move(image);
+    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, config_.preprocess.size));
+  }
+  Trace(trace, "resized_cropped", DType::kU8, {crop.height, crop.width, 3}, crop.pixels.as<const uint8_t>());
+  const std::span<float> pixels = pixels_.as<float>();
+  NormalizePixels(crop, config_.preprocess, pixels);
+  Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
+  CLIPGLOT_RETURN_IF_ERROR(vision_->Forward(pixels, pooled_, trace, cancel_));
+  return Finish(options);
+}
+
+Result<EmbeddingView> EngineImpl::Finish(const VectorOptions& options) {
+  CLIPGLOT_ASSIGN_OR_RETURN(const size_t length,
+                            EmbeddingLength(pooled_.size(), options.dimensions, options.normalized));
+  vector_.resize(length);
+  CLIPGLOT_RETURN_IF_ERROR(FinishEmbedding(pooled_, options.dimensions, options.normalized, vector_));
+  EmbeddingView view;
+  view.vector = vector_;
+  return view;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
+  if (options.threads == 0 || options.threads > kMaxThreads) {
+    return Status(Code::kInvalidArgument, StrCat("threads ", options.threads, ": 1 to ", kMaxThreads));
+  }
+  if (options.max_tokens < 2 || options.max_tokens > kMaxTokens) {
+    return Status(Code::kInvalidArgument, StrCat("maxTokens ", options.max_tokens, ": 2 to ", kMaxTokens));
+  }
+  if (options.max_pixels == 0) return Status(Code::kInvalidArgument, "maxPixels 0");
+  if (!options.text && !options.vision) return Status(Code::kInvalidArgument, "towers: none is asked for");
+  CLIPGLOT_ASSIGN_OR_RETURN(const ModelDType dtype, ParseModelDType(options.dtype));
+  CLIPGLOT_ASSIGN_OR_RETURN(std::unique_ptr<Workspace> workspace, Workspace::Create(options.threads));
+  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(options, dtype, std::move(workspace)));
+}
+
+}  // namespace clipglot
