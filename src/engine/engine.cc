@@ -37,6 +37,7 @@ class EngineImpl final : public Engine, private ModelSink {
   Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
                                           TraceSink* trace) override;
   Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options, TraceSink* trace) override;
+  Result<EmbeddingView> Truncate(std::span<const float> vector, const VectorOptions& options) override;
   Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) override;
 
   std::atomic<uint32_t>& cancel_flag() override { return cancel_; }
@@ -254,6 +255,16 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
   NormalizePixels(crop, config_.preprocess, pixels);
   Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
   CLIPGLOT_RETURN_IF_ERROR(vision_->Forward(pixels, pooled_, trace, cancel_));
+  return Finish(options);
+}
+
+Result<EmbeddingView> EngineImpl::Truncate(std::span<const float> vector, const VectorOptions& options) {
+  if (!ready_) return Status(Code::kNotLoaded, "no model is loaded");
+  if (vector.size() != config_.dimensions) {
+    return Status(Code::kInvalidArgument,
+                  StrCat("a vector of ", vector.size(), " dimensions, the model gives ", config_.dimensions));
+  }
+  std::copy(vector.begin(), vector.end(), pooled_.begin());
   return Finish(options);
 }
 

@@ -94,6 +94,9 @@ class Engine {
                                                   TraceSink* trace = nullptr) = 0;
   virtual Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options,
                                             TraceSink* trace = nullptr) = 0;
+  // A shorter vector from one that was computed before: `vector` (full, raw or of unit length) is cut and normalised as in
+  // the embedding calls. Errors: kNotLoaded, kInvalidArgument.
+  virtual Result<EmbeddingView> Truncate(std::span<const float> vector, const VectorOptions& options) = 0;
   virtual Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) = 0;
 
   // Set to non-zero from any thread to stop the running call at the next layer; that call returns kCancelled. Each call
