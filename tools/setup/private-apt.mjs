@@ -1,7 +1,7 @@
 // A private apt state below build/apt: apt's own verification (signed index, then hashes) for files
 // of several Debian suites, without root and without touching the system's apt configuration.
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupError, log } from './log.mjs';
 import { aptState, downloads } from './paths.mjs';
@@ -96,8 +96,6 @@ function paragraphs(args) {
   });
 }
 
-const isWanted = (version, wanted) => version === wanted;
-
 /**
  * Downloads the upstream tarball of a source package.
  * spec: { package, version, sha256 }: the Debian version and the hash of its orig tarball.
@@ -115,7 +113,7 @@ export async function fetchSource(spec) {
     await updateIndex({ force });
     const all = paragraphs(['showsrc', spec.package]).filter((p) => p.Package === spec.package);
     const same = all.filter((p) => p['Checksums-Sha256']?.includes(spec.sha256));
-    found = same.find((p) => isWanted(p.Version, spec.version)) ?? same[0];
+    found = same.find((p) => p.Version === spec.version) ?? same[0];
     if (found) break;
   }
   if (!found) {
@@ -132,8 +130,46 @@ export async function fetchSource(spec) {
   const file = join(partial, name);
   const hash = await sha256(file);
   if (hash !== spec.sha256) throw new SetupError(`${name}: sha256 is ${hash}, expected ${spec.sha256}`);
-  const { renameSync } = await import('node:fs');
   renameSync(file, kept);
   rmSync(partial, { recursive: true, force: true });
   return kept;
+}
+
+/** Is version a newer than b, by Debian's rules? */
+const isNewer = (a, b) => capture('dpkg', ['--compare-versions', a, 'gt', b]).status === 0;
+
+/**
+ * Downloads a binary package; apt checks it against its signed index.
+ * spec: { package, version?, accept }: the version wanted, and the pattern of those that serve as well
+ * (point releases replace versions; the newest that matches is taken).
+ * Returns { file, version }.
+ */
+export async function fetchPackage(spec) {
+  const accept = new RegExp(spec.accept);
+  let found;
+  for (const force of [false, true]) {
+    await updateIndex({ force });
+    const versions = paragraphs(['show', '--all-versions', spec.package])
+      .filter((p) => p.Package === spec.package && accept.test(p.Version));
+    found = versions.find((p) => p.Version === spec.version)
+      ?? versions.sort((a, b) => (isNewer(a.Version, b.Version) ? -1 : 1))[0];
+    if (found) break;
+  }
+  if (!found) throw new SetupError(`Debian's index lists no ${spec.package} whose version matches ${spec.accept}`);
+  const folder = join(downloads, 'debs');
+  const kept = join(folder, `${spec.package}_${found.SHA256.slice(0, 16)}.deb`);
+  if (!existsSync(kept)) {
+    log(`downloading ${spec.package} ${found.Version} (${(found.Size / 1e6).toFixed(1)} MB)`);
+    const partial = join(folder, `${spec.package}.part`);
+    rmSync(partial, { recursive: true, force: true });
+    mkdirSync(partial, { recursive: true });
+    await run('apt-get', ['download', '-qq', `${spec.package}=${found.Version}`],
+      { cwd: partial, env: environment(), quiet: true });
+    const file = join(partial, readdirSync(partial).find((name) => name.endsWith('.deb')));
+    const hash = await sha256(file);
+    if (hash !== found.SHA256) throw new SetupError(`${spec.package}: sha256 is ${hash}, the index says ${found.SHA256}`);
+    renameSync(file, kept);
+    rmSync(partial, { recursive: true, force: true });
+  }
+  return { file: kept, version: found.Version };
 }

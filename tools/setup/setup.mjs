@@ -3,9 +3,11 @@
 //   node tools/setup/setup.mjs [--sources] [--toolchain] [--browser] [--node-modules]     (default: all)
 import { runMain, log, SetupError } from './log.mjs';
 import { setUpSources } from './sources.mjs';
+import { setUpToolchain } from './toolchain.mjs';
 
 const steps = {
   sources: setUpSources,
+  toolchain: setUpToolchain,
 };
 
 /** Runs the named steps in the right order. */
