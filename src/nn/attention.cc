@@ -1,0 +1,168 @@
+#include <cmath>
+#include <limits>
+
+#include "base/checked.h"
+#include "base/strings.h"
+#include "nn/attention_kernel.h"
+#include "nn/nn.h"
+#include "nn/workspace_impl.h"
+
+namespace clipglot {
+namespace {
+
+constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+// One call of Attention: what every task reads.
+struct Problem {
+  const float* qkv;
+  size_t rows, heads, dim;
+  size_t padded_dim;  // rounded up to kPanel
+  const uint8_t* key_mask;  // null: every key counts
+  float* out;
+
+  size_t stride() const { return 3 * heads * dim; }
+};
+
+// One thread's part of Workspace::Impl::attention. Rows of `q` are `dim` apart, rows of `o` padded_dim.
+struct Scratch {
+  float *q, *o, *keys, *values, *scores, *max, *sum, *bias;
+
+  explicit Scratch(float* at)
+      : q(at),
+        o(q + kChunkFloats),
+        keys(o + kChunkFloats),
+        values(keys + kBlockKeys * kMaxHeadDim),
+        scores(values + kBlockKeys * kMaxHeadDim),
+        max(scores + kTileRows * kBlockKeys),
+        sum(max + kMaxChunk),
+        bias(sum + kMaxChunk) {}
+};
+
+// Copies `count` queries from row `first` of head `head`, scaled by 1 / sqrt(dim); rows up to the next multiple of
+// kTileRows are zero. Clears the sums.
+void StartChunk(const Problem& p, size_t head, size_t first, size_t count, Scratch& s) {
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(p.dim)));
+  const size_t padded = RoundUp(count, kTileRows);
+  for (size_t r = 0; r < padded; ++r) {
+    float* to = s.q + r * p.dim;
+    if (r < count) {
+      const float* from = p.qkv + (first + r) * p.stride() + head * p.dim;
+      for (size_t c = 0; c < p.dim; ++c) to[c] = from[c] * scale;
+    } else {
+      for (size_t c = 0; c < p.dim; ++c) to[c] = 0;
+    }
+    s.max[r] = -std::numeric_limits<float>::infinity();
+    s.sum[r] = 0;
+  }
+  for (size_t i = 0; i < padded * p.padded_dim; ++i) s.o[i] = 0;
+}
+
+// Packs `count` (<= kBlockKeys) keys and values from row `first`: keys in panels [dim, 8 keys], values in panels
+// [padded_count keys, 8 channels]. Keys that are left out, and the filling up to padded_count, are zero in both and
+// -infinity in `bias`. Gives how many keys count.
+size_t PackBlock(const Problem& p, size_t head, size_t first, size_t count, size_t padded_count, Scratch& s) {
+  const size_t width = p.heads * p.dim;
+  size_t used = 0;
+  for (size_t j = 0; j < padded_count; ++j) {
+    const bool counts = j < count && (p.key_mask == nullptr || p.key_mask[first + j] != 0);
+    used += counts;
+    s.bias[j] = counts ? 0.0f : -std::numeric_limits<float>::infinity();
+    const float* key = p.qkv + (first + (counts ? j : 0)) * p.stride() + width + head * p.dim;
+    const float* value = key + width;
+    float* to_key = s.keys + j / kPanel * kPanel * p.dim + j % kPanel;
+    float* to_value = s.values + j * kPanel;
+    if (counts) {
+      for (size_t c = 0; c < p.dim; ++c) to_key[c * kPanel] = key[c];
+      for (size_t c = 0; c < p.padded_dim; c += kPanel) {
+        float* to = to_value + c * padded_count;
+        const size_t part = p.dim - c < kPanel ? p.dim - c : kPanel;
+        for (size_t i = 0; i < part; ++i) to[i] = value[c + i];
+        for (size_t i = part; i < kPanel; ++i) to[i] = 0;
+      }
+    } else {
+      for (size_t c = 0; c < p.dim; ++c) to_key[c * kPanel] = 0;
+      for (size_t c = 0; c < p.padded_dim; c += kPanel) {
+        for (size_t i = 0; i < kPanel; ++i) to_value[c * padded_count + i] = 0;
+      }
+    }
+  }
+  return used;
+}
+
+// Four queries from row `row` of the chunk against the packed block.
+void AttendTile(const Problem& p, size_t row, size_t padded_count, const float* bias, Scratch& s) {
+  const float* q = s.q + row * p.dim;
+  for (size_t j = 0; j < padded_count; j += kPanel) {
+    TileProduct(q, p.dim, s.keys + j * p.dim, p.dim, s.scores + j, kBlockKeys);
+  }
+  float factor[kTileRows];
+  for (size_t r = 0; r < kTileRows; ++r) {
+    factor[r] = SoftmaxStep(s.scores + r * kBlockKeys, padded_count, bias, s.max[row + r], s.sum[row + r]);
+  }
+  float* o = s.o + row * p.padded_dim;
+  for (size_t c = 0; c < p.padded_dim; c += kPanel) {
+    TileAccumulate(s.scores, kBlockKeys, s.values + c * padded_count, padded_count, factor, o + c, p.padded_dim);
+  }
+}
+
+void FinishChunk(const Problem& p, size_t head, size_t first, size_t count, const Scratch& s) {
+  for (size_t r = 0; r < count; ++r) {
+    const float* from = s.o + r * p.padded_dim;
+    float* to = p.out + (first + r) * p.heads * p.dim + head * p.dim;
+    const float inverse = s.sum[r] == 0 ? 0.0f : 1.0f / s.sum[r];
+    for (size_t c = 0; c < p.dim; ++c) to[c] = from[c] * inverse;
+  }
+}
+
+// `count` queries of one head against all keys.
+void AttendChunk(const Problem& p, size_t head, size_t first, size_t count, Scratch s) {
+  StartChunk(p, head, first, count, s);
+  for (size_t key = 0; key < p.rows; key += kBlockKeys) {
+    const size_t keys = p.rows - key < kBlockKeys ? p.rows - key : kBlockKeys;
+    const size_t padded = RoundUp(keys, kPanel);
+    const size_t used = PackBlock(p, head, key, keys, padded, s);
+    if (used == 0) continue;
+    const float* bias = used == padded ? nullptr : s.bias;
+    for (size_t row = 0; row < count; row += kTileRows) AttendTile(p, row, padded, bias, s);
+  }
+  FinishChunk(p, head, first, count, s);
+}
+
+}  // namespace
+
+Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t head_dim,
+                 std::span<const uint8_t> key_mask, std::span<float> out, Workspace& workspace) {
+  if (rows == 0 || heads == 0) return OkStatus();
+  const auto width = CheckedMul(heads, head_dim);
+  const auto outputs = width ? CheckedMul(*width, rows) : std::nullopt;
+  const auto inputs = outputs ? CheckedMul(*outputs, 3) : std::nullopt;
+  if (head_dim == 0 || head_dim % 2 != 0 || head_dim > kMaxHeadDim || !inputs || qkv.size() < *inputs ||
+      out.size() < *outputs || (!key_mask.empty() && key_mask.size() != rows)) {
+    return Status(Code::kInvalidArgument, StrCat("attention of ", rows, " rows, ", heads, " heads of ", head_dim, ": ",
+                                                 qkv.size(), " inputs, ", out.size(), " outputs, mask of ",
+                                                 key_mask.size()));
+  }
+  const Problem p = {.qkv = qkv.data(),
+                     .rows = rows,
+                     .heads = heads,
+                     .dim = head_dim,
+                     .padded_dim = RoundUp(head_dim, kPanel),
+                     .key_mask = key_mask.empty() ? nullptr : key_mask.data(),
+                     .out = out.data()};
+  // Chunks of equal size, so that the threads finish together.
+  const size_t most = ChunkRows(p.padded_dim);
+  const size_t chunks = (rows + most - 1) / most;
+  const size_t chunk = RoundUp((rows + chunks - 1) / chunks, kTileRows);
+  Workspace::Impl& impl = workspace.impl();
+  float* scratch = impl.attention.as<float>().data();
+  const uint64_t nanoseconds = uint64_t{rows} * rows * heads * head_dim / 5;  // 4·rows²·heads·dim at 20 GFLOP/s
+  RunTasks(impl, heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
+    const size_t head = index / chunks, first = index % chunks * chunk;
+    if (first >= rows) return;
+    const size_t count = rows - first < chunk ? rows - first : chunk;
+    AttendChunk(p, head, first, count, Scratch(scratch + thread * kAttentionScratchFloats));
+  });
+  return OkStatus();
+}
+
+}  // namespace clipglot

@@ -1,0 +1,105 @@
+// Four floats at a time, natively and in wasm from one source. Private to nn.
+//
+// Plain GCC/Clang vector types; the few operations that have no operator are below. Every function is exact about its
+// order of operations, so that a row gives the same bits wherever it stands.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#ifdef __wasm_simd128__
+#include <wasm_simd128.h>
+#endif
+
+namespace clipglot::simd {
+
+using F32x4 = float __attribute__((vector_size(16)));
+using I32x4 = int32_t __attribute__((vector_size(16)));
+
+inline constexpr size_t kLanes = 4;
+
+inline F32x4 Splat(float x) { return F32x4{x, x, x, x}; }
+inline I32x4 SplatI32(int32_t x) { return I32x4{x, x, x, x}; }
+
+inline F32x4 Load(const float* from) {
+  F32x4 out;
+  std::memcpy(&out, from, sizeof(out));
+  return out;
+}
+inline void Store(float* to, F32x4 value) { std::memcpy(to, &value, sizeof(value)); }
+
+// The first `count` (0 ... 3) of four; the rest is zero, or left alone.
+inline F32x4 LoadPart(const float* from, size_t count) {
+  F32x4 out = {};
+  std::memcpy(&out, from, count * sizeof(float));
+  return out;
+}
+inline void StorePart(float* to, F32x4 value, size_t count) { std::memcpy(to, &value, count * sizeof(float)); }
+
+// a * b + c: rounded once where the machine can (relaxed SIMD), twice elsewhere.
+inline F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) {
+#ifdef __wasm_relaxed_simd__
+  return (F32x4)wasm_f32x4_relaxed_madd((v128_t)a, (v128_t)b, (v128_t)c);
+#else
+  return a * b + c;
+#endif
+}
+
+// a < b ? b : a and b < a ? b : a, lane by lane: one instruction in wasm. A NaN in b is left out, one in a stays.
+inline F32x4 Max(F32x4 a, F32x4 b) {
+#ifdef __wasm_simd128__
+  return (F32x4)wasm_f32x4_pmax((v128_t)a, (v128_t)b);
+#else
+  return a < b ? b : a;
+#endif
+}
+inline F32x4 Min(F32x4 a, F32x4 b) {
+#ifdef __wasm_simd128__
+  return (F32x4)wasm_f32x4_pmin((v128_t)a, (v128_t)b);
+#else
+  return b < a ? b : a;
+#endif
+}
+inline F32x4 Abs(F32x4 x) {
+  return std::bit_cast<F32x4>(std::bit_cast<I32x4>(x) & SplatI32(std::numeric_limits<int32_t>::max()));
+}
+
+inline float MaxLane(F32x4 x) {
+  const float a = x[0] < x[1] ? x[1] : x[0];
+  const float b = x[2] < x[3] ? x[3] : x[2];
+  return a < b ? b : a;
+}
+inline float MinLane(F32x4 x) {
+  const float a = x[1] < x[0] ? x[1] : x[0];
+  const float b = x[3] < x[2] ? x[3] : x[2];
+  return b < a ? b : a;
+}
+inline float SumLanes(F32x4 x) { return (x[0] + x[2]) + (x[1] + x[3]); }
+
+// Adding this to |x| < 2^22 rounds x to the nearest integer (ties to even), which then stands in the low bits.
+inline constexpr float kRoundingMagic = 12582912.0f;  // 1.5 · 2^23
+
+// e^x for x <= 0 (relative error below 2e-7): 0 below -87.33, where the result would be subnormal. NaN stays NaN.
+// x = n·ln 2 + r, e^r = 1 + r + r²·h(r) with h a minimax polynomial on |r| <= ln 2 / 2, fitted by Remez' method in 40
+// digits (relative error 3e-9); ln 2 in two parts after Cody and Waite.
+inline F32x4 ExpNegative(F32x4 x) {
+  constexpr float kLowest = -87.33654f;
+  const F32x4 shifted = MultiplyAdd(Max(Splat(kLowest), x), Splat(1.44269504f), Splat(kRoundingMagic));
+  const F32x4 n = shifted - Splat(kRoundingMagic);
+  F32x4 r = MultiplyAdd(n, Splat(-0.693359375f), x);
+  r = MultiplyAdd(n, Splat(2.12194440e-4f), r);
+  F32x4 h = Splat(1.381462218e-3f);
+  h = MultiplyAdd(h, r, Splat(8.368709788e-3f));
+  h = MultiplyAdd(h, r, Splat(4.166838722e-2f));
+  h = MultiplyAdd(h, r, Splat(1.666652069e-1f));
+  h = MultiplyAdd(h, r, Splat(4.999999345e-1f));
+  const F32x4 e = MultiplyAdd(h * r, r, r) + Splat(1.0f);
+  const F32x4 power = std::bit_cast<F32x4>((std::bit_cast<I32x4>(shifted) << 23) + SplatI32(127 << 23));
+  const F32x4 zero = {};
+  return x < Splat(kLowest) ? zero : e * power;
+}
+
+}  // namespace clipglot::simd
