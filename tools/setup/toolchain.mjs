@@ -10,7 +10,7 @@ import { fetchPackage, haveApt } from './private-apt.mjs';
 import { capture, hasStamp, run, which, writeStamp } from './run.mjs';
 
 const wanted = dependencies.toolchain.emscripten.version;
-const layout = 3;                       // raise when this file arranges things differently
+const layout = 4;                       // raise when this file arranges things differently
 const stamp = join(toolchain, 'stamp');
 const stampText = `${layout} ${JSON.stringify(dependencies.toolchain)}\n`;
 const ownEmscripten = join(toolchain, 'host/usr/share/emscripten');
@@ -157,6 +157,8 @@ function arrangeBinaryen() {
 }
 
 function arrangeEmscripten() {
+  // Its tools are CommonJS by extension; without this they would inherit this repository's "type": "module".
+  writeFileSync(join(toolchain, 'package.json'), '{ "private": true }\n');
   mkdirSync(join(ownEmscripten, 'node_modules'), { recursive: true });
   // Its optimiser imports acorn as an ES module, which looks only in node_modules.
   replaceLink('../../nodejs/acorn', join(ownEmscripten, 'node_modules/acorn'));
