@@ -1,13 +1,20 @@
 // npm run setup: everything a build needs, from nothing. Safe to call again at any time: finished
 // steps are skipped, interrupted ones start where they stopped.
-//   node tools/setup/setup.mjs [--sources] [--toolchain] [--browser] [--node-modules]     (default: all)
+//   node tools/setup/setup.mjs [--compiler] [--sources] [--node-modules] [--toolchain] [--browser]   (default: all)
+import { pathToFileURL } from 'node:url';
+import { setUpHostPackages } from './host-packages.mjs';
 import { runMain, log, SetupError } from './log.mjs';
+import { setUpNodeModules } from './node-modules.mjs';
 import { setUpSources } from './sources.mjs';
 import { setUpToolchain } from './toolchain.mjs';
 
+// In this order.
 const steps = {
+  compiler: () => setUpHostPackages(['compiler'], ['ccache']),
   sources: setUpSources,
+  'node-modules': setUpNodeModules,
   toolchain: setUpToolchain,
+  browser: () => setUpHostPackages(['browser']),
 };
 
 /** Runs the named steps in the right order. */
@@ -15,11 +22,13 @@ export async function setUp(names = Object.keys(steps)) {
   for (const name of Object.keys(steps)) if (names.includes(name)) await steps[name]();
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await runMain(async () => {
     const names = process.argv.slice(2).map((flag) => flag.replace(/^--/, ''));
     const unknown = names.find((name) => !(name in steps));
-    if (unknown) throw new SetupError(`unknown step --${unknown}; there are: ${Object.keys(steps).map((s) => `--${s}`).join(' ')}`);
+    if (unknown) {
+      throw new SetupError(`unknown step ${unknown}; there are: ${Object.keys(steps).map((s) => `--${s}`).join(' ')}`);
+    }
     await setUp(names.length ? names : undefined);
     log('ready');
   });
