@@ -1,0 +1,146 @@
+// The border between the core and JavaScript: every name that JavaScript can call.
+//
+// Only js/src/worker/engine-adapter.ts (and the tools, through it) calls what is bound here. Engine, Index and PackWriter
+// are opaque handles (handles.h); all they take and give are value objects (result_objects.h). Errors are values on this
+// side too. One call at a time. js/src/generated/engine-module.d.ts mirrors this page; a test compares the two.
+//
+// These bindings are static constructors, so this file is a source of each executable: from a static library the linker
+// would drop it.
+#include <emscripten/bind.h>
+#include <malloc.h>
+
+#include <cstdlib>
+
+#include "handles.h"
+#include "result_objects.h"
+
+namespace clipglot {
+namespace {
+
+// Room for what JavaScript brings; 0 when the heap cannot give it.
+double Allocate(double bytes) {
+  return bytes > 0 && bytes < 4294967296.0 ? Address(std::malloc(static_cast<size_t>(bytes))) : 0;
+}
+void Release(double pointer) { std::free(reinterpret_cast<void*>(static_cast<uintptr_t>(pointer))); }
+// Bytes that live in the heap now: tests compare it before and after.
+double AllocatedBytes() { return static_cast<double>(static_cast<unsigned>(mallinfo().uordblks)); }
+
+}  // namespace
+
+EMSCRIPTEN_BINDINGS(clipglot) {
+  using emscripten::class_;
+  using emscripten::function;
+  using emscripten::value_object;
+  value_object<StatusObject>("Status").field("code", &StatusObject::code).field("detail", &StatusObject::detail);
+  value_object<MemoryObject>("Memory")
+      .field("code", &MemoryObject::code)
+      .field("detail", &MemoryObject::detail)
+      .field("pointer", &MemoryObject::pointer)
+      .field("bytes", &MemoryObject::bytes);
+  value_object<RangeObject>("Range")
+      .field("wanted", &RangeObject::wanted)
+      .field("file", &RangeObject::file)
+      .field("offset", &RangeObject::offset)
+      .field("length", &RangeObject::length);
+  value_object<EngineOptionsObject>("EngineOptions")
+      .field("text", &EngineOptionsObject::text)
+      .field("vision", &EngineOptionsObject::vision)
+      .field("dtype", &EngineOptionsObject::dtype)
+      .field("threads", &EngineOptionsObject::threads)
+      .field("maxTokens", &EngineOptionsObject::max_tokens)
+      .field("maxPixels", &EngineOptionsObject::max_pixels);
+  value_object<TextOptionsObject>("TextOptions")
+      .field("dimensions", &TextOptionsObject::dimensions)
+      .field("normalized", &TextOptionsObject::normalized)
+      .field("task", &TextOptionsObject::task)
+      .field("maxTokens", &TextOptionsObject::max_tokens)
+      .field("errorWhenTooLong", &TextOptionsObject::error_when_too_long)
+      .field("normalizeNfc", &TextOptionsObject::normalize_nfc);
+  value_object<ImageOptionsObject>("ImageOptions")
+      .field("dimensions", &ImageOptionsObject::dimensions)
+      .field("normalized", &ImageOptionsObject::normalized)
+      .field("ignoreOrientation", &ImageOptionsObject::ignore_orientation);
+  value_object<EmbeddingObject>("Embedding")
+      .field("code", &EmbeddingObject::code)
+      .field("detail", &EmbeddingObject::detail)
+      .field("pointer", &EmbeddingObject::pointer)
+      .field("count", &EmbeddingObject::count)
+      .field("tokens", &EmbeddingObject::tokens)
+      .field("totalTokens", &EmbeddingObject::total_tokens)
+      .field("truncated", &EmbeddingObject::truncated);
+  value_object<TokenCountObject>("TokenCount")
+      .field("code", &TokenCountObject::code)
+      .field("detail", &TokenCountObject::detail)
+      .field("tokens", &TokenCountObject::tokens)
+      .field("maxTokens", &TokenCountObject::max_tokens);
+  value_object<StageObject>("Stage")
+      .field("name", &StageObject::name)
+      .field("dtype", &StageObject::dtype)
+      .field("shape", &StageObject::shape)
+      .field("pointer", &StageObject::pointer)
+      .field("bytes", &StageObject::bytes);
+  value_object<HitsObject>("Hits")
+      .field("code", &HitsObject::code)
+      .field("detail", &HitsObject::detail)
+      .field("rows", &HitsObject::rows)
+      .field("scores", &HitsObject::scores)
+      .field("count", &HitsObject::count);
+  value_object<PackOptionsObject>("PackOptions")
+      .field("text", &PackOptionsObject::text)
+      .field("vision", &PackOptionsObject::vision)
+      .field("dtype", &PackOptionsObject::dtype);
+  value_object<PackTensorObject>("PackTensor")
+      .field("name", &PackTensorObject::name)
+      .field("dtype", &PackTensorObject::dtype)
+      .field("shape", &PackTensorObject::shape)
+      .field("group", &PackTensorObject::group)
+      .field("pointer", &PackTensorObject::pointer)
+      .field("bytes", &PackTensorObject::bytes);
+  class_<EngineHandle>("Engine")
+      .constructor<>()
+      .function("create", &EngineHandle::Create)
+      .function("addFile", &EngineHandle::AddFile)
+      .function("beginLoad", &EngineHandle::BeginLoad)
+      .function("want", &EngineHandle::Want)
+      .function("reserve", &EngineHandle::Reserve)
+      .function("commit", &EngineHandle::Commit)
+      .function("totalBytes", &EngineHandle::TotalBytes)
+      .function("readBytes", &EngineHandle::ReadBytes)
+      .function("ready", &EngineHandle::Ready)
+      .function("infoJson", &EngineHandle::InfoJson)
+      .function("embedText", &EngineHandle::EmbedText)
+      .function("embedEncodedImage", &EngineHandle::EmbedEncodedImage)
+      .function("embedPixels", &EngineHandle::EmbedPixels)
+      .function("countTokens", &EngineHandle::CountTokens)
+      .function("cancelFlag", &EngineHandle::CancelFlag)
+      .function("threadsSeen", &EngineHandle::ThreadsSeen)
+      .function("setTracing", &EngineHandle::SetTracing)
+      .function("stageCount", &EngineHandle::StageCount)
+      .function("stage", &EngineHandle::Stage);
+  class_<IndexHandle>("Index")
+      .constructor<>()
+      .function("create", &IndexHandle::Create)
+      .function("add", &IndexHandle::Add)
+      .function("search", &IndexHandle::Search)
+      .function("clear", &IndexHandle::Clear)
+      .function("size", &IndexHandle::Size);
+  class_<PackWriterHandle>("PackWriter")
+      .constructor<>()
+      .function("create", &PackWriterHandle::Create)
+      .function("addFile", &PackWriterHandle::AddFile)
+      .function("begin", &PackWriterHandle::Begin)
+      .function("want", &PackWriterHandle::Want)
+      .function("reserve", &PackWriterHandle::Reserve)
+      .function("commit", &PackWriterHandle::Commit)
+      .function("totalBytes", &PackWriterHandle::TotalBytes)
+      .function("readBytes", &PackWriterHandle::ReadBytes)
+      .function("tensorCount", &PackWriterHandle::TensorCount)
+      .function("tensor", &PackWriterHandle::Tensor)
+      .function("done", &PackWriterHandle::Done)
+      .function("tokenizerFile", &PackWriterHandle::TokenizerFile);
+  function("allocate", &Allocate);
+  function("release", &Release);
+  function("allocatedBytes", &AllocatedBytes);
+}
+
+}  // namespace clipglot

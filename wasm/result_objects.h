@@ -1,0 +1,110 @@
+// The plain objects that cross the border to JavaScript. Embind copies them field by field, so no C++ lifetime leaves
+// the heap; js/src/generated/engine-module.d.ts mirrors them, and a test compares the two.
+//
+// Numbers are doubles where they may pass 2^31 (sizes, offsets, pointers): JavaScript has no other number, and a double
+// holds every integer up to 2^53. A pointer is an address in the module's heap, never negative.
+#pragma once
+
+#include <string>
+
+namespace clipglot {
+
+// Every bound function that can fail answers with `code` (base/status.h) and `detail`, and with its payload.
+struct StatusObject {
+  int code = 0;
+  std::string detail;
+};
+
+// A place in the heap: `bytes` bytes at `pointer`.
+struct MemoryObject {
+  int code = 0;
+  std::string detail;
+  double pointer = 0;
+  double bytes = 0;
+};
+
+// The bytes that loading needs next; `wanted` is false when there is nothing more to bring.
+struct RangeObject {
+  bool wanted = false;
+  double file = 0;  // place in the list given by addFile
+  double offset = 0;
+  double length = 0;
+};
+
+struct EngineOptionsObject {
+  bool text = true;
+  bool vision = true;
+  std::string dtype;
+  double threads = 1;
+  double max_tokens = 512;
+  double max_pixels = 0;
+};
+
+struct TextOptionsObject {
+  double dimensions = 0;
+  bool normalized = true;
+  std::string task;
+  double max_tokens = 0;
+  bool error_when_too_long = false;
+  bool normalize_nfc = false;
+};
+
+struct ImageOptionsObject {
+  double dimensions = 0;
+  bool normalized = true;
+  bool ignore_orientation = false;
+};
+
+// `count` floats at `pointer`, valid until the engine's next call.
+struct EmbeddingObject {
+  int code = 0;
+  std::string detail;
+  double pointer = 0;
+  int count = 0;
+  int tokens = 0;
+  int total_tokens = 0;
+  bool truncated = false;
+};
+
+struct TokenCountObject {
+  int code = 0;
+  std::string detail;
+  int tokens = 0;
+  int max_tokens = 0;
+};
+
+// One traced stage: `bytes` bytes of `dtype` ("F32", ...) at `pointer`; `shape` is "23,64". Valid until the next call.
+struct StageObject {
+  std::string name;
+  std::string dtype;
+  std::string shape;
+  double pointer = 0;
+  double bytes = 0;
+};
+
+struct PackOptionsObject {
+  bool text = true;
+  bool vision = true;
+  std::string dtype;
+};
+
+// One finished tensor of a pack: as a stage, with the group of shards it belongs to. Valid until the next commit.
+struct PackTensorObject {
+  std::string name;
+  std::string dtype;
+  std::string shape;
+  std::string group;
+  double pointer = 0;
+  double bytes = 0;
+};
+
+// `count` hits, best first: rows (uint32) and scores (float32) lie apart. Valid until the next search of this index.
+struct HitsObject {
+  int code = 0;
+  std::string detail;
+  double rows = 0;
+  double scores = 0;
+  int count = 0;
+};
+
+}  // namespace clipglot
