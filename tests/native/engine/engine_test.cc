@@ -1,0 +1,253 @@
+// What the façade promises beside the right numbers: typed errors, a next call that works, the same bits everywhere.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "engine/load.h"
+
+namespace clipglot::testing {
+namespace {
+
+std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+std::vector<float> Copy(std::span<const float> view) { return {view.begin(), view.end()}; }
+
+class EngineTest : public ::testing::Test {
+ protected:
+  static const Files& Golden() {
+    static const Files files = ReadFolder("golden-a");
+    return files;
+  }
+  static EngineOptions Options(const char* dtype = "f32", size_t threads = 1) {
+    EngineOptions options;
+    options.dtype = dtype;
+    options.threads = threads;
+    return options;
+  }
+  // Loading `files` fails with `code`, and the detail holds `part`.
+  static void ExpectLoadError(const Files& files, Code code, const std::string& part,
+                              const EngineOptions& options = Options()) {
+    auto engine = Engine::Create(options);
+    ASSERT_TRUE(engine.ok());
+    const Status status = Load(**engine, files);
+    EXPECT_EQ(status.code(), code) << status.detail();
+    EXPECT_NE(status.detail().find(part), std::string::npos) << status.detail();
+    EXPECT_FALSE((*engine)->ready());
+    EXPECT_EQ((*engine)->EmbedText("cat", TextOptions()).status().code(), Code::kNotLoaded);
+    EXPECT_EQ((*engine)->BeginLoad({}).code(), Code::kInvalidArgument) << "an engine loads once";
+  }
+};
+
+TEST_F(EngineTest, OptionsAreChecked) {
+  const auto code = [](auto change) {
+    EngineOptions options;
+    change(options);
+    return Engine::Create(options).status();
+  };
+  for (const size_t threads : {size_t{0}, size_t{65}}) {
+    const Status status = code([&](EngineOptions& o) { o.threads = threads; });
+    EXPECT_EQ(status.code(), Code::kInvalidArgument);
+    EXPECT_NE(status.detail().find("threads"), std::string::npos);
+  }
+  for (const size_t tokens : {size_t{1}, size_t{8193}}) {
+    EXPECT_EQ(code([&](EngineOptions& o) { o.max_tokens = tokens; }).code(), Code::kInvalidArgument);
+  }
+  EXPECT_EQ(code([](EngineOptions& o) { o.dtype = "q3"; }).code(), Code::kInvalidArgument);
+  EXPECT_EQ(code([](EngineOptions& o) { o.max_pixels = 0; }).code(), Code::kInvalidArgument);
+  EXPECT_EQ(code([](EngineOptions& o) { o.text = o.vision = false; }).code(), Code::kInvalidArgument);
+}
+
+TEST_F(EngineTest, NothingWorksBeforeLoading) {
+  const auto engine = Engine::Create(Options());
+  ASSERT_TRUE(engine.ok());
+  EXPECT_FALSE((*engine)->Want());
+  EXPECT_EQ((*engine)->Reserve().status().code(), Code::kInvalidArgument);
+  EXPECT_EQ((*engine)->Commit().code(), Code::kInvalidArgument);
+  EXPECT_EQ((*engine)->EmbedText("cat", TextOptions()).status().code(), Code::kNotLoaded);
+  EXPECT_EQ((*engine)->CountTokens("cat", TextOptions()).status().code(), Code::kNotLoaded);
+  EXPECT_EQ((*engine)->EmbedEncodedImage({}, ImageOptions()).status().code(), Code::kNotLoaded);
+  EXPECT_EQ((*engine)->Truncate({}, VectorOptions()).status().code(), Code::kNotLoaded);
+}
+
+TEST_F(EngineTest, ATowerThatWasNotAskedForIsNotThere) {
+  EngineOptions options = Options();
+  options.vision = false;
+  const auto text = MakeEngine(Golden(), options);
+  ASSERT_NE(text, nullptr);
+  EXPECT_TRUE(text->EmbedText("cat", TextOptions()).ok());
+  const auto refused = text->EmbedPixels({}, ImageOptions());
+  EXPECT_EQ(refused.status().code(), Code::kNotLoaded);
+  EXPECT_NE(refused.status().detail().find("vision"), std::string::npos);
+  EXPECT_NE(text->InfoJson().find("\"towers\":[\"text\"]"), std::string::npos) << text->InfoJson();
+
+  options.vision = true;
+  options.text = false;
+  Files files = Golden();
+  files.erase("tokenizer.json");  // not needed, so not missed
+  files.erase("sentencepiece.bpe.model");
+  const auto vision = MakeEngine(files, options);
+  ASSERT_NE(vision, nullptr);
+  EXPECT_EQ(vision->EmbedText("cat", TextOptions()).status().code(), Code::kNotLoaded);
+}
+
+TEST_F(EngineTest, InfoTellsWhatWasLoaded) {
+  const auto engine = MakeEngine(Golden(), Options("q8", 2));
+  ASSERT_NE(engine, nullptr);
+  const auto info = nlohmann::json::parse(engine->InfoJson());
+  EXPECT_EQ(info["dtype"], "q8");
+  EXPECT_EQ(info["threads"], 2);
+  EXPECT_EQ(info["fullDimensions"], 64);
+  EXPECT_EQ(info["dimensions"], (nlohmann::json{8, 16, 32, 64}));
+  EXPECT_EQ(info["maxTokens"], 512);
+  EXPECT_EQ(info["imageSize"], 56);
+  EXPECT_GT(info["residentBytes"].get<size_t>(), 100000u);
+  EXPECT_EQ(engine->total_bytes(), engine->read_bytes());
+  EXPECT_GT(engine->read_bytes(), 1000000u);
+}
+
+TEST_F(EngineTest, BadCallsAreTypedErrorsAndTheNextCallWorks) {
+  const auto engine = MakeEngine(Golden(), Options());
+  ASSERT_NE(engine, nullptr);
+  const std::vector<float> before = Copy(engine->EmbedText("A red bicycle", TextOptions())->vector);
+  const auto expect = [&](const Status& status, Code code, const std::string& part) {
+    EXPECT_EQ(status.code(), code) << status.detail();
+    EXPECT_NE(status.detail().find(part), std::string::npos) << status.detail();
+    EXPECT_EQ(Copy(engine->EmbedText("A red bicycle", TextOptions())->vector), before);
+  };
+  TextOptions query;
+  query.task = "retrieval.query";
+  expect(engine->EmbedText("ab\xFF", TextOptions()).status(), Code::kInvalidText, "byte 2");
+  expect(engine->EmbedText("ab\xFF", query).status(), Code::kInvalidText, "byte 2");
+  expect(engine->CountTokens("\xC3", TextOptions()).status(), Code::kInvalidText, "byte 0");
+  TextOptions nfc;
+  nfc.normalize_nfc = true;
+  expect(engine->EmbedText("\xED\xA0\x80", nfc).status(), Code::kInvalidText, "byte 0");
+  TextOptions task;
+  task.task = "classification";
+  expect(engine->EmbedText("a", task).status(), Code::kInvalidArgument, "classification");
+  TextOptions dimensions;
+  dimensions.dimensions = 65;
+  expect(engine->EmbedText("a", dimensions).status(), Code::kInvalidArgument, "65");
+  TextOptions raw;
+  raw.dimensions = 8;
+  raw.normalized = false;
+  expect(engine->EmbedText("a", raw).status(), Code::kInvalidArgument, "normalized");
+  for (const size_t tokens : {size_t{1}, size_t{513}}) {
+    TextOptions limit;
+    limit.max_tokens = tokens;
+    expect(engine->EmbedText("a", limit).status(), Code::kInvalidArgument, "maxTokens");
+  }
+  expect(engine->EmbedEncodedImage(Bytes("no picture"), ImageOptions()).status(), Code::kInvalidImage, "");
+  expect(engine->EmbedEncodedImage({}, ImageOptions()).status(), Code::kInvalidImage, "");
+  expect(engine->EmbedPixels({}, ImageOptions()).status(), Code::kInvalidImage, "");
+  const std::vector<uint8_t> rgba(16);
+  expect(engine->EmbedPixels({rgba, 3, 2}, ImageOptions()).status(), Code::kInvalidArgument, "");
+  expect(engine->EmbedPixels({rgba, size_t{1} << 20, size_t{1} << 20}, ImageOptions()).status(), Code::kInvalidImage, "");
+  expect(engine->Truncate(std::vector<float>(63), VectorOptions()).status(), Code::kInvalidArgument, "63");
+}
+
+TEST_F(EngineTest, DamagedModelsAreRefusedByName) {
+  Files files = Golden();
+  files.erase("config.json");
+  ExpectLoadError(files, Code::kCorruptModel, "config.json");
+
+  files = Golden();
+  files.erase("tokenizer.json");
+  files.erase("sentencepiece.bpe.model");
+  ExpectLoadError(files, Code::kCorruptModel, "tokenizer");
+
+  files = Golden();
+  auto& checkpoint = files["model.safetensors"];
+  for (const size_t length : {size_t{0}, size_t{7}, size_t{100}, checkpoint.size() / 2, checkpoint.size() - 1}) {
+    Files cut = Golden();
+    cut["model.safetensors"].resize(length);
+    ExpectLoadError(cut, Code::kCorruptModel, "model.safetensors");
+  }
+}
+
+TEST_F(EngineTest, AWrongTokenizerIsRefused) {
+  Files files = Golden();
+  std::string json(reinterpret_cast<const char*>(files["tokenizer.json"].data()), files["tokenizer.json"].size());
+  // A tokenizer of another model: same format, one piece fewer.
+  auto tokenizer = nlohmann::json::parse(json);
+  auto& vocabulary = tokenizer["model"]["vocab"];
+  vocabulary.erase(vocabulary.size() - 2);
+  for (auto& token : tokenizer["added_tokens"]) {
+    if (token["content"] == "<mask>") token["id"] = vocabulary.size() - 1;
+  }
+  json = tokenizer.dump();
+  files["tokenizer.json"].assign(Bytes(json).begin(), Bytes(json).end());
+  ExpectLoadError(files, Code::kCorruptModel, "tokenizer.json");
+}
+
+TEST_F(EngineTest, TheSameBitsWithAnyNumberOfThreadsAndAfterAnyCall) {
+  const std::string texts[] = {"", "cat", "A red bicycle on the quiet harbour wall.", "Старый мост и дети у реки."};
+  for (const char* dtype : {"f32", "q8"}) {
+    std::vector<std::vector<float>> first;
+    for (const size_t threads : {size_t{1}, size_t{2}, size_t{3}}) {
+      const auto engine = MakeEngine(Golden(), Options(dtype, threads));
+      ASSERT_NE(engine, nullptr);
+      for (int round = 0; round < 2; ++round) {
+        for (size_t i = 0; i < std::size(texts); ++i) {
+          // Other lengths in between: nothing of them may remain.
+          (void)engine->EmbedText(std::string(50 * (i + 1), 'x'), TextOptions()).ok();
+          const std::vector<float> vector = Copy(engine->EmbedText(texts[i], TextOptions())->vector);
+          if (first.size() <= i) first.push_back(vector);
+          EXPECT_EQ(vector, first[i]) << dtype << ", " << threads << " threads, text " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(EngineTest, BothThreadsWork) {
+  const auto engine = MakeEngine(Golden(), Options("q8", 2));
+  ASSERT_NE(engine, nullptr);
+  const std::string text(2000, 'x');
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(engine->EmbedText(text, TextOptions()).ok());
+  EXPECT_EQ(engine->threads_seen(), 2u);
+}
+
+class CancelAtLayer final : public TraceSink {
+ public:
+  CancelAtLayer(std::atomic<uint32_t>& flag, std::string stage) : flag_(flag), stage_(std::move(stage)) {}
+  void OnStage(std::string_view name, DType, std::span<const size_t>, std::span<const std::byte>) override {
+    seen_.push_back(std::string(name));
+    if (name == stage_) flag_ = 1;
+  }
+  std::vector<std::string> seen_;
+
+ private:
+  std::atomic<uint32_t>& flag_;
+  std::string stage_;
+};
+
+TEST_F(EngineTest, ACancelledCallStopsAtTheNextLayerAndTheNextCallRuns) {
+  const auto engine = MakeEngine(Golden(), Options());
+  ASSERT_NE(engine, nullptr);
+  const std::vector<float> before = Copy(engine->EmbedText("cat", TextOptions())->vector);
+  CancelAtLayer sink(engine->cancel_flag(), "hidden.1");
+  EXPECT_EQ(engine->EmbedText("cat", TextOptions(), &sink).status().code(), Code::kCancelled);
+  EXPECT_EQ(sink.seen_, (std::vector<std::string>{"ids", "hidden.0", "hidden.1"}));
+  EXPECT_EQ(Copy(engine->EmbedText("cat", TextOptions())->vector), before);
+
+  const std::vector<uint8_t> rgba(4 * 60 * 60, 100);
+  CancelAtLayer image_sink(engine->cancel_flag(), "hidden.0");
+  EXPECT_EQ(engine->EmbedPixels({rgba, 60, 60}, ImageOptions(), &image_sink).status().code(), Code::kCancelled);
+  EXPECT_TRUE(engine->EmbedPixels({rgba, 60, 60}, ImageOptions()).ok());
+}
+
+TEST_F(EngineTest, NfcMakesDecomposedTextsEqual) {
+  const auto engine = MakeEngine(Golden(), Options());
+  ASSERT_NE(engine, nullptr);
+  TextOptions nfc;
+  nfc.normalize_nfc = true;
+  const std::string composed = "\xEB\x88\x88", decomposed = "\xE1\x84\x82\xE1\x85\xAE\xE1\x86\xAB";  // 눈
+  const std::vector<float> expected = Copy(engine->EmbedText(composed, TextOptions())->vector);
+  EXPECT_NE(Copy(engine->EmbedText(decomposed, TextOptions())->vector), expected);
+  EXPECT_EQ(Copy(engine->EmbedText(decomposed, nfc)->vector), expected);
+}
+
+}  // namespace
+}  // namespace clipglot::testing
