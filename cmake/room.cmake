@@ -45,11 +45,12 @@ function(clipglot_add_room room)
   endforeach()
 endfunction()
 
-# clipglot_add_test(<room> SOURCES file… [THIRD_PARTY library…] [LABELS label…])
-# One program clipglot_tests_<room>; every GoogleTest case becomes a CTest test. The macro
-# CLIPGLOT_TEST_DATA holds the path of tests/data, CLIPGLOT_SOURCE_DIR that of the repository.
+# clipglot_add_test(<room> SOURCES file… [THIRD_PARTY library…])
+# One program clipglot_tests_<room>; every GoogleTest case becomes a CTest test with the room as label.
+# The macro CLIPGLOT_TEST_DATA holds the path of tests/data, CLIPGLOT_SOURCE_DIR that of the repository;
+# tests/native is an include root, and what tests/native/support holds is linked.
 function(clipglot_add_test room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;THIRD_PARTY;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;THIRD_PARTY")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "clipglot_add_test(${room}): what is '${arg_UNPARSED_ARGUMENTS}'?")
   endif()
@@ -64,6 +65,9 @@ function(clipglot_add_test room)
   target_compile_definitions(${target} PRIVATE
     CLIPGLOT_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data" CLIPGLOT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${target} PRIVATE clipglot_${room} clipglot_warnings third_party_googletest)
+  if(TARGET clipglot_test_support)
+    target_link_libraries(${target} PRIVATE clipglot_test_support)
+  endif()
   foreach(library IN LISTS arg_THIRD_PARTY)
     string(REPLACE "-" "_" library ${library})
     clipglot_third_party(${library})
@@ -72,6 +76,5 @@ function(clipglot_add_test room)
   include(GoogleTest)
   gtest_discover_tests(${target}
     DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS "unit;${room};${arg_LABELS}"
-      ENVIRONMENT "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1")
+    PROPERTIES LABELS ${room})
 endfunction()
