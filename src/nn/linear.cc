@@ -47,7 +47,10 @@ Status Linear::Impl::RunInt8(const float* x, size_t rows, float* y, Workspace::I
   int8_t* q = workspace.quantized.as<int8_t>().data();
   xnn_quantization_params* params = workspace.row_params.as<xnn_quantization_params>().data();
   RunRanges(workspace, rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * in, [&](size_t begin, size_t end) {
-    for (size_t r = begin; r < end; ++r) params[r] = QuantizeRow(x + r * in, in, q + r * in);
+    for (size_t r = begin; r < end; ++r) {
+      const RowQuantization row = QuantizeRow(x + r * in, in, q + r * in);
+      params[r] = {.zero_point = row.zero_point, .scale = row.step};
+    }
   });
   // Read, not used: kernels load the parameters of a whole tile of rows.
   for (size_t i = 0; i < XNN_EXTRA_QUANTIZATION_PARAMS; ++i) params[rows + i] = params[rows - 1];

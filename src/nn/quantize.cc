@@ -1,9 +1,8 @@
 #include "nn/quantize.h"
 
-#include <xnnpack.h>
-
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "nn/simd.h"
@@ -52,18 +51,18 @@ int8_t Saturate(int32_t v) { return static_cast<int8_t>(v < -128 ? -128 : v > 12
 
 }  // namespace
 
-xnn_quantization_params QuantizeRow(const float* x, size_t columns, int8_t* q) {
+RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q) {
   // Below this the reciprocals would leave float's normal numbers.
   constexpr float kSmallestRange = 1e-34f;
   Range range = FindRange(x, columns);
   const float width = range.high - range.low;
   if (!range.finite || !std::isfinite(width)) {
     std::memset(q, 0, columns);
-    return {.zero_point = 0, .scale = std::numeric_limits<float>::quiet_NaN()};
+    return {.zero_point = 0, .step = std::numeric_limits<float>::quiet_NaN()};
   }
   if (width < kSmallestRange) {
     std::memset(q, 0, columns);
-    return {.zero_point = 0, .scale = 1.0f};
+    return {.zero_point = 0, .step = 1.0f};
   }
   const float scale = 255.0f / width;
   const float low = range.low * scale;    // about -255 ... 0
@@ -92,7 +91,7 @@ xnn_quantization_params QuantizeRow(const float* x, size_t columns, int8_t* q) {
     const I32x4 v = ToInt(count == 4 ? simd::Load(x + c) : simd::LoadPart(x + c, count), scale4, bias);
     for (size_t i = 0; i < count; ++i) q[c + i] = Saturate(v[i]);
   }
-  return {.zero_point = zero_point, .scale = step};
+  return {.zero_point = zero_point, .step = step};
 }
 
 }  // namespace clipglot

@@ -1,0 +1,203 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "nn/reference.h"
+#include "nn/testing.h"
+
+namespace clipglot {
+namespace {
+
+using testing::MakeWorkspace;
+using testing::RandomValues;
+using testing::Values;
+
+struct Shape {
+  size_t rows, heads, dim;
+};
+
+std::ostream& operator<<(std::ostream& out, const Shape& s) {
+  return out << s.rows << " rows, " << s.heads << " heads of " << s.dim;
+}
+
+Values Attend(const Values& qkv, const Shape& s, std::span<const uint8_t> mask, Workspace& workspace) {
+  Values out(s.rows * s.heads * s.dim);
+  std::ranges::fill(out.span(), NAN);  // what is not written shows
+  const Status status = Attention(qkv.span(), s.rows, s.heads, s.dim, mask, out.span(), workspace);
+  EXPECT_TRUE(status.ok()) << status.detail();
+  return out;
+}
+
+// Compares the given rows, all heads.
+void Check(const Values& qkv, const Shape& s, std::span<const uint8_t> mask, const Values& out,
+           std::span<const size_t> rows, double tolerance) {
+  for (const size_t row : rows) {
+    for (size_t head = 0; head < s.heads; ++head) {
+      const auto wanted = reference::AttentionRow(qkv.span(), s.rows, s.heads, s.dim, mask, row, head);
+      for (size_t c = 0; c < s.dim; ++c) {
+        ASSERT_NEAR(out[(row * s.heads + head) * s.dim + c], wanted[c], tolerance)
+            << s << ", row " << row << " head " << head << " channel " << c;
+      }
+    }
+  }
+}
+
+std::vector<size_t> AllRows(size_t rows) {
+  std::vector<size_t> out(rows);
+  for (size_t i = 0; i < rows; ++i) out[i] = i;
+  return out;
+}
+
+TEST(Attention, AgreesWithTheReference) {
+  const auto workspace = MakeWorkspace(2);
+  unsigned seed = 30;
+  for (const Shape s : {Shape{1, 1, 64}, {1, 4, 2}, {2, 2, 6}, {3, 4, 16}, {4, 2, 32}, {5, 2, 32}, {8, 2, 64},
+                        {17, 2, 32}, {23, 4, 16}, {63, 1, 64}, {64, 1, 64}, {65, 3, 64}, {66, 1, 256}, {100, 2, 62},
+                        {129, 1, 130}, {257, 2, 64}, {300, 1, 254}}) {
+    std::mt19937 random(++seed);
+    SCOPED_TRACE(::testing::Message() << "seed " << seed << ", " << s);
+    const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
+    Check(qkv, s, {}, Attend(qkv, s, {}, *workspace), AllRows(s.rows), 1e-5);
+  }
+}
+
+TEST(Attention, OfAWholeImage) {
+  std::mt19937 random(50);
+  const Shape s = {1297, 3, 64};
+  const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
+  const auto workspace = MakeWorkspace(2);
+  const Values out = Attend(qkv, s, {}, *workspace);
+  const size_t rows[] = {0, 1, 2, 3, 4, 215, 216, 217, 255, 256, 257, 1023, 1024, 1292, 1293, 1294, 1295, 1296};
+  Check(qkv, s, {}, out, rows, 1e-5);
+}
+
+TEST(Attention, Of8192Tokens) {
+  std::mt19937 random(51);
+  const Shape s = {8192, 1, 64};
+  const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
+  const auto workspace = MakeWorkspace(2);
+  const Values out = Attend(qkv, s, {}, *workspace);
+  const size_t rows[] = {0, 1, 4095, 4096, 8190, 8191};
+  Check(qkv, s, {}, out, rows, 1e-5);
+}
+
+TEST(Attention, LargeScoresDoNotOverflow) {
+  std::mt19937 random(52);
+  const Shape s = {150, 2, 64};
+  const auto workspace = MakeWorkspace(1);
+  Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -100, 100);  // scores of +-10^4
+  // The scores carry float32's relative error, which the exponential makes absolute: about 1e4 · 1e-6.
+  Check(qkv, s, {}, Attend(qkv, s, {}, *workspace), AllRows(s.rows), 100 * 2e-2);
+  // Keys that grow: the running maximum moves in every block.
+  const size_t width = s.heads * s.dim;
+  for (size_t r = 0; r < s.rows; ++r) {
+    for (size_t i = 0; i < width; ++i) {
+      qkv[r * 3 * width + i] = 1;
+      qkv[r * 3 * width + width + i] = static_cast<float>(r) / 4;
+      qkv[r * 3 * width + 2 * width + i] = static_cast<float>(r % 3);
+    }
+  }
+  Check(qkv, s, {}, Attend(qkv, s, {}, *workspace), AllRows(s.rows), 1e-4);
+}
+
+TEST(Attention, MaskedKeysDoNotCount) {
+  const auto workspace = MakeWorkspace(2);
+  for (const Shape s : {Shape{5, 2, 16}, {23, 4, 16}, {130, 2, 64}, {200, 1, 32}}) {
+    std::mt19937 random(53 + static_cast<unsigned>(s.rows));
+    Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
+    std::vector<std::vector<uint8_t>> masks;
+    for (size_t kind = 0; kind < 5; ++kind) {
+      std::vector<uint8_t> mask(s.rows, 1);
+      for (size_t i = 0; i < s.rows; ++i) {
+        if (kind == 0) mask[i] = i != s.rows / 2;         // one in the middle
+        if (kind == 1) mask[i] = i < s.rows / 2;          // the end (padding)
+        if (kind == 2) mask[i] = i >= s.rows / 2;         // the beginning: whole blocks before the first key
+        if (kind == 3) mask[i] = random() % 2 ? 255 : 0;  // any value but zero counts
+        if (kind == 4) mask[i] = i == s.rows - 1;         // one key only
+      }
+      masks.push_back(mask);
+    }
+    for (const auto& mask : masks) {
+      Check(qkv, s, mask, Attend(qkv, s, mask, *workspace), AllRows(s.rows), 1e-5);
+      // What stands in a masked key or value is not read.
+      const size_t width = s.heads * s.dim;
+      Values poisoned(qkv.size());
+      std::ranges::copy(qkv.span(), poisoned.span().begin());
+      for (size_t r = 0; r < s.rows; ++r) {
+        if (mask[r] == 0) std::ranges::fill(poisoned.span().subspan(r * 3 * width + width, 2 * width), NAN);
+      }
+      EXPECT_TRUE(testing::SameBits(Attend(qkv, s, mask, *workspace).span(), Attend(poisoned, s, mask, *workspace).span()));
+    }
+    // Without any key the output is zero.
+    const std::vector<uint8_t> none(s.rows, 0);
+    const Values zero = Attend(qkv, s, none, *workspace);
+    for (const float v : zero.span()) ASSERT_EQ(v, 0.0f);
+    // A mask of ones is no mask.
+    const std::vector<uint8_t> every(s.rows, 1);
+    EXPECT_TRUE(testing::SameBits(Attend(qkv, s, every, *workspace).span(), Attend(qkv, s, {}, *workspace).span()));
+  }
+}
+
+TEST(Attention, PaddingChangesNoBit) {
+  std::mt19937 random(60);
+  const auto workspace = MakeWorkspace(2);
+  for (const size_t rows : {1u, 5u, 16u, 63u, 64u, 100u}) {
+    const Shape alone = {rows, 4, 16};
+    const size_t stride = 3 * alone.heads * alone.dim;
+    const Values qkv = RandomValues(random, rows * stride, -2, 2);
+    const Values wanted = Attend(qkv, alone, {}, *workspace);
+    for (const size_t padding : {1u, 3u, 70u, 300u}) {
+      const Shape padded = {rows + padding, 4, 16};
+      Values longer = RandomValues(random, padded.rows * stride);
+      std::ranges::copy(qkv.span(), longer.span().begin());
+      std::vector<uint8_t> mask(padded.rows, 0);
+      std::fill_n(mask.begin(), rows, 1);
+      const Values out = Attend(longer, padded, mask, *workspace);
+      EXPECT_TRUE(testing::SameBits(out.span().first(wanted.size()), wanted.span())) << rows << " + " << padding;
+    }
+  }
+}
+
+TEST(Attention, SameBitsOnAnyNumberOfThreads) {
+  for (const Shape s : {Shape{17, 16, 64}, {300, 4, 64}, {1297, 2, 64}}) {
+    std::mt19937 random(61);
+    const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
+    const Values wanted = Attend(qkv, s, {}, *MakeWorkspace(1));
+    for (const size_t threads : {2u, 3u, 5u}) {
+      EXPECT_TRUE(testing::SameBits(Attend(qkv, s, {}, *MakeWorkspace(threads)).span(), wanted.span())) << s;
+    }
+  }
+}
+
+TEST(Attention, NanStaysWhereItBelongs) {
+  std::mt19937 random(62);
+  const Shape s = {70, 2, 16};
+  const auto workspace = MakeWorkspace(1);
+  Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim);
+  qkv[5 * 3 * 32] = NAN;  // a query of row 5, head 0
+  const Values out = Attend(qkv, s, {}, *workspace);
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (i / 16 == 5 * 2) continue;
+    ASSERT_TRUE(std::isfinite(out[i])) << i;
+  }
+}
+
+TEST(Attention, RefusesWhatDoesNotFit) {
+  const auto workspace = MakeWorkspace(1);
+  Values qkv(3 * 64), out(64);
+  const auto code = [&](size_t rows, size_t heads, size_t dim, std::span<const uint8_t> mask) {
+    return Attention(qkv.span(), rows, heads, dim, mask, out.span(), *workspace).code();
+  };
+  EXPECT_EQ(code(1, 1, 64, {}), Code::kOk);
+  EXPECT_EQ(code(0, 1, 64, {}), Code::kOk);
+  EXPECT_EQ(code(2, 1, 64, {}), Code::kInvalidArgument);
+  EXPECT_EQ(code(1, 1, 3, {}), Code::kInvalidArgument);
+  EXPECT_EQ(code(1, 1, 258, {}), Code::kInvalidArgument);
+  EXPECT_EQ(code(SIZE_MAX / 2, 4, 64, {}), Code::kInvalidArgument);
+  const std::vector<uint8_t> mask(2, 1);
+  EXPECT_EQ(code(1, 1, 64, mask), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace clipglot

@@ -1,0 +1,81 @@
+// Random inputs and exact comparisons for the tests of nn.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "nn/nn.h"
+
+namespace clipglot::testing {
+
+// Floats with the padding that Linear::Run asks for.
+class Values {
+ public:
+  explicit Values(size_t count) : count_(count), buffer_(AllocateOrDie(count)) {}
+  std::span<float> span() { return {buffer_.as<float>().data(), count_}; }
+  std::span<const float> span() const { return {buffer_.as<float>().data(), count_}; }
+  float& operator[](size_t i) { return span()[i]; }
+  float operator[](size_t i) const { return span()[i]; }
+  size_t size() const { return count_; }
+
+ private:
+  static AlignedBuffer AllocateOrDie(size_t count) {
+    auto buffer = AlignedBuffer::TryAllocateArray<float>(count, "test");
+    EXPECT_TRUE(buffer.ok());
+    return std::move(*buffer);
+  }
+  size_t count_;
+  AlignedBuffer buffer_;
+};
+
+inline Values RandomValues(std::mt19937& random, size_t count, float low = -1, float high = 1) {
+  std::uniform_real_distribution<float> uniform(low, high);
+  Values out(count);
+  for (float& v : out.span()) v = uniform(random);
+  return out;
+}
+
+inline Matrix MatrixF32(std::mt19937& random, size_t out, size_t in) {
+  Matrix m;
+  m.rows = out;
+  m.columns = in;
+  auto buffer = AlignedBuffer::TryAllocateArray<float>(out * in, "test");
+  EXPECT_TRUE(buffer.ok());
+  m.values = std::move(*buffer);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (float& v : m.values.as<float>()) v = uniform(random);
+  return m;
+}
+
+inline Matrix MatrixI8(std::mt19937& random, size_t out, size_t in) {
+  Matrix m;
+  m.dtype = DType::kI8;
+  m.rows = out;
+  m.columns = in;
+  auto buffer = AlignedBuffer::TryAllocateArray<int8_t>(out * in, "test");
+  EXPECT_TRUE(buffer.ok());
+  m.values = std::move(*buffer);
+  std::uniform_int_distribution<int> value(-127, 127);
+  for (int8_t& v : m.values.as<int8_t>()) v = static_cast<int8_t>(value(random));
+  std::uniform_real_distribution<float> scale(0.001f, 0.002f);
+  for (size_t o = 0; o < out; ++o) m.scales.push_back(scale(random));
+  return m;
+}
+
+inline std::unique_ptr<Workspace> MakeWorkspace(size_t threads) {
+  auto workspace = Workspace::Create(threads);
+  EXPECT_TRUE(workspace.ok()) << workspace.status().detail();
+  return workspace.ok() ? std::move(*workspace) : nullptr;
+}
+
+inline bool SameBits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+}  // namespace clipglot::testing
