@@ -45,8 +45,9 @@ function(clipglot_third_party name)
 endfunction()
 
 # What every compiled third-party library gets: no warnings, optimised even in debug builds (the
-# tests would take minutes), and not built unless something needs it.
+# tests would take minutes), without debug information (whose absolute paths keep ccache from finding
+# what another clone compiled), and not built unless something needs it.
 function(clipglot_third_party_defaults target)
-  target_compile_options(${target} PRIVATE -w $<$<CONFIG:Debug>:-O2>)
+  target_compile_options(${target} PRIVATE -w $<$<CONFIG:Debug>:-O2> $<$<CONFIG:Debug>:-g0>)
   set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON POSITION_INDEPENDENT_CODE OFF)
 endfunction()
