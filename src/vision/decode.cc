@@ -1,0 +1,43 @@
+#include <cstring>
+#include <utility>
+
+#include "base/checked.h"
+#include "base/strings.h"
+#include "vision/decoders.h"
+#include "vision/exif.h"
+#include "vision/image.h"
+#include "vision/rgb_writer.h"
+
+namespace clipglot {
+
+Result<RgbImage> DecodeImage(std::span<const std::byte> file, uint64_t max_pixels,
+                             Orientation orientation) {
+  if (file.empty()) return Status(Code::kInvalidImage, "the image file is empty");
+  if (IsJpeg(file)) return DecodeJpeg(file, max_pixels, orientation);
+  if (IsPng(file)) return DecodePng(file, max_pixels, orientation);
+  if (IsGif(file)) return DecodeGif(file, max_pixels);
+  if (IsBmp(file)) return DecodeBmp(file, max_pixels);
+  return Status(Code::kInvalidImage, "unknown image format: none of JPEG, PNG, GIF, BMP");
+}
+
+Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height,
+                               uint64_t max_pixels) {
+  CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(width, height, max_pixels));
+  const auto expected = CheckedMul(uint64_t{width} * height, 4);
+  if (!expected || rgba.size() != *expected) {
+    return Status(Code::kInvalidArgument,
+                  StrCat("RGBA image of ", width, " x ", height, " pixels: ", rgba.size(),
+                         " bytes, expected width x height x 4"));
+  }
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
+                            RgbWriter::Create(width, height, kOrientationUpright));
+  for (size_t y = 0; y < height; ++y) {
+    const uint8_t* in = rgba.data() + y * width * 4;
+    uint8_t* out = writer.NextRow();
+    for (size_t x = 0; x < width; ++x) std::memcpy(out + 3 * x, in + 4 * x, 3);
+    writer.CommitRow();
+  }
+  return std::move(writer).Finish();
+}
+
+}  // namespace clipglot
