@@ -23,18 +23,30 @@ target_compile_options(xnnpack_settings INTERFACE -fno-math-errno)
 target_link_libraries(xnnpack_settings INTERFACE third_party_pthreadpool)
 
 set(_kernels)
-# xnnpack_kernels(isa flag…): the production kernels of cmake/gen/<isa>_microkernels.cmake.
+# xnnpack_kernels(isa flag…): the production kernels of cmake/gen/<isa>_microkernels.cmake. The batches
+# are written here rather than by UNITY_BUILD, whose absolute paths would make every clone's files
+# different and ccache blind.
 function(xnnpack_kernels isa)
   include(${_xnn}/cmake/gen/${isa}_microkernels.cmake)
   string(TOUPPER ${isa} upper)
   set(files ${PROD_${upper}_MICROKERNEL_SRCS})
-  # Not asked for by any operator we build: half precision arithmetic.
-  list(TRANSFORM files PREPEND ${_xnn}/)
-  add_library(xnnpack_${isa} OBJECT ${files})
+  list(LENGTH files count)
+  set(batches)
+  set(begin 0)
+  while(begin LESS count)
+    list(SUBLIST files ${begin} 24 batch_files)
+    list(TRANSFORM batch_files REPLACE "^(.+)$" "#include \"\\1\"\n")
+    list(JOIN batch_files "" content)
+    set(batch ${CMAKE_BINARY_DIR}/third_party/xnnpack/${isa}_${begin}.c)
+    file(CONFIGURE OUTPUT ${batch} CONTENT "${content}" @ONLY)
+    list(APPEND batches ${batch})
+    math(EXPR begin "${begin} + 24")
+  endwhile()
+  add_library(xnnpack_${isa} OBJECT ${batches})
+  target_include_directories(xnnpack_${isa} PRIVATE ${_xnn})
   target_link_libraries(xnnpack_${isa} PRIVATE xnnpack_settings)
   target_compile_options(xnnpack_${isa} PRIVATE ${ARGN})
-  set_target_properties(xnnpack_${isa} PROPERTIES C_STANDARD 99 C_EXTENSIONS ON
-    UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 24)
+  set_target_properties(xnnpack_${isa} PROPERTIES C_STANDARD 99 C_EXTENSIONS ON)
   clipglot_third_party_defaults(xnnpack_${isa})
   set(_kernels ${_kernels} xnnpack_${isa} PARENT_SCOPE)
 endfunction()
