@@ -1,0 +1,65 @@
+// Serves the demo and opens it in headless Chromium, for the tests beside this file.
+
+import { join, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { mkdirSync } from "node:fs";
+import { chromium } from "playwright-core";
+import { createServer } from "vite";
+
+export const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+const screenshots = join(repository, "build", "screenshots");
+const fakePackage = join(dirname(fileURLToPath(import.meta.url)), "fake-clipglot.ts");
+
+/** Starts Vite with the demo's own configuration. `fake` puts the stand-in in the place of the package. */
+export async function serveDemo({ fake = false, isolation = true } = {}) {
+  if (isolation) delete process.env.CLIPGLOT_ISOLATION;
+  else process.env.CLIPGLOT_ISOLATION = "off";
+  const server = await createServer({
+    configFile: join(repository, "web-demo", "vite.config.ts"),
+    cacheDir: join(repository, "build", fake ? "vite-fake" : "vite-test"),
+    logLevel: "error",
+    clearScreen: false,
+    resolve: fake ? { alias: { clipglot: fakePackage } } : {},
+    server: { port: 0, hmr: false, watch: null },
+  });
+  await server.listen();
+  return { url: server.resolvedUrls.local[0], close: () => server.close() };
+}
+
+export function launchBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+/** A page whose errors end the test, and which may reach nothing but its own server. */
+export async function openDemo(browser, url, { width = 1280, height = 900, colorScheme = "light", query = "", locale = "en-GB", reducedMotion = "no-preference" } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale, reducedMotion });
+  const page = await context.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  await context.route((address) => !["localhost", "127.0.0.1"].includes(address.hostname) && !["blob:", "data:"].includes(address.protocol), (route) => {
+    problems.push(`reached out to ${route.request().url()}`);
+    return route.abort();
+  });
+  await page.goto(url + query);
+  return { page, problems, close: () => context.close() };
+}
+
+/** Waits until every picture and text is embedded. */
+export async function waitUntilReady(page) {
+  await page.locator("#fact-per-text").waitFor({ timeout: 120_000 });
+}
+
+/** The names of the first results of the pictures tab, in order. */
+export function topPictures(page, count = 10) {
+  return page.locator("#grid-top .tile").evaluateAll((tiles, n) => tiles.slice(0, n).map((tile) => tile.dataset.id), count);
+}
+
+export async function screenshot(page, name) {
+  mkdirSync(screenshots, { recursive: true });
+  await page.waitForTimeout(350); // tiles glide to their places first
+  await page.screenshot({ path: join(screenshots, `${name}.png`) });
+}

@@ -1,0 +1,10 @@
+// A Matryoshka vector is cut first and brought to unit length afterwards; the order matters.
+
+/** The first `dimensions` numbers of a vector, at unit length. */
+export function shorten(vector: Float32Array, dimensions: number): Float32Array {
+  const cut = vector.slice(0, dimensions);
+  let squares = 0;
+  for (const value of cut) squares += value * value;
+  const length = Math.sqrt(squares);
+  return length > 0 ? cut.map((value) => value / length) : cut;
+}
