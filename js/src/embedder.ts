@@ -1,0 +1,142 @@
+// A loaded model: texts and images in, vectors out. All work happens in the worker; calls may overlap and are done one at
+// a time, interactive ones first.
+import { EmbedError } from "./errors.js";
+import { checkFunction, checkInteger, checkOptions, checkText, imageSettings, invalid, lane, shown, textSettings } from "./page/arguments.js";
+import type { EngineClient } from "./page/client.js";
+import { checkImage, packImage } from "./page/image-input.js";
+import type { Diagnostics, EmbeddingAnswer, ImageSettings, TextSettings } from "./shared/protocol.js";
+import type { EngineInfo } from "./shared/engine-types.js";
+import type {
+  Embedding, EmbeddingBatch, EmbedOptions, ImageInput, ImageOptions, IndexOptions, ManyOptions, TextOptions,
+} from "./types.js";
+import { VectorIndex } from "./vector-index.js";
+
+export class Embedder implements AsyncDisposable {
+  readonly #client: EngineClient;
+  /** What was loaded, and how it runs. */
+  readonly info: EngineInfo;
+
+  /** @internal Embedders come from load(). */
+  constructor(client: EngineClient, info: EngineInfo) {
+    this.#client = client;
+    this.info = info;
+  }
+
+  /** The vector of a text. The empty text is valid. */
+  async embedText(text: string, options: TextOptions = {}): Promise<Embedding> {
+    const settings = textSettings(options, this.info);
+    return this.#embedding(await this.#text(checkText("text", text), settings, lane(options, "interactive"), options.signal));
+  }
+
+  /** The vectors of many texts, in their order. One that fails rejects the call; `detail` begins with its position. */
+  async embedTexts(texts: readonly string[], options: TextOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
+    const settings = textSettings(options, this.info);
+    checkMany("texts", texts);
+    texts.forEach((text, i) => checkText(`texts[${i}]`, text));
+    return this.#many(texts, "texts", options, (text, priority) => this.#text(text, settings, priority, options.signal));
+  }
+
+  /**
+   * The vector of a picture: a Blob or the bytes of a file, pixels, or an ImageBitmap. The input is not changed and not
+   * detached; leave it unchanged until the promise settles.
+   */
+  async embedImage(image: ImageInput, options: ImageOptions = {}): Promise<Embedding> {
+    const settings = imageSettings(options, this.info);
+    checkImage("image", image);
+    return this.#embedding(await this.#image(image, settings, lane(options, "interactive"), options.signal));
+  }
+
+  /** The vectors of many pictures, in their order. One that fails rejects the call; `detail` begins with its position. */
+  async embedImages(images: readonly ImageInput[], options: ImageOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
+    const settings = imageSettings(options, this.info);
+    checkMany("images", images);
+    images.forEach((image, i) => checkImage(`images[${i}]`, image));
+    return this.#many(images, "images", options, (image, priority) => this.#image(image, settings, priority, options.signal));
+  }
+
+  /** How many tokens a text has (with `task`: the instruction included), and how many would be read at most. */
+  async countTokens(text: string, options: TextOptions = {}): Promise<{ tokens: number; maxTokens: number }> {
+    const settings = textSettings(options, this.info);
+    checkText("text", text);
+    return this.#client.call(() => ({ call: { kind: "count-tokens", text, settings } }), lane(options, "interactive"), options.signal);
+  }
+
+  /** An empty index for vectors of this model. It lives in the engine's worker and ends with the embedder. */
+  async createIndex(options: IndexOptions = {}): Promise<VectorIndex> {
+    checkOptions("options", options);
+    const dimensions = checkInteger("dimensions", options.dimensions ?? this.info.fullDimensions, 1, this.info.fullDimensions);
+    const { index } = await this.#client.call(() => ({ call: { kind: "index-create", dimensions } }), "interactive");
+    return new VectorIndex(this.#client, index, dimensions, this.info.modelId);
+  }
+
+  /** Ends the worker, which gives all memory back. What still waits rejects with "disposed". May be called twice. */
+  dispose(): Promise<void> {
+    return this.#client.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  /** @internal For tests. */
+  diagnostics(): Promise<Diagnostics> {
+    return this.#client.call(() => ({ call: { kind: "diagnostics" } }), "interactive");
+  }
+
+  #text(text: string, settings: TextSettings, priority: "interactive" | "background", signal: AbortSignal | undefined): Promise<EmbeddingAnswer> {
+    return this.#client.call(() => ({ call: { kind: "embed-text", text, settings } }), priority, signal);
+  }
+
+  #image(input: ImageInput, settings: ImageSettings, priority: "interactive" | "background", signal: AbortSignal | undefined): Promise<EmbeddingAnswer> {
+    return this.#client.call(() => {
+      const { image, transfer } = packImage(input);
+      return { call: { kind: "embed-image", image, settings }, transfer };
+    }, priority, signal);
+  }
+
+  #embedding({ vector, tokens, totalTokens, truncated, milliseconds, decoder }: EmbeddingAnswer): Embedding {
+    const embedding = { vector, dimensions: vector.length, tokens, totalTokens, truncated, milliseconds, modelId: this.info.modelId };
+    return decoder === undefined ? embedding : { ...embedding, decoder };
+  }
+
+  // Item by item, so that a query can go between two of them, and only one copy of an input exists at a time.
+  async #many<T>(
+    items: readonly T[], name: string, options: EmbedOptions & ManyOptions,
+    embed: (item: T, priority: "interactive" | "background") => Promise<EmbeddingAnswer>,
+  ): Promise<EmbeddingBatch> {
+    checkFunction("onProgress", options.onProgress);
+    const priority = lane(options, "background");
+    options.signal?.throwIfAborted();
+    const work = items.slice(); // the list as it was when the call was made
+    const dimensions = options.dimensions ?? this.info.fullDimensions;
+    const data = new Float32Array(work.length * dimensions);
+    const truncated: number[] = [];
+    for (const [i, item] of work.entries()) {
+      let answer: EmbeddingAnswer;
+      try {
+        answer = await embed(item, priority);
+      } catch (error) {
+        if (options.signal?.aborted || !(error instanceof EmbedError) || error.code === "disposed" || error.code === "engine-lost") throw error;
+        throw new EmbedError(error.code, `${name}[${i}]: ${error.detail}`, { cause: error });
+      }
+      data.set(answer.vector, i * dimensions);
+      if (answer.truncated) truncated.push(i);
+      options.onProgress?.(i + 1, work.length);
+    }
+    return makeBatch(data, work.length, dimensions, truncated, this.info.modelId);
+  }
+}
+
+function checkMany(name: string, items: unknown): void {
+  if (!Array.isArray(items)) throw invalid(`${name} must be an array, not ${shown(items)}`);
+}
+
+function makeBatch(data: Float32Array, count: number, dimensions: number, truncated: readonly number[], modelId: string): EmbeddingBatch {
+  return {
+    data, count, dimensions, truncated, modelId,
+    row(i: number): Float32Array {
+      checkInteger("i", i, 0, count - 1);
+      return data.slice(i * dimensions, (i + 1) * dimensions);
+    },
+  };
+}

@@ -1,0 +1,143 @@
+// What wasm/bindings.cc binds and wasm/result_objects.h describes, as types. A test compares the names.
+
+export interface Status {
+  code: number;
+  detail: string;
+}
+export interface Memory extends Status {
+  pointer: number;
+  bytes: number;
+}
+export interface Range {
+  wanted: boolean;
+  file: number;
+  offset: number;
+  length: number;
+}
+export interface EngineOptions {
+  text: boolean;
+  vision: boolean;
+  dtype: string;
+  threads: number;
+  maxTokens: number;
+  maxPixels: number;
+}
+export interface TextOptions {
+  dimensions: number;
+  normalized: boolean;
+  task: string;
+  maxTokens: number;
+  errorWhenTooLong: boolean;
+  normalizeNfc: boolean;
+}
+export interface ImageOptions {
+  dimensions: number;
+  normalized: boolean;
+  ignoreOrientation: boolean;
+}
+export interface Embedding extends Status {
+  pointer: number;
+  count: number;
+  tokens: number;
+  totalTokens: number;
+  truncated: boolean;
+}
+export interface TokenCount extends Status {
+  tokens: number;
+  maxTokens: number;
+}
+export interface Stage {
+  name: string;
+  dtype: string;
+  shape: string;
+  pointer: number;
+  bytes: number;
+}
+export interface Hits extends Status {
+  rows: number;
+  scores: number;
+  count: number;
+}
+export interface PackOptions {
+  text: boolean;
+  vision: boolean;
+  dtype: string;
+}
+export interface PackTensor {
+  name: string;
+  dtype: string;
+  shape: string;
+  group: string;
+  pointer: number;
+  bytes: number;
+}
+
+/** An object of the module; `delete` gives its memory back. */
+export interface Handle {
+  delete(): void;
+}
+export interface Engine extends Handle {
+  create(options: EngineOptions): Status;
+  addFile(path: string, bytes: number): void;
+  beginLoad(): Status;
+  want(): Range;
+  reserve(): Memory;
+  commit(): Status;
+  totalBytes(): number;
+  readBytes(): number;
+  ready(): boolean;
+  infoJson(): string;
+  embedText(text: number, bytes: number, options: TextOptions): Embedding;
+  embedEncodedImage(file: number, bytes: number, options: ImageOptions): Embedding;
+  embedPixels(rgba: number, bytes: number, width: number, height: number, options: ImageOptions): Embedding;
+  countTokens(text: number, bytes: number, options: TextOptions): TokenCount;
+  cancelFlag(): number;
+  threadsSeen(): number;
+  setTracing(on: boolean): void;
+  stageCount(): number;
+  stage(index: number): Stage;
+}
+export interface Index extends Handle {
+  create(dimensions: number): Status;
+  add(rows: number, count: number): Status;
+  search(query: number, count: number, k: number): Hits;
+  clear(): void;
+  size(): number;
+}
+export interface PackWriter extends Handle {
+  create(options: PackOptions): Status;
+  addFile(path: string, bytes: number): void;
+  begin(): Status;
+  want(): Range;
+  reserve(): Memory;
+  commit(): Status;
+  totalBytes(): number;
+  readBytes(): number;
+  tensorCount(): number;
+  tensor(index: number): PackTensor;
+  done(): boolean;
+  tokenizerFile(): string;
+}
+
+export interface EngineModule {
+  readonly wasmMemory: { readonly buffer: ArrayBuffer | SharedArrayBuffer };
+  readonly Engine: new () => Engine;
+  readonly Index: new () => Index;
+  readonly PackWriter: new () => PackWriter;
+  allocate(bytes: number): number;
+  release(pointer: number): void;
+  allocatedBytes(): number;
+}
+
+/** What the module's factory takes. */
+export interface ModuleSettings {
+  locateFile(name: string): string;
+  print(line: string): void;
+  printErr(line: string): void;
+  onAbort(reason: unknown): void;
+  /** Script of the thread workers. */
+  mainScriptUrlOrBlob?: string;
+  /** Threads of the engine, its caller included. */
+  clipglotThreads: number;
+}
+export type ModuleFactory = (settings: ModuleSettings) => Promise<EngineModule>;

@@ -1,0 +1,23 @@
+// A model whose bytes someone else supplies: each piece is asked for by a message.
+import { EmbedError } from "../errors.js";
+import { readInPieces, type OpenSource, type SourceFile } from "./source.js";
+
+/** Gives exactly `length` bytes, or fails. */
+export type Ask = (path: string, offset: number, length: number) => Promise<Uint8Array>;
+
+export function openAskedSource(files: readonly SourceFile[], ask: Ask): OpenSource {
+  return {
+    files,
+    read(file, offset, length, take) {
+      const readPiece = async (from: number, bytes: number) => {
+        try {
+          return await ask(file.path, from, bytes);
+        } catch (cause) {
+          throw new EmbedError("network", `${file.path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+        }
+      };
+      return readInPieces(offset, length, readPiece, take);
+    },
+    close: async () => {},
+  };
+}

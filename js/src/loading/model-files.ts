@@ -1,0 +1,32 @@
+// Which files a model's folder holds, for sources that cannot list one (a URL). The engine asks for what it needs; here it
+// only matters that nothing it may ask for is missing.
+import { EmbedError } from "../errors.js";
+
+export const manifestName = "manifest.json";
+
+/** Text files of an upstream checkpoint, small enough to be brought whole; the first must be there. */
+export const checkpointTexts = ["config.json", "preprocessor_config.json", "tokenizer.json"] as const;
+export const checkpointBinaries = ["model.safetensors", "sentencepiece.bpe.model"] as const;
+
+/** Names and sizes that a pack's manifest gives. Only enough is read to list them; the engine verifies the manifest. */
+export function filesOfManifest(text: string, where: string): { readonly path: string; readonly byteLength: number }[] {
+  const damaged = (why: string) => new EmbedError("corrupt-model", `${where}: ${why}`);
+  let manifest: unknown;
+  try {
+    manifest = JSON.parse(text);
+  } catch (error) {
+    throw damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (typeof manifest !== "object" || manifest === null) throw damaged("not a JSON object");
+  const { tokenizer, shards } = manifest as { tokenizer?: unknown; shards?: unknown };
+  const entries = [...(Array.isArray(shards) ? (shards as unknown[]) : []), ...(tokenizer == null ? [] : [tokenizer])];
+  return entries.flatMap((entry) => {
+    const { path, bytes } = (entry ?? {}) as { path?: unknown; bytes?: unknown };
+    if (path === "" || path === undefined) return []; // a pack without a text tower has no tokenizer
+    // A path must not lead out of the folder. The engine refuses such a manifest too, but it has not seen it yet.
+    if (typeof path !== "string" || !/^[\w.-]+(\/[\w.-]+)*$/.test(path) || path.split("/").some((name) => /^\.+$/.test(name)))
+      throw damaged(`not a plain relative path: ${JSON.stringify(path)?.slice(0, 100)}`);
+    if (!Number.isSafeInteger(bytes) || (bytes as number) < 0) throw damaged(`no size for ${path}`);
+    return [{ path, byteLength: bytes as number }];
+  });
+}

@@ -1,0 +1,65 @@
+// A model in a folder on disk. Node only.
+import { open, readdir, stat, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { EmbedError } from "../errors.js";
+import { readInPieces, type OpenSource, type SourceFile } from "./source.js";
+
+/** Errors: "network" when the folder or a file cannot be read. */
+export async function openPath(folder: string): Promise<OpenSource> {
+  const failed = (path: string, cause: unknown) =>
+    new EmbedError("network", `cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  let files: SourceFile[];
+  try {
+    files = await listFiles(folder);
+  } catch (cause) {
+    throw failed(folder, cause);
+  }
+  let current: { readonly path: string; readonly handle: FileHandle } | undefined;
+  const close = async () => {
+    const { handle } = current ?? {};
+    current = undefined;
+    await handle?.close();
+  };
+  return {
+    files,
+    async read(file, offset, length, take) {
+      const path = join(folder, file.path);
+      try {
+        if (current?.path !== path) {
+          await close();
+          current = { path, handle: await open(path) };
+        }
+        const { handle } = current;
+        const readPiece = async (from: number, bytes: number) => {
+          const piece = new Uint8Array(bytes);
+          let done = 0;
+          while (done < bytes) {
+            const { bytesRead } = await handle.read(piece, done, bytes - done, from + done);
+            if (bytesRead === 0) throw new Error(`the file ended at ${from + done}`);
+            done += bytesRead;
+          }
+          return piece;
+        };
+        await readInPieces(offset, length, readPiece, take);
+      } catch (cause) {
+        throw cause instanceof EmbedError ? cause : failed(path, cause);
+      }
+    },
+    close,
+  };
+}
+
+// The folder and what lies in its folders: a pack may keep its shards in one.
+async function listFiles(folder: string): Promise<SourceFile[]> {
+  const files: SourceFile[] = [];
+  const list = async (below: string, deeper: boolean) => {
+    for (const name of await readdir(join(folder, below))) {
+      const path = below ? `${below}/${name}` : name;
+      const info = await stat(join(folder, path));
+      if (info.isFile()) files.push({ path, byteLength: info.size });
+      else if (info.isDirectory() && deeper && !name.startsWith(".")) await list(path, false);
+    }
+  };
+  await list("", true);
+  return files;
+}

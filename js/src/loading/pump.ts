@@ -1,0 +1,107 @@
+// Brings the bytes that the engine wants, one range after another, and reports progress. Only the engine understands them.
+import { EmbedError } from "../errors.js";
+import type { LoadProgress } from "../shared/engine-types.js";
+import type { OpenSource, SourceFile } from "./source.js";
+
+/** The engine's side of the conversation; see worker/engine-adapter.ts. */
+export interface Taker {
+  want(): { readonly file: number; readonly offset: number; readonly length: number } | undefined;
+  reserve(): { readonly pointer: number; readonly bytes: number };
+  commit(): void;
+  totalBytes(): number;
+  readBytes(): number;
+}
+
+/**
+ * `copyIn` puts a piece at a place of the heap. `afterCommit` is called between two ranges.
+ * Errors: those of the source, and whatever the taker throws.
+ */
+export async function pump(
+  source: OpenSource,
+  taker: Taker,
+  copyIn: (pointer: number, piece: Uint8Array) => void,
+  progress: ProgressMeter,
+  afterCommit: () => void | Promise<void> = () => {},
+): Promise<void> {
+  for (let range = taker.want(); range !== undefined; range = taker.want()) {
+    const file = source.files[range.file];
+    if (file === undefined) throw new EmbedError("internal", `the engine wants file ${range.file} of ${source.files.length}`);
+    const { pointer, bytes } = taker.reserve();
+    if (bytes !== range.length) throw new EmbedError("internal", `the engine wants ${range.length} bytes and reserves ${bytes}`);
+    progress.begin(file);
+    let done = 0;
+    await source.read(file, range.offset, range.length, (piece) => {
+      if (done + piece.length > bytes) throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
+      copyIn(pointer + done, piece);
+      done += piece.length;
+      progress.add(file, piece.length);
+    });
+    if (done !== bytes) throw new EmbedError("network", `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`);
+    taker.commit();
+    progress.expect(taker.totalBytes() - taker.readBytes(), taker.totalBytes() > 0);
+    await afterCommit();
+  }
+  progress.finish();
+}
+
+/** Turns bytes into events in transformers.js's shape. Numbers never go down. */
+export class ProgressMeter {
+  readonly #name: string;
+  readonly #report: (progress: LoadProgress) => void;
+  readonly #loaded = new Map<SourceFile, number>();
+  #current: SourceFile | undefined;
+  #all = 0;
+  #total: number | undefined;
+  #percent = 0;
+
+  constructor(name: string, report: (progress: LoadProgress) => void) {
+    this.#name = name;
+    this.#report = report;
+  }
+
+  begin(file: SourceFile): void {
+    if (file === this.#current) return;
+    this.#leave();
+    this.#current = file;
+    if (this.#loaded.has(file)) return;
+    this.#loaded.set(file, 0);
+    this.#say("initiate", file);
+    this.#say("download", file);
+  }
+
+  add(file: SourceFile, bytes: number): void {
+    this.#loaded.set(file, (this.#loaded.get(file) ?? 0) + bytes);
+    this.#all += bytes;
+    this.#say("progress", file);
+    this.#sayTotal();
+  }
+
+  /** `remaining`: bytes of tensors that are still to come, if that is `known`. */
+  expect(remaining: number, known: boolean): void {
+    if (known) this.#total = Math.max(this.#total ?? 0, this.#all + remaining);
+  }
+
+  finish(): void {
+    this.#leave();
+    this.#current = undefined;
+    this.#total = this.#all;
+    this.#sayTotal();
+    this.#report({ status: "ready", name: this.#name, file: "", loaded: this.#all, total: this.#all, progress: 100, fromCache: false });
+  }
+
+  // "done" comes when the next file begins: only then it is clear that no more of this one is wanted.
+  #leave(): void {
+    if (this.#current) this.#say("done", this.#current);
+  }
+
+  #say(status: "initiate" | "download" | "progress" | "done", file: SourceFile): void {
+    const loaded = this.#loaded.get(file) ?? 0;
+    const progress = file.byteLength > 0 ? Math.min(100, (100 * loaded) / file.byteLength) : 100;
+    this.#report({ status, name: this.#name, file: file.path, loaded, total: file.byteLength, progress, fromCache: false });
+  }
+
+  #sayTotal(): void {
+    if (this.#total) this.#percent = Math.max(this.#percent, Math.min(100, (100 * this.#all) / this.#total));
+    this.#report({ status: "progress_total", name: this.#name, file: "", loaded: this.#all, total: this.#total, progress: this.#percent, fromCache: false });
+  }
+}

@@ -1,0 +1,152 @@
+// The caller's side of one engine: starts it, sends calls, ends it. One of its lives: loading → ready → ended.
+import { EmbedError } from "../errors.js";
+import type { EngineInfo, LoadProgress } from "../shared/engine-types.js";
+import type { AnswerOf, Call, CallKind, CallOf, CancelFlag, FromWorker, LoadRequest, WireError } from "../shared/protocol.js";
+import type { ModelSource } from "../types.js";
+import { CallQueue, type Lane } from "./queue.js";
+import type { WorkerPort } from "./worker-port.js";
+
+/** A call, and the buffers in it that were made for it and may move. */
+interface Request {
+  readonly call: Call;
+  readonly transfer: ArrayBuffer[];
+}
+
+export interface LoadHooks {
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: LoadProgress) => void) | undefined;
+  /** For a source that the user supplies. */
+  readonly source: ModelSource | undefined;
+}
+
+export class EngineClient {
+  readonly #port: WorkerPort;
+  readonly #queue: CallQueue<Request>;
+  /** Aborted when the engine ends or is loaded: nobody waits for bytes of the source any more. */
+  readonly #reading = new AbortController();
+  #hooks: LoadHooks | undefined;
+  #loaded: { resolve(info: EngineInfo): void; reject(reason: unknown): void } | undefined;
+  #cancelFlag: CancelFlag | undefined;
+  #greeted = false;
+  #end: Promise<void> | undefined;
+
+  constructor(port: WorkerPort) {
+    this.#port = port;
+    this.#queue = new CallQueue<Request>({
+      send: (id, { call, transfer }) => port.post({ type: "call", id, call }, transfer),
+      stop: () => this.#raiseCancelFlag(),
+      busy: (busy) => port.setBusy(busy),
+    });
+    port.onMessage = (message) => this.#receive(message);
+    port.onFailure = (detail) => this.#lose(detail);
+  }
+
+  /** To be called once. Rejects with an EmbedError or the signal's reason; the worker is ended then. */
+  load(request: LoadRequest, hooks: LoadHooks): Promise<EngineInfo> {
+    this.#hooks = hooks;
+    const { signal } = hooks;
+    const onAbort = () => this.#fail(signal?.reason);
+    return new Promise<EngineInfo>((resolve, reject) => {
+      this.#loaded = { resolve, reject };
+      if (signal?.aborted) return onAbort();
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#port.setBusy(true);
+      this.#port.post({ type: "load", request }, []);
+    }).finally(() => signal?.removeEventListener("abort", onAbort));
+  }
+
+  /** `prepare` runs when the call's turn comes. */
+  call<K extends CallKind>(prepare: () => { call: CallOf<K>; transfer?: ArrayBuffer[] }, lane: Lane, signal?: AbortSignal): Promise<AnswerOf<K>> {
+    const request = () => {
+      const { call, transfer } = prepare();
+      return { call: call as Call, transfer: transfer ?? [] };
+    };
+    return this.#queue.submit(request, lane, signal) as Promise<AnswerOf<K>>;
+  }
+
+  /** Rejects all that waits with "disposed" and ends the worker, which gives its memory back. May be called again. */
+  dispose(): Promise<void> {
+    this.#fail(new EmbedError("disposed", "the embedder was disposed"));
+    return this.#end ?? Promise.resolve();
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#end) return;
+    this.#reading.abort(reason);
+    this.#end = this.#port.terminate().catch(() => {});
+    this.#loaded?.reject(reason);
+    this.#queue.end(reason);
+    this.#hooks = undefined;
+  }
+
+  #lose(detail: string): void {
+    if (this.#greeted) this.#fail(new EmbedError("engine-lost", detail));
+    else this.#fail(new EmbedError("network", `the engine's worker could not start: ${detail}`));
+  }
+
+  #receive(message: FromWorker): void {
+    if (this.#end) return; // what a dying worker still says
+    switch (message.type) {
+      case "hello":
+        this.#greeted = true;
+        return;
+      case "progress":
+        return this.#report(message.progress);
+      case "source-read":
+        void this.#bring(message.read, message.path, message.offset, message.length);
+        return;
+      case "ready":
+        this.#cancelFlag = message.cancelFlag;
+        this.#reading.abort();
+        this.#loaded?.resolve(message.info);
+        this.#hooks = undefined;
+        this.#port.setBusy(false);
+        return;
+      case "load-failed":
+        return this.#fail(toError(message.error));
+      case "answer":
+        return this.#queue.answer(message.id, message.answer);
+      case "failed":
+        if (message.error.code === "cancelled") return this.#queue.stopped(message.id);
+        return this.#queue.fail(message.id, toError(message.error));
+      case "lost":
+        return this.#lose(message.detail);
+    }
+  }
+
+  #report(progress: LoadProgress): void {
+    try {
+      this.#hooks?.onProgress?.(progress);
+    } catch (error) {
+      this.#fail(error); // the user's own error, to whom awaits the load
+    }
+  }
+
+  // Brings bytes of the user's own source to the worker. They are copied: the source keeps what it gave.
+  async #bring(read: number, path: string, offset: number, length: number): Promise<void> {
+    try {
+      const given = await this.#hooks?.source?.read(path, offset, length, this.#reading.signal);
+      if (this.#end) return;
+      if (!(given instanceof Uint8Array) || given.byteLength !== length)
+        throw new Error(`read("${path}", ${offset}, ${length}) must give ${length} bytes in a Uint8Array`);
+      const bytes = new Uint8Array(given);
+      this.#port.post({ type: "source-bytes", read, bytes }, [bytes.buffer]);
+    } catch (error) {
+      if (!this.#end) this.#port.post({ type: "source-error", read, message: error instanceof Error ? error.message : String(error) }, []);
+    }
+  }
+
+  #raiseCancelFlag(): void {
+    if (!this.#cancelFlag) return; // one thread: the engine finishes the call, and nobody listens
+    const { buffer, byteOffset } = this.#cancelFlag;
+    Atomics.store(new Int32Array(buffer, byteOffset, 1), 0, 1);
+  }
+}
+
+function toError(error: WireError): EmbedError {
+  const code = error.code === "cancelled" ? "internal" : error.code;
+  if (!error.cause) return new EmbedError(code, error.detail);
+  const cause = new Error(error.cause.message);
+  cause.name = error.cause.name;
+  return new EmbedError(code, error.detail, { cause });
+}

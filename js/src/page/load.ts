@@ -1,0 +1,57 @@
+// load(): checks the options, chooses the build, starts the worker.
+import { EmbedError } from "../errors.js";
+import { Embedder } from "../embedder.js";
+import { assetUrls } from "../platform/assets.js";
+import type { Tower } from "../shared/engine-types.js";
+import { chooseVariant, maxThreads, variantNames } from "../shared/variants.js";
+import type { LoadOptions } from "../types.js";
+import { abortable } from "./abort.js";
+import { checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
+import { EngineClient } from "./client.js";
+import { readModel } from "./model-input.js";
+import type { PagePlatform } from "./platform.js";
+
+export async function loadOn(platform: PagePlatform, options: LoadOptions): Promise<Embedder> {
+  checkOptions("options", options);
+  checkSignal(options.signal);
+  checkFunction("onProgress", options.onProgress);
+  options.signal?.throwIfAborted();
+  const towers = checkTowers(options.towers);
+  const wanted = checkWord("variant", options.variant, ["auto", ...variantNames], "auto");
+  const threads = options.threads === undefined ? undefined : checkInteger("threads", options.threads, 1, maxThreads);
+  const dtype = checkWord("dtype", options.dtype, ["f32", "q8"], "q8");
+  const maxTokens = checkInteger("maxTokens", options.maxTokens ?? 512, 2, 8192);
+  const maxPixels = checkInteger("maxPixels", options.maxPixels ?? 64_000_000, 1, 2 ** 31);
+  const model = readModel(options.model, platform);
+  const choice = chooseVariant(wanted, threads, platform.capabilities());
+  const urls = options.assetBase === undefined ? assetUrls(choice.variant) : movedAssets(platform, options.assetBase, choice.variant);
+
+  const source = await abortable(describe(model), options.signal);
+  const client = new EngineClient(platform.createWorker());
+  const request = { source, sourceName: model.name, ...choice, ...urls, towers, dtype, maxTokens, maxPixels };
+  const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, source: model.source });
+  return new Embedder(client, info);
+}
+
+async function describe(model: ReturnType<typeof readModel>) {
+  try {
+    return await model.describe();
+  } catch (error) {
+    if (error instanceof EmbedError) throw error;
+    throw new EmbedError("network", `model.list() failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function checkTowers(towers: readonly Tower[] | undefined): readonly Tower[] {
+  if (towers === undefined) return ["text", "vision"];
+  if (!Array.isArray(towers) || towers.length === 0) throw invalid('towers must be an array with "text", "vision" or both');
+  for (const tower of towers as unknown[]) {
+    if (tower !== "text" && tower !== "vision") throw invalid(`towers: there is no tower ${shown(tower)}`);
+  }
+  return [...new Set(towers)];
+}
+
+function movedAssets(platform: PagePlatform, base: URL | string, variant: string): { moduleUrl: string; wasmUrl: string } {
+  const folder = platform.resolveFolder(base);
+  return { moduleUrl: `${folder}clipglot-${variant}.mjs`, wasmUrl: `${folder}clipglot-${variant}.wasm` };
+}

@@ -1,0 +1,54 @@
+// The kinds of models that callers hand over, as the worker wants them described.
+import type { SourceDescription } from "../shared/protocol.js";
+import type { FileLike, LoadOptions, ModelSource } from "../types.js";
+import { invalid, shown } from "./arguments.js";
+import type { PagePlatform } from "./platform.js";
+
+export interface ModelInput {
+  readonly name: string; // for progress events
+  /** Asked once, when the load begins. */
+  describe(): Promise<SourceDescription>;
+  readonly source: ModelSource | undefined;
+}
+
+export function readModel(model: LoadOptions["model"], platform: PagePlatform): ModelInput {
+  if (typeof model === "string" || model instanceof URL) {
+    if (typeof model === "string" && model === "") throw invalid("model must not be an empty string");
+    const folder = platform.describeFolder(model);
+    return { name: String(model), describe: async () => folder, source: undefined };
+  }
+  if (typeof model !== "object" || model === null) throw invalid(`model must be a URL, files or a ModelSource, not ${shown(model)}`);
+  if ("list" in model && "read" in model) {
+    const source = model;
+    return { name: "ModelSource", source, describe: async () => ({ kind: "custom", files: checkList(await source.list()) }) };
+  }
+  if (typeof (model as ArrayLike<FileLike>).length === "number") {
+    const files = describeFiles(Array.from(model as ArrayLike<FileLike>));
+    return { name: "files", describe: async () => files, source: undefined };
+  }
+  throw invalid(`model must be a URL, files or a ModelSource, not ${shown(model)}`);
+}
+
+// Paths of a chosen folder begin with its own name; they become relative to the folder that holds the model's first file.
+function describeFiles(files: readonly FileLike[]): SourceDescription {
+  const named = files.map((file, i) => {
+    if (typeof file !== "object" || file === null || typeof file.slice !== "function" || typeof file.name !== "string")
+      throw invalid(`model[${i}] must be a File, not ${shown(file)}`);
+    return { path: file.webkitRelativePath || file.name, blob: file.slice() };
+  });
+  const root = ["manifest.json", "config.json"]
+    .flatMap((name) => named.filter(({ path }) => path === name || path.endsWith(`/${name}`)).map(({ path }) => path.slice(0, -name.length)))
+    .sort((a, b) => a.length - b.length)[0];
+  if (root === undefined) throw invalid(`model: none of the ${files.length} files is manifest.json or config.json`);
+  const inside = named.filter(({ path }) => path.startsWith(root)).map(({ path, blob }) => ({ path: path.slice(root.length), blob }));
+  return { kind: "blobs", files: inside };
+}
+
+function checkList(files: unknown): readonly { readonly path: string; readonly byteLength: number }[] {
+  if (!Array.isArray(files)) throw invalid(`model.list() must give an array, not ${shown(files)}`);
+  return files.map((file: { path?: unknown; byteLength?: unknown }, i) => {
+    if (typeof file?.path !== "string" || !Number.isSafeInteger(file.byteLength) || (file.byteLength as number) < 0)
+      throw invalid(`model.list()[${i}] must have a path and a byteLength`);
+    return { path: file.path, byteLength: file.byteLength as number };
+  });
+}

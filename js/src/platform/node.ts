@@ -1,0 +1,63 @@
+// The caller's side in Node.
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { EmbedError } from "../errors.js";
+import { probeSimd } from "../shared/variants.js";
+import type { FromWorker, SourceDescription } from "../shared/protocol.js";
+import type { PagePlatform } from "../page/platform.js";
+import type { WorkerPort } from "../page/worker-port.js";
+
+export const nodePlatform: PagePlatform = {
+  capabilities: () => ({
+    ...probeSimd((module) => WebAssembly.validate(module)),
+    threads: true,
+    noThreadsBecause: "",
+    noRelaxedSimdBecause: "this Node has no relaxed SIMD; Node 20 has it behind --experimental-wasm-relaxed-simd",
+    processors: availableParallelism(),
+  }),
+  createWorker,
+  describeFolder,
+  resolveFolder(address) {
+    const folder = describeFolder(address);
+    const href = folder.kind === "url" ? folder.href : pathToFileURL((folder as { path: string }).path).href;
+    return href.endsWith("/") ? href : `${href}/`;
+  },
+};
+
+function describeFolder(model: string | URL): SourceDescription {
+  const text = String(model);
+  if (/^https?:/i.test(text)) {
+    const url = new URL(text);
+    if (!url.pathname.endsWith("/")) url.pathname += "/";
+    url.search = url.hash = "";
+    return { kind: "url", href: url.href };
+  }
+  if (/^file:/i.test(text)) return { kind: "path", path: fileURLToPath(text) };
+  if (model instanceof URL) throw new EmbedError("invalid-argument", `model: Node reads http:, https: and file: URLs, not ${model.protocol}`);
+  return { kind: "path", path: resolve(model) };
+}
+
+function createWorker(): WorkerPort {
+  const worker = new Worker(new URL("../worker/main.node.js", import.meta.url), { name: "clipglot", stdout: false, stderr: false });
+  worker.unref(); // an idle engine keeps no process alive
+  let ended = false;
+  const port: WorkerPort = {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    onMessage: () => {},
+    onFailure: () => {},
+    setBusy: (busy) => (busy ? worker.ref() : worker.unref()),
+    async terminate() {
+      ended = true;
+      await worker.terminate();
+    },
+  };
+  worker.on("message", (message: FromWorker) => port.onMessage(message));
+  worker.on("messageerror", () => port.onFailure("a message could not be read"));
+  worker.on("error", (error: Error) => port.onFailure(error.message));
+  worker.on("exit", (code) => {
+    if (!ended) port.onFailure(`the worker ended with code ${code}`);
+  });
+  return port;
+}

@@ -1,0 +1,48 @@
+// Words that page, worker and users share. No platform types here.
+
+/** Which build of the engine runs: with or without relaxed SIMD, with or without threads. */
+export type Variant = "simd" | "relaxed-simd" | "simd-threads" | "relaxed-simd-threads";
+export type Tower = "text" | "vision";
+export type DType = "f32" | "q8";
+
+/** What was loaded, and how it runs. */
+export interface EngineInfo {
+  readonly modelId: string;
+  readonly revision: string;
+  /** Licence of the weights, not of this package. */
+  readonly license: string;
+  readonly towers: readonly Tower[];
+  readonly variant: Variant;
+  readonly threads: number;
+  readonly dtype: string;
+  /** Lengths the model was trained for, ascending. Any length from 1 to `fullDimensions` may be asked for. */
+  readonly dimensions: readonly number[];
+  readonly fullDimensions: number;
+  /** Longest text that is read, in tokens. */
+  readonly maxTokens: number;
+  /** Side of the square that pictures are brought to, in pixels; 0 without the vision tower. */
+  readonly imageSize: number;
+  /** Bytes that the weights occupy in memory. */
+  readonly residentBytes: number;
+  /**
+   * "simd": the same input gives the same bits on every machine. "relaxed-simd": machines may differ in the last digits.
+   */
+  readonly numerics: "simd" | "relaxed-simd";
+}
+
+/** Progress of `load`, in the shape of transformers.js's events. Never goes backwards. */
+export interface LoadProgress {
+  /** "progress_total" is the sum over all files; the others speak of `file`; "ready" comes last. */
+  readonly status: "initiate" | "download" | "progress" | "done" | "ready" | "progress_total";
+  /** The model, as it was given to `load`. */
+  readonly name: string;
+  /** Path inside the model's folder; empty for "progress_total" and "ready". */
+  readonly file: string;
+  /** Bytes so far. */
+  readonly loaded: number;
+  /** Bytes in all, once that is known. */
+  readonly total: number | undefined;
+  /** 0 … 100. */
+  readonly progress: number;
+  readonly fromCache: boolean;
+}

@@ -1,0 +1,117 @@
+// The messages between the caller's thread and the worker: the only thing that both sides know of each other.
+//
+// One load, then one call at a time: the page sends the next call when the answer to the last one is there. Everything is
+// structured-cloneable. Vectors are transferred, so each has one owner.
+import type { ErrorCode } from "../errors.js";
+import type { DType, EngineInfo, LoadProgress, Tower, Variant } from "./engine-types.js";
+
+/** A file whose bytes come through `slice(…).arrayBuffer()`: a Blob, without naming the platform's type. */
+export interface BlobLike {
+  readonly size: number;
+  slice(start?: number, end?: number): BlobLike;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+/** Where the worker finds the model. */
+export type SourceDescription =
+  | { readonly kind: "url"; readonly href: string } // a folder; ends with "/"
+  | { readonly kind: "path"; readonly path: string } // a folder on disk, in Node
+  | { readonly kind: "blobs"; readonly files: readonly { readonly path: string; readonly blob: BlobLike }[] }
+  | { readonly kind: "custom"; readonly files: readonly { readonly path: string; readonly byteLength: number }[] };
+
+export interface LoadRequest {
+  readonly source: SourceDescription;
+  readonly sourceName: string;
+  readonly variant: Variant;
+  readonly threads: number;
+  /** Addresses of the engine's module and of its .wasm. */
+  readonly moduleUrl: string;
+  readonly wasmUrl: string;
+  readonly towers: readonly Tower[];
+  readonly dtype: DType;
+  readonly maxTokens: number;
+  readonly maxPixels: number;
+}
+
+export interface VectorSettings {
+  readonly dimensions: number; // 0: full
+  readonly normalized: boolean;
+}
+export interface TextSettings extends VectorSettings {
+  readonly task: string; // "": none
+  readonly maxTokens: number; // 0: the engine's own
+  readonly errorWhenTooLong: boolean;
+  readonly normalizeNfc: boolean;
+}
+export interface ImageSettings extends VectorSettings {
+  readonly ignoreOrientation: boolean;
+}
+
+export type ImagePayload =
+  | { readonly kind: "blob"; readonly blob: BlobLike }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "rgba"; readonly bytes: Uint8Array; readonly width: number; readonly height: number }
+  | { readonly kind: "bitmap"; readonly bitmap: unknown };
+
+/** Each call with its answer. */
+export interface Calls {
+  "embed-text": { readonly call: { readonly text: string; readonly settings: TextSettings }; readonly answer: EmbeddingAnswer };
+  "embed-image": { readonly call: { readonly image: ImagePayload; readonly settings: ImageSettings }; readonly answer: EmbeddingAnswer };
+  "count-tokens": { readonly call: { readonly text: string; readonly settings: TextSettings }; readonly answer: { readonly tokens: number; readonly maxTokens: number } };
+  "index-create": { readonly call: { readonly dimensions: number }; readonly answer: { readonly index: number } };
+  /** `rows`: [count, dimensions]; the answer says the row of the first. */
+  "index-add": { readonly call: { readonly index: number; readonly rows: Float32Array }; readonly answer: { readonly firstRow: number } };
+  "index-search": { readonly call: { readonly index: number; readonly query: Float32Array; readonly k: number }; readonly answer: { readonly rows: Uint32Array; readonly scores: Float32Array } };
+  "index-clear": { readonly call: { readonly index: number }; readonly answer: Record<never, never> };
+  "index-dispose": { readonly call: { readonly index: number }; readonly answer: Record<never, never> };
+  /** For tests: what no user needs. */
+  diagnostics: { readonly call: Record<never, never>; readonly answer: Diagnostics };
+}
+export type CallKind = keyof Calls;
+export type Call = { [K in CallKind]: { readonly kind: K } & Calls[K]["call"] }[CallKind];
+export type CallOf<K extends CallKind> = { readonly kind: K } & Calls[K]["call"];
+export type AnswerOf<K extends CallKind> = Calls[K]["answer"];
+
+export interface EmbeddingAnswer {
+  readonly vector: Float32Array;
+  readonly tokens: number;
+  readonly totalTokens: number;
+  readonly truncated: boolean;
+  readonly milliseconds: number;
+  readonly decoder: "core" | "browser" | undefined;
+}
+
+export interface Diagnostics {
+  readonly heapBytes: number;
+  readonly allocatedBytes: number;
+  readonly threadsSeen: number;
+  readonly indexes: number;
+}
+
+export interface WireError {
+  readonly code: ErrorCode | "cancelled";
+  readonly detail: string;
+  readonly cause?: { readonly name: string; readonly message: string };
+}
+
+/** Lets the page stop a running call: a 32-bit flag in a heap that both threads see. */
+export interface CancelFlag {
+  readonly buffer: SharedArrayBuffer;
+  readonly byteOffset: number;
+}
+
+export type ToWorker =
+  | { readonly type: "load"; readonly request: LoadRequest }
+  | { readonly type: "call"; readonly id: number; readonly call: Call }
+  | { readonly type: "source-bytes"; readonly read: number; readonly bytes: Uint8Array }
+  | { readonly type: "source-error"; readonly read: number; readonly message: string };
+
+export type FromWorker =
+  | { readonly type: "hello" }
+  | { readonly type: "progress"; readonly progress: LoadProgress }
+  | { readonly type: "source-read"; readonly read: number; readonly path: string; readonly offset: number; readonly length: number }
+  | { readonly type: "ready"; readonly info: EngineInfo; readonly cancelFlag: CancelFlag | undefined }
+  | { readonly type: "load-failed"; readonly error: WireError }
+  | { readonly type: "answer"; readonly id: number; readonly answer: AnswerOf<CallKind> }
+  | { readonly type: "failed"; readonly id: number; readonly error: WireError }
+  | { readonly type: "lost"; readonly detail: string };

@@ -1,0 +1,147 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// The public types. They name no type of the DOM, so that a project without it (Node) can use the package: what a page
+// hands over (File, ImageData, ImageBitmap …) is described by the members that are used.
+import type { BlobLike } from "./shared/protocol.js";
+import type { DType, LoadProgress, Tower, Variant } from "./shared/engine-types.js";
+
+export type { DType, EngineInfo, LoadProgress, Tower, Variant } from "./shared/engine-types.js";
+export type { BlobLike } from "./shared/protocol.js";
+
+/** A `File`, from a file input or a drop. */
+export interface FileLike extends BlobLike {
+  readonly name: string;
+  /** Set by `<input webkitdirectory>`: the path below the chosen folder's parent. */
+  readonly webkitRelativePath?: string;
+}
+
+/** Bytes on demand; lets tests and unusual hosts supply the model. */
+export interface ModelSource {
+  /** All files of the model's folder: paths with "/" between names. */
+  list(): Promise<readonly { readonly path: string; readonly byteLength: number }[]>;
+  /** Exactly `length` bytes of the file, at most a few MiB at a time. The bytes are read before the next call. */
+  read(path: string, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+export interface LoadOptions {
+  /** A model's folder (a pack, or an upstream checkpoint): its URL, in Node also its path, or its files. */
+  model: URL | string | ArrayLike<FileLike> | ModelSource;
+  /** Load only what you need. Default: both. */
+  towers?: readonly Tower[];
+  /** "auto" takes the best that the platform can run. Another value: that one, or an error. Default "auto". */
+  variant?: "auto" | Variant;
+  /**
+   * Threads inside the engine, 1 … 64; with "auto", 1 where memory cannot be shared (a page that is not cross-origin
+   * isolated). Default: half the processors, at most 4; 2 if there are 2.
+   */
+  threads?: number;
+  /** Longest text, in tokens, for which memory is set aside: 2 … 8192. Default 512. */
+  maxTokens?: number;
+  /** Largest picture that is decoded, in pixels. Default 64 million. */
+  maxPixels?: number;
+  /** Arithmetic for an unquantised checkpoint; a pack has its own. Default "q8". */
+  dtype?: DType;
+  /** Folder of the engine's files (clipglot-<variant>.mjs and .wasm), if they were moved. */
+  assetBase?: URL | string;
+  /** Ends the load; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  onProgress?: (progress: LoadProgress) => void;
+}
+
+export interface EmbedOptions {
+  /** The first n numbers of the vector, brought to unit length: 1 … `info.fullDimensions`. Default: all. */
+  dimensions?: number;
+  /** Unit length. Default true; false gives the raw pooled vector, and then only the full length. */
+  normalized?: boolean;
+  /** "interactive" goes before "background". Default: single calls interactive, many-calls background. */
+  priority?: "interactive" | "background";
+  /** The promise rejects with the signal's reason, at once. */
+  signal?: AbortSignal;
+}
+
+export interface TextOptions extends EmbedOptions {
+  /** "retrieval.query" puts the model's instruction before the text; left out, nothing is put there. */
+  task?: "retrieval.query";
+  /** Read so many tokens at most: 2 … the maxTokens of `load`. Default: that. */
+  maxTokens?: number;
+  /** Beyond maxTokens: cut, and say so in the result, or fail with "too-long". Default "truncate". */
+  tooLong?: "truncate" | "error";
+  /** Unicode normalisation before anything else; for names of macOS files, which are decomposed. Default: none. */
+  normalizeText?: "NFC";
+}
+
+export interface ImageOptions extends EmbedOptions {
+  /** "exif": upright as the photographer meant; "ignore": as stored, which is the upstream behaviour. Default "exif". */
+  orientation?: "exif" | "ignore";
+}
+
+export interface ManyOptions {
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface Embedding {
+  readonly vector: Float32Array;
+  readonly dimensions: number;
+  /** Tokens that were read; 0 for images. */
+  readonly tokens: number;
+  /** Tokens before cutting; 0 for images. */
+  readonly totalTokens: number;
+  /** The text was longer than maxTokens and was cut. */
+  readonly truncated: boolean;
+  /** Time in the engine. */
+  readonly milliseconds: number;
+  readonly modelId: string;
+  /** Images: who decoded the file. "core" gives the same pixels everywhere; "browser" takes formats it does not know. */
+  readonly decoder?: "core" | "browser";
+}
+
+export interface EmbeddingBatch {
+  /** [count, dimensions], row-major, in the order of the input. */
+  readonly data: Float32Array;
+  readonly count: number;
+  readonly dimensions: number;
+  /** Rows whose text was cut. */
+  readonly truncated: readonly number[];
+  readonly modelId: string;
+  /** A copy of row i. */
+  row(i: number): Float32Array;
+}
+
+/** Bytes of a file: JPEG, PNG, BMP, GIF (first frame); in browsers also what they decode (WebP, AVIF …). */
+export interface EncodedImage {
+  readonly bytes: Uint8Array;
+}
+/** Pixels, 4 bytes each (red, green, blue, alpha; alpha is dropped), e.g. an `ImageData`. */
+export interface RgbaImage {
+  readonly data: Uint8ClampedArray | Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+/** An `ImageBitmap`. Browsers only. */
+export interface BitmapLike {
+  readonly width: number;
+  readonly height: number;
+  close(): void;
+}
+export type ImageInput = BlobLike | ArrayBuffer | ArrayBufferView | EncodedImage | RgbaImage | BitmapLike;
+
+export interface IndexOptions {
+  /** Length of the vectors. Default: `info.fullDimensions`. */
+  dimensions?: number;
+}
+
+export interface IndexItem {
+  readonly id: string;
+  readonly vector: Float32Array | Embedding;
+}
+
+export interface SearchOptions {
+  /** How many hits at most. */
+  k: number;
+  signal?: AbortSignal;
+}
+
+export interface Hit {
+  readonly id: string;
+  /** Dot product: the cosine, when the vectors have unit length. */
+  readonly score: number;
+}

@@ -1,0 +1,295 @@
+// The only file that calls the wasm module. Takes and gives plain JavaScript values; errors become EmbedErrors, and a trap
+// becomes EngineLost. Synchronous, one call at a time; knows neither messages nor workers, so that tools and tests can use
+// it in their own thread.
+import { EmbedError, engineCode } from "../errors.js";
+import type { Engine, Handle, Index, PackWriter, PackOptions, EngineOptions, Embedding, Range, Status } from "../generated/engine-module.js";
+import type { ImageSettings, TextSettings } from "../shared/protocol.js";
+import { Heap } from "./heap.js";
+import { EngineLost, type StartedModule } from "./module.js";
+
+/** The engine saw the cancel flag. */
+export class Cancelled extends Error {
+  override readonly name = "Cancelled";
+}
+
+export interface VectorResult {
+  readonly vector: Float32Array<ArrayBuffer>;
+  readonly tokens: number;
+  readonly totalTokens: number;
+  readonly truncated: boolean;
+}
+
+/** The numbers between two steps of a call; see src/base/trace.h for the names. */
+export interface TracedStage {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface PackedTensor extends TracedStage {
+  readonly group: string;
+}
+
+/** The conversation of loading, seen from whoever brings the bytes. */
+export interface Demand {
+  want(): { readonly file: number; readonly offset: number; readonly length: number } | undefined;
+  /** Where the wanted bytes go; valid until commit. */
+  reserve(): { readonly pointer: number; readonly bytes: number };
+  commit(): void;
+  /** Bytes of tensors in all (0 until known), and so far. */
+  totalBytes(): number;
+  readBytes(): number;
+}
+
+const encoder = new TextEncoder();
+
+export class EngineAdapter {
+  readonly heap: Heap;
+  readonly #started: StartedModule;
+  #engine: Engine | undefined;
+  readonly #indexes = new Map<number, Index>();
+  #nextIndex = 1;
+  #lost: EngineLost | undefined;
+
+  constructor(started: StartedModule) {
+    this.#started = started;
+    this.heap = new Heap(started.module);
+  }
+
+  /** Makes the engine. To be called once, before anything else. */
+  create(options: EngineOptions): void {
+    this.#enter(() => {
+      this.#engine = new this.#started.module.Engine();
+      check(this.#engine.create(options));
+    });
+  }
+
+  /** Begins to load from `files`, which are all that the source can give. */
+  beginLoad(files: readonly { readonly path: string; readonly byteLength: number }[]): Demand {
+    const engine = this.#loaded();
+    this.#enter(() => {
+      for (const { path, byteLength } of files) engine.addFile(path, byteLength);
+      check(engine.beginLoad());
+    });
+    return this.#demand(engine);
+  }
+
+  get ready(): boolean {
+    return this.#enter(() => this.#loaded().ready());
+  }
+
+  /** The engine's own account of itself; see InfoJson in src/engine/engine.h. */
+  info(): unknown {
+    return JSON.parse(this.#enter(() => this.#loaded().infoJson()));
+  }
+
+  embedText(text: string, settings: TextSettings): VectorResult {
+    const utf8 = encoder.encode(text);
+    return this.#vector(() => this.heap.with(utf8, (pointer) => this.#loaded().embedText(pointer, utf8.length, settings)));
+  }
+
+  /** `file`: the bytes of a JPEG, PNG, BMP or GIF. */
+  embedEncodedImage(file: Uint8Array, settings: ImageSettings): VectorResult {
+    return this.#vector(() => this.heap.with(file, (pointer) => this.#loaded().embedEncodedImage(pointer, file.length, settings)));
+  }
+
+  embedPixels(rgba: Uint8Array, width: number, height: number, settings: ImageSettings): VectorResult {
+    return this.#vector(() =>
+      this.heap.with(rgba, (pointer) => this.#loaded().embedPixels(pointer, rgba.length, width, height, settings)));
+  }
+
+  countTokens(text: string, settings: TextSettings): { tokens: number; maxTokens: number } {
+    const utf8 = encoder.encode(text);
+    return this.#enter(() => {
+      const { code, detail, tokens, maxTokens } = this.heap.with(utf8, (pointer) => this.#loaded().countTokens(pointer, utf8.length, settings));
+      check({ code, detail });
+      return { tokens, maxTokens };
+    });
+  }
+
+  createIndex(dimensions: number): number {
+    return this.#enter(() => {
+      const index = new this.#started.module.Index();
+      try {
+        check(index.create(dimensions));
+      } catch (error) {
+        index.delete();
+        throw error;
+      }
+      this.#indexes.set(this.#nextIndex, index);
+      return this.#nextIndex++;
+    });
+  }
+
+  /** Gives the row of the first vector. */
+  addToIndex(id: number, rows: Float32Array): number {
+    return this.#enter(() => {
+      const index = this.#index(id);
+      const firstRow = index.size();
+      check(this.heap.with(bytesOf(rows), (pointer) => index.add(pointer, rows.length)));
+      return firstRow;
+    });
+  }
+
+  searchIndex(id: number, query: Float32Array, k: number): { rows: Uint32Array<ArrayBuffer>; scores: Float32Array<ArrayBuffer> } {
+    return this.#enter(() => {
+      const hits = this.heap.with(bytesOf(query), (pointer) => this.#index(id).search(pointer, query.length, k));
+      check(hits);
+      return { rows: this.heap.copyIntegers(hits.rows, hits.count), scores: this.heap.copyFloats(hits.scores, hits.count) };
+    });
+  }
+
+  clearIndex(id: number): void {
+    this.#enter(() => this.#index(id).clear());
+  }
+
+  deleteIndex(id: number): void {
+    const index = this.#index(id);
+    this.#indexes.delete(id);
+    this.#enter(() => index.delete());
+  }
+
+  get indexes(): number {
+    return this.#indexes.size;
+  }
+
+  /** Address of the flag that stops a running call. */
+  cancelFlag(): number {
+    return this.#enter(() => this.#loaded().cancelFlag());
+  }
+
+  threadsSeen(): number {
+    return this.#enter(() => this.#loaded().threadsSeen());
+  }
+
+  /** Bytes of the heap that are in use. */
+  allocatedBytes(): number {
+    return this.#enter(() => this.#started.module.allocatedBytes());
+  }
+
+  setTracing(on: boolean): void {
+    this.#enter(() => this.#loaded().setTracing(on));
+  }
+
+  /** The stages of the last call, when tracing was on. */
+  stages(): TracedStage[] {
+    return this.#enter(() => {
+      const engine = this.#loaded();
+      return Array.from({ length: engine.stageCount() }, (_, i) => {
+        const { name, dtype, shape, pointer, bytes } = engine.stage(i);
+        return { name, dtype, shape: parseShape(shape), bytes: this.heap.copyBytes(pointer, bytes) };
+      });
+    });
+  }
+
+  /** A conversion of a model folder into the tensors of a pack. */
+  beginPack(options: PackOptions, files: readonly { readonly path: string; readonly byteLength: number }[]): PackConversation {
+    return this.#enter(() => {
+      const writer = new this.#started.module.PackWriter();
+      try {
+        check(writer.create(options));
+        for (const { path, byteLength } of files) writer.addFile(path, byteLength);
+        check(writer.begin());
+      } catch (error) {
+        writer.delete();
+        throw error;
+      }
+      return {
+        ...this.#demand(writer),
+        tensors: () => this.#enter(() => this.#packTensors(writer)),
+        done: () => this.#enter(() => writer.done()),
+        tokenizerFile: () => this.#enter(() => writer.tokenizerFile()),
+        dispose: () => this.#enter(() => writer.delete()),
+      };
+    });
+  }
+
+  /** Deletes all that lives in the module. */
+  dispose(): void {
+    if (this.#lost) return;
+    const handles: (Handle | undefined)[] = [...this.#indexes.values(), this.#engine];
+    this.#indexes.clear();
+    this.#engine = undefined;
+    this.#enter(() => handles.forEach((handle) => handle?.delete()));
+  }
+
+  #loaded(): Engine {
+    if (!this.#engine) throw new EmbedError("internal", "the engine was not created");
+    return this.#engine;
+  }
+
+  #index(id: number): Index {
+    const index = this.#indexes.get(id);
+    if (!index) throw new EmbedError("disposed", "the index was disposed");
+    return index;
+  }
+
+  #vector(call: () => Embedding): VectorResult {
+    return this.#enter(() => {
+      const { code, detail, pointer, count, tokens, totalTokens, truncated } = call();
+      check({ code, detail });
+      return { vector: this.heap.copyFloats(pointer, count), tokens, totalTokens, truncated };
+    });
+  }
+
+  #demand(party: Engine | PackWriter): Demand {
+    return {
+      want: () => this.#enter(() => wanted(party.want())),
+      reserve: () =>
+        this.#enter(() => {
+          const place = party.reserve();
+          check(place);
+          return { pointer: place.pointer, bytes: place.bytes };
+        }),
+      commit: () => this.#enter(() => check(party.commit())),
+      totalBytes: () => this.#enter(() => party.totalBytes()),
+      readBytes: () => this.#enter(() => party.readBytes()),
+    };
+  }
+
+  #packTensors(writer: PackWriter): PackedTensor[] {
+    return Array.from({ length: writer.tensorCount() }, (_, i) => {
+      const { name, dtype, shape, group, pointer, bytes } = writer.tensor(i);
+      return { name, dtype, group, shape: parseShape(shape), bytes: this.heap.copyBytes(pointer, bytes) };
+    });
+  }
+
+  // Every call into the module passes here. What is thrown in it and is not ours came from the module: a trap, an abort, a
+  // full stack. The instance is in an unknown state then.
+  #enter<T>(call: () => T): T {
+    if (this.#lost) throw this.#lost;
+    try {
+      return call();
+    } catch (error) {
+      if (error instanceof EmbedError || error instanceof Cancelled || error instanceof EngineLost) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      const log = this.#started.log.length ? ` (${this.#started.log.slice(-3).join("; ")})` : "";
+      this.#lost = new EngineLost(`${message}${log}`, { cause: error });
+      throw this.#lost;
+    }
+  }
+}
+
+export interface PackConversation extends Demand {
+  /** What the last commit finished. */
+  tensors(): PackedTensor[];
+  done(): boolean;
+  /** Name of the source's tokenizer; known when done. */
+  tokenizerFile(): string;
+  dispose(): void;
+}
+
+function check({ code, detail }: Status): void {
+  const name = engineCode(code);
+  if (name === "ok") return;
+  if (name === "cancelled") throw new Cancelled(detail);
+  throw new EmbedError(name, detail);
+}
+
+function wanted({ wanted, file, offset, length }: Range): { file: number; offset: number; length: number } | undefined {
+  return wanted ? { file, offset, length } : undefined;
+}
+
+const parseShape = (text: string) => (text === "" ? [] : text.split(",").map(Number));
+const bytesOf = (floats: Float32Array) => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);

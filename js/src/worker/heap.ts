@@ -1,0 +1,62 @@
+// The memory of the wasm module. No other file touches it, and no view of it leaves this one.
+//
+// The heap may grow in any call into the module, and views taken before are worthless then; so each use takes a new one.
+// Pointers above 2 GiB may arrive as negative numbers; they are made unsigned here. The memory may be shared between
+// threads, and many functions of the platform refuse shared views; so whatever leaves is a copy.
+import type { EngineModule } from "../generated/engine-module.js";
+import { EmbedError } from "../errors.js";
+
+export type StageArray = Float32Array | Int32Array | Uint8Array | Int8Array;
+
+export class Heap {
+  readonly #module: EngineModule;
+
+  constructor(module: EngineModule) {
+    this.#module = module;
+  }
+
+  get bytes(): number {
+    return this.#module.wasmMemory.buffer.byteLength;
+  }
+
+  /** Copies `bytes` to `pointer`. */
+  copyIn(pointer: number, bytes: Uint8Array): void {
+    new Uint8Array(this.#module.wasmMemory.buffer, pointer >>> 0, bytes.length).set(bytes);
+  }
+
+  copyBytes(pointer: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(new Uint8Array(this.#module.wasmMemory.buffer, pointer >>> 0, length));
+  }
+
+  /** `count` floats from `pointer`. */
+  copyFloats(pointer: number, count: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.copyBytes(pointer, count * 4).buffer);
+  }
+
+  copyIntegers(pointer: number, count: number): Uint32Array<ArrayBuffer> {
+    return new Uint32Array(this.copyBytes(pointer, count * 4).buffer);
+  }
+
+  /** Puts `bytes` into the heap for the time of `use`. Throws "out-of-memory" when there is no room. */
+  with<T>(bytes: Uint8Array, use: (pointer: number) => T): T {
+    const pointer = this.#module.allocate(Math.max(1, bytes.length)) >>> 0;
+    if (pointer === 0) throw new EmbedError("out-of-memory", `no room in the heap for an input of ${bytes.length} bytes`);
+    try {
+      this.copyIn(pointer, bytes);
+      return use(pointer);
+    } finally {
+      this.#module.release(pointer);
+    }
+  }
+
+  /** The 32-bit flag at `pointer`, if other threads can reach it. It stays where it is when the heap grows. */
+  sharedFlag(pointer: number): { buffer: SharedArrayBuffer; byteOffset: number } | undefined {
+    const { buffer } = this.#module.wasmMemory;
+    const shared = typeof SharedArrayBuffer === "function" && buffer instanceof SharedArrayBuffer;
+    return shared ? { buffer, byteOffset: pointer >>> 0 } : undefined;
+  }
+
+  clearFlag(pointer: number): void {
+    Atomics.store(new Int32Array(this.#module.wasmMemory.buffer, pointer >>> 0, 1), 0, 0);
+  }
+}

@@ -1,0 +1,209 @@
+// The worker's side of one engine: takes messages, loads, answers. One call at a time; the page sends no second one before
+// the answer. After a trap it says so and answers nothing more.
+import { EmbedError } from "../errors.js";
+import { openAskedSource } from "../loading/asked-source.js";
+import { openBlobSource } from "../loading/blob-source.js";
+import { ProgressMeter, pump } from "../loading/pump.js";
+import type { OpenSource } from "../loading/source.js";
+import { openUrlSource } from "../loading/url-source.js";
+import type { EngineInfo } from "../shared/engine-types.js";
+import type { AnswerOf, Call, CallKind, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
+import { variants } from "../shared/variants.js";
+import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js";
+import { coreDecodes } from "./image-format.js";
+import { EngineLost, startModule } from "./module.js";
+import type { Pixels, WorkerPlatform } from "./platform.js";
+
+export function serve(platform: WorkerPlatform): void {
+  const host = new Host(platform);
+  platform.listen((message) => {
+    switch (message.type) {
+      case "load":
+        return void host.load(message.request);
+      case "call":
+        return void host.call(message.id, message.call);
+      case "source-bytes":
+        return host.brought(message.read, message.bytes);
+      case "source-error":
+        return host.notBrought(message.read, message.message);
+    }
+  });
+  platform.post({ type: "hello" }, []);
+}
+
+interface Answer {
+  readonly answer: AnswerOf<CallKind>;
+  readonly transfer: ArrayBuffer[];
+}
+
+class Host {
+  readonly #platform: WorkerPlatform;
+  readonly #reads = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>();
+  #nextRead = 1;
+  #engine: EngineAdapter | undefined;
+  #cancelFlag = 0;
+  #maxPixels = 0;
+
+  constructor(platform: WorkerPlatform) {
+    this.#platform = platform;
+  }
+
+  async load(request: LoadRequest): Promise<void> {
+    let source: OpenSource | undefined;
+    try {
+      source = await this.#open(request);
+      const engine = new EngineAdapter(await startModule(request, this.#platform.namedThreadScript));
+      engine.create({
+        text: request.towers.includes("text"),
+        vision: request.towers.includes("vision"),
+        dtype: request.dtype,
+        threads: request.threads,
+        maxTokens: request.maxTokens,
+        maxPixels: request.maxPixels,
+      });
+      const meter = new ProgressMeter(request.sourceName, (progress) => this.#platform.post({ type: "progress", progress }, []));
+      await pump(source, engine.beginLoad(source.files), (pointer, piece) => engine.heap.copyIn(pointer, piece), meter);
+      if (!engine.ready) throw new EmbedError("internal", "the engine wants nothing more and is not ready");
+      this.#maxPixels = request.maxPixels;
+      this.#cancelFlag = engine.cancelFlag();
+      this.#engine = engine;
+      const info = { ...(engine.info() as object), variant: request.variant, numerics: variants[request.variant].relaxedSimd ? "relaxed-simd" : "simd" };
+      this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: engine.heap.sharedFlag(this.#cancelFlag) }, []);
+    } catch (error) {
+      if (error instanceof EngineLost) this.#platform.post({ type: "lost", detail: error.message }, []);
+      else this.#platform.post({ type: "load-failed", error: toWire(error) }, []);
+    } finally {
+      await source?.close();
+    }
+  }
+
+  async call(id: number, call: Call): Promise<void> {
+    try {
+      const { answer, transfer } = await this.#perform(call);
+      this.#settle();
+      this.#platform.post({ type: "answer", id, answer }, transfer);
+    } catch (error) {
+      if (error instanceof EngineLost) return this.#platform.post({ type: "lost", detail: error.message }, []);
+      this.#settle();
+      this.#platform.post({ type: "failed", id, error: toWire(error) }, []);
+    }
+  }
+
+  brought(read: number, bytes: Uint8Array): void {
+    this.#reads.get(read)?.resolve(bytes);
+    this.#reads.delete(read);
+  }
+
+  notBrought(read: number, message: string): void {
+    this.#reads.get(read)?.reject(new Error(message));
+    this.#reads.delete(read);
+  }
+
+  // A flag that was raised too late must not stop the next call.
+  #settle(): void {
+    this.#engine?.heap.clearFlag(this.#cancelFlag);
+  }
+
+  async #open({ source }: LoadRequest): Promise<OpenSource> {
+    switch (source.kind) {
+      case "url":
+        return openUrlSource(source.href);
+      case "blobs":
+        return openBlobSource(source.files);
+      case "custom":
+        return openAskedSource(source.files, (path, offset, length) => this.#ask(path, offset, length));
+      case "path":
+        if (!this.#platform.openPath) throw new EmbedError("invalid-argument", "model: there are no files on disk here");
+        return this.#platform.openPath(source.path);
+    }
+  }
+
+  #ask(path: string, offset: number, length: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const read = this.#nextRead++;
+      this.#reads.set(read, { resolve, reject });
+      this.#platform.post({ type: "source-read", read, path, offset, length }, []);
+    });
+  }
+
+  async #perform(call: Call): Promise<Answer> {
+    const engine = this.#engine;
+    if (!engine) throw new EmbedError("internal", "a call before the engine was loaded");
+    const plain = (answer: AnswerOf<CallKind>): Answer => ({ answer, transfer: [] });
+    switch (call.kind) {
+      case "embed-text":
+        return timed(() => engine.embedText(call.text, call.settings), undefined);
+      case "embed-image":
+        return this.#image(engine, call.image, call.settings);
+      case "count-tokens":
+        return plain(engine.countTokens(call.text, call.settings));
+      case "index-create":
+        return plain({ index: engine.createIndex(call.dimensions) });
+      case "index-add":
+        return plain({ firstRow: engine.addToIndex(call.index, call.rows) });
+      case "index-search": {
+        const hits = engine.searchIndex(call.index, call.query, call.k);
+        return { answer: hits, transfer: [hits.rows.buffer, hits.scores.buffer] };
+      }
+      case "index-clear":
+        engine.clearIndex(call.index);
+        return plain({});
+      case "index-dispose":
+        engine.deleteIndex(call.index);
+        return plain({});
+      case "diagnostics":
+        return plain({
+          heapBytes: engine.heap.bytes,
+          allocatedBytes: engine.allocatedBytes(),
+          threadsSeen: engine.threadsSeen(),
+          indexes: engine.indexes,
+        });
+    }
+  }
+
+  async #image(engine: EngineAdapter, image: ImagePayload, settings: ImageSettings): Promise<Answer> {
+    if (image.kind === "rgba") return timed(() => engine.embedPixels(image.bytes, image.width, image.height, settings), undefined);
+    if (image.kind === "bitmap") {
+      if (!this.#platform.readBitmap) throw new EmbedError("invalid-image", "there are no ImageBitmaps here");
+      return this.#pixels(engine, this.#platform.readBitmap(image.bitmap), settings);
+    }
+    const file = image.kind === "bytes" ? image.bytes : await bytesOf(image.blob);
+    const { decode } = this.#platform;
+    if (!decode || coreDecodes(file)) return timed(() => engine.embedEncodedImage(file, settings), "core");
+    let pixels: Pixels;
+    try {
+      pixels = await decode(file, settings.ignoreOrientation);
+    } catch {
+      // Neither knows the format; the core says what it saw.
+      return timed(() => engine.embedEncodedImage(file, settings), "core");
+    }
+    return this.#pixels(engine, pixels, settings);
+  }
+
+  #pixels(engine: EngineAdapter, { bytes, width, height }: Pixels, settings: ImageSettings): Answer {
+    if (width * height > this.#maxPixels)
+      throw new EmbedError("invalid-image", `${width} × ${height} pixels are more than the limit of ${this.#maxPixels}`);
+    return timed(() => engine.embedPixels(bytes, width, height, settings), "browser");
+  }
+}
+
+function timed(embed: () => VectorResult, decoder: EmbeddingAnswer["decoder"]): Answer {
+  const start = performance.now();
+  const result = embed();
+  return { answer: { ...result, milliseconds: performance.now() - start, decoder }, transfer: [result.vector.buffer] };
+}
+
+async function bytesOf(blob: { arrayBuffer(): Promise<ArrayBuffer> }): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (cause) {
+    throw new EmbedError("invalid-image", `the file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function toWire(error: unknown): WireError {
+  if (error instanceof Cancelled) return { code: "cancelled", detail: error.message };
+  if (!(error instanceof EmbedError)) return { code: "internal", detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  const { code, detail, cause } = error;
+  return cause instanceof Error ? { code, detail, cause: { name: cause.name, message: cause.message } } : { code, detail };
+}

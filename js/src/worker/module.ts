@@ -1,0 +1,48 @@
+// Starts one build of the engine.
+import type { EngineModule, ModuleFactory, ModuleSettings } from "../generated/engine-module.js";
+import { EmbedError } from "../errors.js";
+
+export interface ModuleRequest {
+  readonly moduleUrl: string;
+  readonly wasmUrl: string;
+  readonly threads: number;
+}
+
+/** The engine is dead: it trapped, aborted, or a thread of it broke. Nothing may be called any more. */
+export class EngineLost extends Error {
+  override readonly name = "EngineLost";
+}
+
+export interface StartedModule {
+  readonly module: EngineModule;
+  /** What the module would have printed, the last lines of it. */
+  readonly log: readonly string[];
+}
+
+/**
+ * `namedThreadScript`: the address of the module is given to the thread workers (browsers, where a bundler may have renamed
+ * it); in Node they find it themselves.
+ * Errors: "network" when the files do not come, "out-of-memory" when the first heap is refused.
+ */
+export async function startModule(request: ModuleRequest, namedThreadScript: boolean): Promise<StartedModule> {
+  const log: string[] = [];
+  const write = (line: string) => {
+    if (log.push(line) > 50) log.shift();
+  };
+  const settings: ModuleSettings = {
+    locateFile: (name) => (name.endsWith(".wasm") ? request.wasmUrl : new URL(name, request.moduleUrl).href),
+    print: write,
+    printErr: write,
+    onAbort: (reason) => write(`abort: ${String(reason)}`),
+    clipglotThreads: request.threads,
+    ...(namedThreadScript ? { mainScriptUrlOrBlob: request.moduleUrl } : {}),
+  };
+  try {
+    const { default: factory } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ request.moduleUrl)) as { default: ModuleFactory };
+    return { module: await factory(settings), log };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof RangeError) throw new EmbedError("out-of-memory", `the engine's heap was refused: ${message}`, { cause: error });
+    throw new EmbedError("network", `cannot start the engine from ${request.moduleUrl} and ${request.wasmUrl}: ${message}`, { cause: error });
+  }
+}

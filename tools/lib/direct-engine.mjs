@@ -1,0 +1,121 @@
+// The engine in this thread of Node, synchronously: for tools and tests that want the numbers between the stages, a wanted
+// build and nothing else, or the conversion to a pack. Needs dist/ (npm run build).
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
+import { EngineAdapter } from "../../dist/js/worker/engine-adapter.js";
+import { startModule } from "../../dist/js/worker/module.js";
+import { openPath } from "../../dist/js/loading/path-source.js";
+import { ProgressMeter, pump } from "../../dist/js/loading/pump.js";
+import { nodePlatform } from "../../dist/js/platform/node.js";
+import { chooseVariant } from "../../dist/js/shared/variants.js";
+
+const defaultWasmFolder = fileURLToPath(new URL("../../dist/wasm", import.meta.url));
+const textDefaults = { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false };
+const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: false };
+
+/**
+ * Starts exactly the build `variant` with `threads`, or fails with an EmbedError that says why. Gives an EngineAdapter
+ * (js/src/worker/engine-adapter.ts) without a model.
+ */
+export async function startAdapter({ variant, threads = 1, wasmFolder = defaultWasmFolder }) {
+  chooseVariant(variant, threads, nodePlatform.capabilities());
+  const base = pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
+  return new EngineAdapter(await startModule({ moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm`, threads }, false));
+}
+
+/**
+ * An engine with the model in `folder`.
+ *   variant, threads       as startAdapter
+ *   towers, dtype, maxTokens, maxPixels   as the options of load()
+ */
+export async function openEngine({
+  variant, threads = 1, folder, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, wasmFolder, onProgress = () => {},
+}) {
+  const adapter = await startAdapter({ variant, threads, wasmFolder });
+  adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype, threads, maxTokens, maxPixels });
+  const source = await openPath(resolve(folder));
+  try {
+    await pump(source, adapter.beginLoad(source.files), (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter(folder, onProgress));
+  } finally {
+    await source.close();
+  }
+  return new DirectEngine(adapter);
+}
+
+class DirectEngine {
+  constructor(adapter) {
+    this.adapter = adapter;
+    this.info = adapter.info();
+  }
+
+  /** `settings`: any of {dimensions, normalized, task, maxTokens, errorWhenTooLong, normalizeNfc}. Gives {vector, tokens, …}. */
+  embedText(text, settings = {}) {
+    return this.adapter.embedText(text, { ...textDefaults, ...settings });
+  }
+
+  /** `file`: bytes of an image file; `settings`: any of {dimensions, normalized, ignoreOrientation}. */
+  embedImage(file, settings = {}) {
+    return this.adapter.embedEncodedImage(file, { ...imageDefaults, ...settings });
+  }
+
+  /** `rgba`: width × height × 4 bytes. */
+  embedPixels(rgba, width, height, settings = {}) {
+    return this.adapter.embedPixels(rgba, width, height, { ...imageDefaults, ...settings });
+  }
+
+  countTokens(text, settings = {}) {
+    return this.adapter.countTokens(text, { ...textDefaults, ...settings });
+  }
+
+  /**
+   * Runs `call` (one embed… of this engine) with tracing: {…its result, stages}, where stages is a Map of
+   * name → {dtype, shape, data}, in the order of the road (src/base/trace.h).
+   */
+  traced(call) {
+    this.adapter.setTracing(true);
+    try {
+      const result = call(this);
+      const stages = new Map(this.adapter.stages().map(({ name, dtype, shape, bytes }) => [name, { dtype, shape, data: typed(dtype, bytes) }]));
+      return { ...result, stages };
+    } finally {
+      this.adapter.setTracing(false);
+    }
+  }
+
+  threadsSeen() {
+    return this.adapter.threadsSeen();
+  }
+
+  dispose() {
+    this.adapter.dispose();
+  }
+}
+
+/** Bytes as numbers of `dtype`. */
+export function typed(dtype, bytes) {
+  const types = { F32: Float32Array, I32: Int32Array, I8: Int8Array, U8: Uint8Array };
+  if (!(dtype in types)) throw new Error(`no array for ${dtype}`);
+  return new types[dtype](bytes.buffer, bytes.byteOffset, bytes.byteLength / types[dtype].BYTES_PER_ELEMENT);
+}
+
+/**
+ * Converts the model in `folder` to the tensors of a pack. `take` gets {name, dtype, shape, group, bytes} one after another,
+ * in the order in which they belong into the pack. Gives {tokenizerFile}.
+ *   variant   any build gives the same bytes
+ */
+export async function convert({ variant = "simd", folder, towers = ["text", "vision"], dtype = "q8", wasmFolder, onProgress = () => {} }, take) {
+  const adapter = await startAdapter({ variant, wasmFolder });
+  const source = await openPath(resolve(folder));
+  const options = { text: towers.includes("text"), vision: towers.includes("vision"), dtype };
+  const conversation = adapter.beginPack(options, source.files);
+  try {
+    await pump(source, conversation, (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter(folder, onProgress), async () => {
+      for (const tensor of conversation.tensors()) await take(tensor);
+    });
+    if (!conversation.done()) throw new Error(`${folder}: not everything was read`);
+    return { tokenizerFile: conversation.tokenizerFile() };
+  } finally {
+    conversation.dispose();
+    await source.close();
+  }
+}
