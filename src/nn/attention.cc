@@ -16,16 +16,21 @@ constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) 
 struct Problem {
   const float* qkv;
   size_t rows, heads, dim;
-  size_t padded_dim;  // rounded up to kPanel
+  size_t padded_dim;        // rounded up to kTile
   const uint8_t* key_mask;  // null: every key counts
   float* out;
 
   size_t stride() const { return 3 * heads * dim; }
 };
 
-// One thread's part of Workspace::Impl::attention. Rows of `q` are `dim` apart, rows of `o` padded_dim.
+// One thread's part of Workspace::Impl::attention.
 struct Scratch {
-  float *q, *o, *keys, *values, *scores, *max, *sum, *bias;
+  float* q;       // [chunk / 8][dim][8 queries]
+  float* o;       // [chunk / 8][padded_dim][8 queries]
+  float* keys;    // [keys / 4][dim][4 keys]
+  float* values;  // [padded_dim / 4][keys][4 channels]
+  float* scores;  // [keys][8 queries]
+  float *max, *sum, *bias;
 
   explicit Scratch(float* at)
       : q(at),
@@ -33,23 +38,23 @@ struct Scratch {
         keys(o + kChunkFloats),
         values(keys + kBlockKeys * kMaxHeadDim),
         scores(values + kBlockKeys * kMaxHeadDim),
-        max(scores + kTileRows * kBlockKeys),
+        max(scores + kBlockKeys * kQueries),
         sum(max + kMaxChunk),
         bias(sum + kMaxChunk) {}
 };
 
-// Copies `count` queries from row `first` of head `head`, scaled by 1 / sqrt(dim); rows up to the next multiple of
-// kTileRows are zero. Clears the sums.
-void StartChunk(const Problem& p, size_t head, size_t first, size_t count, Scratch& s) {
+// Packs `count` queries from row `first` of head `head`, scaled by 1 / sqrt(dim) and filled up with zeros to a multiple of
+// kQueries. Clears the sums.
+void StartChunk(const Problem& p, size_t head, size_t first, size_t count, const Scratch& s) {
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(p.dim)));
-  const size_t padded = RoundUp(count, kTileRows);
+  const size_t padded = RoundUp(count, kQueries);
   for (size_t r = 0; r < padded; ++r) {
-    float* to = s.q + r * p.dim;
+    float* to = s.q + r / kQueries * kQueries * p.dim + r % kQueries;
     if (r < count) {
       const float* from = p.qkv + (first + r) * p.stride() + head * p.dim;
-      for (size_t c = 0; c < p.dim; ++c) to[c] = from[c] * scale;
+      for (size_t c = 0; c < p.dim; ++c) to[c * kQueries] = from[c] * scale;
     } else {
-      for (size_t c = 0; c < p.dim; ++c) to[c] = 0;
+      for (size_t c = 0; c < p.dim; ++c) to[c * kQueries] = 0;
     }
     s.max[r] = -std::numeric_limits<float>::infinity();
     s.sum[r] = 0;
@@ -57,73 +62,76 @@ void StartChunk(const Problem& p, size_t head, size_t first, size_t count, Scrat
   for (size_t i = 0; i < padded * p.padded_dim; ++i) s.o[i] = 0;
 }
 
-// Packs `count` (<= kBlockKeys) keys and values from row `first`: keys in panels [dim, 8 keys], values in panels
-// [padded_count keys, 8 channels]. Keys that are left out, and the filling up to padded_count, are zero in both and
-// -infinity in `bias`. Gives how many keys count.
-size_t PackBlock(const Problem& p, size_t head, size_t first, size_t count, size_t padded_count, Scratch& s) {
+void PackKey(const Problem& p, const float* key, const float* value, size_t padded_count, float* to_key,
+             float* to_value) {
+  for (size_t c = 0; c < p.dim; ++c) to_key[c * kTile] = key[c];
+  for (size_t c = 0; c < p.padded_dim; c += kTile) {
+    float* to = to_value + c * padded_count;
+    for (size_t i = 0; i < kTile; ++i) to[i] = c + i < p.dim ? value[c + i] : 0.0f;
+  }
+}
+
+void PackNoKey(const Problem& p, size_t padded_count, float* to_key, float* to_value) {
+  for (size_t c = 0; c < p.dim; ++c) to_key[c * kTile] = 0;
+  for (size_t c = 0; c < p.padded_dim; c += kTile) {
+    for (size_t i = 0; i < kTile; ++i) to_value[c * padded_count + i] = 0;
+  }
+}
+
+// Packs `count` (<= kBlockKeys) keys and values from row `first`. Keys that are left out, and the filling up to
+// padded_count, are zero in both and -infinity in `bias`. Gives how many keys count.
+size_t PackBlock(const Problem& p, size_t head, size_t first, size_t count, size_t padded_count, const Scratch& s) {
   const size_t width = p.heads * p.dim;
   size_t used = 0;
   for (size_t j = 0; j < padded_count; ++j) {
-    const bool counts = j < count && (p.key_mask == nullptr || p.key_mask[first + j] != 0);
-    used += counts;
-    s.bias[j] = counts ? 0.0f : -std::numeric_limits<float>::infinity();
-    const float* key = p.qkv + (first + (counts ? j : 0)) * p.stride() + width + head * p.dim;
-    const float* value = key + width;
-    float* to_key = s.keys + j / kPanel * kPanel * p.dim + j % kPanel;
-    float* to_value = s.values + j * kPanel;
-    if (counts) {
-      for (size_t c = 0; c < p.dim; ++c) to_key[c * kPanel] = key[c];
-      for (size_t c = 0; c < p.padded_dim; c += kPanel) {
-        float* to = to_value + c * padded_count;
-        const size_t part = p.dim - c < kPanel ? p.dim - c : kPanel;
-        for (size_t i = 0; i < part; ++i) to[i] = value[c + i];
-        for (size_t i = part; i < kPanel; ++i) to[i] = 0;
-      }
+    float* to_key = s.keys + j / kTile * kTile * p.dim + j % kTile;
+    float* to_value = s.values + j * kTile;
+    if (j < count && (p.key_mask == nullptr || p.key_mask[first + j] != 0)) {
+      const float* key = p.qkv + (first + j) * p.stride() + width + head * p.dim;
+      PackKey(p, key, key + width, padded_count, to_key, to_value);
+      s.bias[j] = 0;
+      ++used;
     } else {
-      for (size_t c = 0; c < p.dim; ++c) to_key[c * kPanel] = 0;
-      for (size_t c = 0; c < p.padded_dim; c += kPanel) {
-        for (size_t i = 0; i < kPanel; ++i) to_value[c * padded_count + i] = 0;
-      }
+      PackNoKey(p, padded_count, to_key, to_value);
+      s.bias[j] = -std::numeric_limits<float>::infinity();
     }
   }
   return used;
 }
 
-// Four queries from row `row` of the chunk against the packed block.
-void AttendTile(const Problem& p, size_t row, size_t padded_count, const float* bias, Scratch& s) {
+// Eight queries from row `row` of the chunk against the packed block.
+void AttendBlock(const Problem& p, size_t row, size_t padded_count, const float* bias, const Scratch& s) {
   const float* q = s.q + row * p.dim;
-  for (size_t j = 0; j < padded_count; j += kPanel) {
-    TileProduct(q, p.dim, s.keys + j * p.dim, p.dim, s.scores + j, kBlockKeys);
+  for (size_t j = 0; j < padded_count; j += kTile) {
+    TileProduct(s.keys + j * p.dim, q, p.dim, s.scores + j * kQueries);
   }
-  float factor[kTileRows];
-  for (size_t r = 0; r < kTileRows; ++r) {
-    factor[r] = SoftmaxStep(s.scores + r * kBlockKeys, padded_count, bias, s.max[row + r], s.sum[row + r]);
-  }
+  float factor[kQueries];
+  SoftmaxStep(s.scores, padded_count, bias, s.max + row, s.sum + row, factor);
   float* o = s.o + row * p.padded_dim;
-  for (size_t c = 0; c < p.padded_dim; c += kPanel) {
-    TileAccumulate(s.scores, kBlockKeys, s.values + c * padded_count, padded_count, factor, o + c, p.padded_dim);
+  for (size_t c = 0; c < p.padded_dim; c += kTile) {
+    TileAccumulate(s.values + c * padded_count, s.scores, padded_count, factor, o + c * kQueries);
   }
 }
 
 void FinishChunk(const Problem& p, size_t head, size_t first, size_t count, const Scratch& s) {
   for (size_t r = 0; r < count; ++r) {
-    const float* from = s.o + r * p.padded_dim;
+    const float* from = s.o + r / kQueries * kQueries * p.padded_dim + r % kQueries;
     float* to = p.out + (first + r) * p.heads * p.dim + head * p.dim;
     const float inverse = s.sum[r] == 0 ? 0.0f : 1.0f / s.sum[r];
-    for (size_t c = 0; c < p.dim; ++c) to[c] = from[c] * inverse;
+    for (size_t c = 0; c < p.dim; ++c) to[c] = from[c * kQueries] * inverse;
   }
 }
 
 // `count` queries of one head against all keys.
-void AttendChunk(const Problem& p, size_t head, size_t first, size_t count, Scratch s) {
+void AttendChunk(const Problem& p, size_t head, size_t first, size_t count, const Scratch& s) {
   StartChunk(p, head, first, count, s);
   for (size_t key = 0; key < p.rows; key += kBlockKeys) {
     const size_t keys = p.rows - key < kBlockKeys ? p.rows - key : kBlockKeys;
-    const size_t padded = RoundUp(keys, kPanel);
+    const size_t padded = RoundUp(keys, kTile);
     const size_t used = PackBlock(p, head, key, keys, padded, s);
     if (used == 0) continue;
     const float* bias = used == padded ? nullptr : s.bias;
-    for (size_t row = 0; row < count; row += kTileRows) AttendTile(p, row, padded, bias, s);
+    for (size_t row = 0; row < count; row += kQueries) AttendBlock(p, row, padded, bias, s);
   }
   FinishChunk(p, head, first, count, s);
 }
@@ -146,13 +154,13 @@ Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t h
                      .rows = rows,
                      .heads = heads,
                      .dim = head_dim,
-                     .padded_dim = RoundUp(head_dim, kPanel),
+                     .padded_dim = RoundUp(head_dim, kTile),
                      .key_mask = key_mask.empty() ? nullptr : key_mask.data(),
                      .out = out.data()};
   // Chunks of equal size, so that the threads finish together.
   const size_t most = ChunkRows(p.padded_dim);
   const size_t chunks = (rows + most - 1) / most;
-  const size_t chunk = RoundUp((rows + chunks - 1) / chunks, kTileRows);
+  const size_t chunk = RoundUp((rows + chunks - 1) / chunks, kQueries);
   Workspace::Impl& impl = workspace.impl();
   float* scratch = impl.attention.as<float>().data();
   const uint64_t nanoseconds = uint64_t{rows} * rows * heads * head_dim / 5;  // 4·rows²·heads·dim at 20 GFLOP/s
