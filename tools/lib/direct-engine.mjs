@@ -2,12 +2,22 @@
 // build and nothing else, or the conversion to a pack. Needs dist/ (npm run build).
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { join, resolve } from "node:path";
-import { EngineAdapter } from "../../dist/js/worker/engine-adapter.js";
-import { startModule } from "../../dist/js/worker/module.js";
-import { openPath } from "../../dist/js/loading/path-source.js";
-import { ProgressMeter, pump } from "../../dist/js/loading/pump.js";
-import { nodePlatform } from "../../dist/js/platform/node.js";
-import { chooseVariant } from "../../dist/js/shared/variants.js";
+
+// Loaded at the first use: a tool may import this file before it has built dist/.
+async function parts() {
+  const dist = new URL("../../dist/js/", import.meta.url);
+  const names = ["worker/engine-adapter.js", "worker/module.js", "loading/path-source.js", "loading/pump.js", "platform/node.js", "shared/variants.js"];
+  return Object.assign({}, ...(await Promise.all(names.map((name) => import(new URL(name, dist).href)))));
+}
+
+/** Whether this Node takes relaxed SIMD. Needs no dist/. */
+export function canRunRelaxedSimd() {
+  // (func (result v128) three splats, f32x4.relaxed_madd)
+  const code = [0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x85, 0x02, 0x0b];
+  return WebAssembly.validate(new Uint8Array([
+    0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, code.length + 3, 1, code.length + 1, 0, ...code,
+  ]));
+}
 
 const defaultWasmFolder = fileURLToPath(new URL("../../dist/wasm", import.meta.url));
 const textDefaults = { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false };
@@ -18,6 +28,7 @@ const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: fals
  * (js/src/worker/engine-adapter.ts) without a model.
  */
 export async function startAdapter({ variant, threads = 1, wasmFolder = defaultWasmFolder }) {
+  const { EngineAdapter, startModule, nodePlatform, chooseVariant } = await parts();
   chooseVariant(variant, threads, nodePlatform.capabilities());
   const base = pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
   return new EngineAdapter(await startModule({ moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm`, threads }, false));
@@ -31,6 +42,7 @@ export async function startAdapter({ variant, threads = 1, wasmFolder = defaultW
 export async function openEngine({
   variant, threads = 1, folder, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, wasmFolder, onProgress = () => {},
 }) {
+  const { openPath, ProgressMeter, pump } = await parts();
   const adapter = await startAdapter({ variant, threads, wasmFolder });
   adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype, threads, maxTokens, maxPixels });
   const source = await openPath(resolve(folder));
@@ -104,6 +116,7 @@ export function typed(dtype, bytes) {
  *   variant   any build gives the same bytes
  */
 export async function convert({ variant = "simd", folder, towers = ["text", "vision"], dtype = "q8", wasmFolder, onProgress = () => {} }, take) {
+  const { openPath, ProgressMeter, pump } = await parts();
   const adapter = await startAdapter({ variant, wasmFolder });
   const source = await openPath(resolve(folder));
   const options = { text: towers.includes("text"), vision: towers.includes("vision"), dtype };
