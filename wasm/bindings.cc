@@ -111,6 +111,7 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .function("embedText", &EngineHandle::EmbedText)
       .function("embedEncodedImage", &EngineHandle::EmbedEncodedImage)
       .function("embedPixels", &EngineHandle::EmbedPixels)
+      .function("truncate", &EngineHandle::Truncate)
       .function("countTokens", &EngineHandle::CountTokens)
       .function("cancelFlag", &EngineHandle::CancelFlag)
       .function("threadsSeen", &EngineHandle::ThreadsSeen)

@@ -161,6 +161,11 @@ class EngineHandle {
     if (Status s = ToSize(height, "height", &view.height); !s.ok()) return Failed<EmbeddingObject>(s);
     return Finish(engine_->EmbedPixels(view, *options, Trace()));
   }
+  EmbeddingObject Truncate(double vector, double count, double dimensions) {
+    VectorOptions options;
+    if (Status s = ToSize(dimensions, "dimensions", &options.dimensions); !s.ok()) return Failed<EmbeddingObject>(s);
+    return Finish(engine_->Truncate(Span<float>(vector, count), options));
+  }
   TokenCountObject CountTokens(double text, double bytes, const TextOptionsObject& in) {
     const Result<TextOptions> options = ToOptions(in);
     if (!options.ok()) return Failed<TokenCountObject>(options.status());

@@ -64,7 +64,7 @@ async function main() {
   }
   const runs = backends.flatMap((backend) => dtypes.flatMap((dtype) => threads.map((n) => ({ backend, dtype, threads: n }))));
   const variants = [...new Set(runs.filter((run) => run.backend !== "native").map((run) => variantOf(run.backend, run.threads)))];
-  await buildFor({ native: backends.includes("native") ? { [NATIVE_PRESET]: [RUNNER] } : {}, variants, js: false });
+  await buildFor({ native: backends.includes("native") ? { [NATIVE_PRESET]: [RUNNER] } : {}, variants, js: variants.length > 0 });
 
   const set = readGoldenSet(folder);
   const scratch = mkdtempSync(join(tmpdir(), "clipglot-golden-"));

@@ -75,6 +75,11 @@ class DirectEngine {
     return this.adapter.embedPixels(rgba, width, height, { ...imageDefaults, ...settings });
   }
 
+  /** The first `dimensions` numbers of a full vector, of unit length again. */
+  truncate(vector, dimensions) {
+    return this.adapter.truncate(vector, dimensions);
+  }
+
   countTokens(text, settings = {}) {
     return this.adapter.countTokens(text, { ...textDefaults, ...settings });
   }

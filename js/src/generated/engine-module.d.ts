@@ -90,6 +90,7 @@ export interface Engine extends Handle {
   embedText(text: number, bytes: number, options: TextOptions): Embedding;
   embedEncodedImage(file: number, bytes: number, options: ImageOptions): Embedding;
   embedPixels(rgba: number, bytes: number, width: number, height: number, options: ImageOptions): Embedding;
+  truncate(vector: number, count: number, dimensions: number): Embedding;
   countTokens(text: number, bytes: number, options: TextOptions): TokenCount;
   cancelFlag(): number;
   threadsSeen(): number;

@@ -99,6 +99,12 @@ export class EngineAdapter {
       this.heap.with(rgba, (pointer) => this.#loaded().embedPixels(pointer, rgba.length, width, height, settings)));
   }
 
+  /** The first `dimensions` numbers of a full vector, of unit length again. */
+  truncate(vector: Float32Array, dimensions: number): Float32Array<ArrayBuffer> {
+    return this.#vector(() =>
+      this.heap.with(bytesOf(vector), (pointer) => this.#loaded().truncate(pointer, vector.length, dimensions))).vector;
+  }
+
   countTokens(text: string, settings: TextSettings): { tokens: number; maxTokens: number } {
     const utf8 = encoder.encode(text);
     return this.#enter(() => {
