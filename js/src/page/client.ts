@@ -33,7 +33,7 @@ export class EngineClient {
   constructor(port: WorkerPort) {
     this.#port = port;
     this.#queue = new CallQueue<Request>({
-      send: (id, { call, transfer }) => port.post({ type: "call", id, call }, transfer),
+      send: (id, request) => this.#send(id, request),
       stop: () => this.#raiseCancelFlag(),
       busy: (busy) => port.setBusy(busy),
     });
@@ -133,6 +133,14 @@ export class EngineClient {
       this.#port.post({ type: "source-bytes", read, bytes }, [bytes.buffer]);
     } catch (error) {
       if (!this.#end) this.#port.post({ type: "source-error", read, message: error instanceof Error ? error.message : String(error) }, []);
+    }
+  }
+
+  #send(id: number, { call, transfer }: Request): void {
+    try {
+      this.#port.post({ type: "call", id, call }, transfer);
+    } catch (cause) {
+      throw new EmbedError("invalid-argument", `cannot be sent to the engine's worker: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   }
 

@@ -40,16 +40,21 @@ function describeFolder(model: string | URL): SourceDescription {
 }
 
 function createWorker(): WorkerPort {
-  const worker = new Worker(new URL("../worker/main.node.js", import.meta.url), { name: "clipglot", stdout: false, stderr: false });
+  // No flags for the thread: some that a process may have (--input-type) break a worker that is a file, and V8's hold for
+  // the whole process anyway.
+  const worker = new Worker(new URL("../worker/main.node.js", import.meta.url), { name: "clipglot", execArgv: [] });
   worker.unref(); // an idle engine keeps no process alive
   let ended = false;
   const port: WorkerPort = {
     post: (message, transfer) => worker.postMessage(message, transfer),
     onMessage: () => {},
     onFailure: () => {},
-    setBusy: (busy) => (busy ? worker.ref() : worker.unref()),
+    setBusy(busy) {
+      if (!ended) busy ? worker.ref() : worker.unref();
+    },
     async terminate() {
       ended = true;
+      worker.ref(); // until it has ended, which is soon
       await worker.terminate();
     },
   };
