@@ -17,9 +17,11 @@ import { LoadPanel } from "./views/load-panel.ts";
 import { PictureGrid } from "./views/picture-grid.ts";
 import { SearchBox } from "./views/search-box.ts";
 import { StatusLine } from "./views/status.ts";
-import { Tabs } from "./views/tabs.ts";
+import { Tabs, type TabName } from "./views/tabs.ts";
 import { TextList } from "./views/text-list.ts";
 import { enableThemeButton } from "./views/theme.ts";
+
+const refreshMs = 300;
 
 interface Running {
   readonly engine: LoadedEngine;
@@ -30,6 +32,7 @@ interface Running {
 
 let running: Running | undefined;
 let query: Query | undefined;
+let lastRefresh = 0;
 let data: { pictures: readonly Picture[]; texts: readonly ShortText[] } | undefined;
 
 const status = new StatusLine();
@@ -118,19 +121,28 @@ async function readEverything({ engine, pictures, texts }: Running): Promise<voi
   await embedGallery(embedder, data.pictures, pictures, (count) => {
     done += count;
     status.background(`Reading the pictures: ${done} of ${data!.pictures.length}`);
-    if (tabs.selected === "pictures" && query) searches.request();
+    refresh("pictures");
   });
-  const perPicture = (performance.now() - began) / data.pictures.length;
-  setFact("Per picture", milliseconds(perPicture));
+  setFact("Per picture", milliseconds((performance.now() - began) / data.pictures.length));
+  searches.request();
   const textsBegan = performance.now();
   done = 0;
   await embedShortTexts(embedder, data.texts, texts, (count) => {
     done += count;
     status.background(`Reading the texts: ${done} of ${data!.texts.length}`);
-    if (tabs.selected === "texts" && query) searches.request();
+    refresh("texts");
   });
   setFact("Per text", milliseconds((performance.now() - textsBegan) / data.texts.length));
+  searches.request();
   status.background("");
+}
+
+/** Searches again over what is embedded by now, at a pace that eyes can follow. */
+function refresh(tab: TabName): void {
+  const now = performance.now();
+  if (!query || tabs.selected !== tab || now - lastRefresh < refreshMs) return;
+  lastRefresh = now;
+  searches.request();
 }
 
 async function runSearch(signal: AbortSignal): Promise<void> {

@@ -39,10 +39,11 @@ export class Searcher {
     const embedded = query.kind === "text" ? await this.#embed(query.text, signal) : undefined;
     const vector = embedded?.vector ?? (query.kind === "picture" ? this.#pictures.vector(query.id) : undefined);
     if (!vector) return undefined;
-    const full = await corpus.search(vector, this.#embedder.info.fullDimensions);
     const began = performance.now();
     const short = await corpus.search(vector, dimensions);
     const searchMs = performance.now() - began;
+    const { fullDimensions } = this.#embedder.info;
+    const full = dimensions === fullDimensions ? short : await corpus.search(vector, fullDimensions);
     const { embedMs, tokens, truncated } = embedded ?? {};
     return {
       ...compareRankings(full, short), query, dimensions, searchMs, searched: short.length,

@@ -1,0 +1,258 @@
+// The demo page by itself, with a stand-in for the package: order of answers, keyboard, progress, failures.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { launchBrowser, openDemo, repository, serveDemo, topPictures, waitUntilReady } from "./pages.mjs";
+
+const picture = (file) => ({ name: file, mimeType: "image/png", buffer: readFileSync(join(repository, "web-demo", "public", "gallery", file)) });
+const broken = { name: "broken.jpg", mimeType: "image/jpeg", buffer: Buffer.from("this is no picture") };
+
+let server;
+let browser;
+before(async () => {
+  server = await serveDemo({ fake: true });
+  browser = await launchBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** Runs `body` on a fresh page; anything the page reports as an error fails the test. */
+async function onPage(options, body) {
+  const { page, problems, close } = await openDemo(browser, server.url, options);
+  try {
+    await body(page);
+    assert.deepEqual(problems, []);
+  } finally {
+    await close();
+  }
+}
+
+test("results come while typing, without a button", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  assert.equal(await page.evaluate(() => document.activeElement.id), "query", "the search field has the focus from the start");
+  assert.equal(await page.locator("#grid-top").isHidden(), true);
+  await page.keyboard.type("cat");
+  await page.locator("#grid-top .tile").nth(9).waitFor();
+  assert.equal((await topPictures(page))[0], "🐈");
+  assert.match(await page.locator("#search-status").textContent(), /5 tokens read in .* · 240 pictures searched in /);
+}));
+
+test("the last text typed is the one answered, however slow the engine is", () => onPage({ query: "?textMs=120" }, async (page) => {
+  await waitUntilReady(page);
+  const statuses = await page.evaluate(() => {
+    const seen = [];
+    new MutationObserver(() => seen.push(document.querySelector("#grid-top .tile")?.dataset.id)).observe(document.getElementById("grid-top"), { childList: true });
+    return (globalThis.seen = seen);
+  });
+  assert.deepEqual(statuses, []);
+  await page.keyboard.type("koala", { delay: 40 });
+  await page.waitForFunction(() => document.querySelector("#grid-top .tile")?.dataset.id === "🐨");
+  await page.waitForTimeout(400);
+  const seen = await page.evaluate(() => globalThis.seen);
+  assert.deepEqual([...new Set(seen)], ["🐨"], "answers to texts that were typed over are dropped");
+}));
+
+test("a search works over what is read already and says so", () => onPage({ query: "?imageMs=20" }, async (page) => {
+  await page.keyboard.type("cyclone");
+  await page.locator("#background-status", { hasText: /Reading the pictures: \d+ of 240/ }).waitFor();
+  await page.locator("#grid-top .tile").first().waitFor();
+  assert.equal((await topPictures(page))[0], "🌀");
+  await waitUntilReady(page);
+  assert.match(await page.locator("#search-status").textContent(), /240 pictures searched/);
+  assert.equal(await page.locator("#background-status").textContent(), "");
+}));
+
+test("an empty field brings the gallery back, in its own order", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  await page.locator(".chip", { hasText: "고양이" }).click();
+  await page.locator("#grid-top .tile").first().waitFor();
+  await page.locator("#search-clear").click();
+  await page.locator("#grid-top").waitFor({ state: "hidden" });
+  assert.equal(await page.locator("#grid-rest .tile").count(), 240);
+  assert.equal(await page.locator("#grid-rest .tile").first().getAttribute("data-id"), "🌀");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "query");
+}));
+
+test("the keyboard reaches everything", () => onPage({ reducedMotion: "reduce" }, async (page) => {
+  await waitUntilReady(page);
+  const focused = () => page.evaluate(() => document.activeElement.closest(".tile")?.dataset.id ?? document.activeElement.id);
+  await page.keyboard.type("cat");
+  await page.locator("#grid-top .tile").first().waitFor();
+  const order = await topPictures(page);
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await focused(), order[0], "down from the field: the first picture");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  assert.equal(await focused(), order[2], "right: the next by rank");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await focused(), order[6], "down: the one below");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await focused(), order[2], "up: back again");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await focused(), "query", "up from the top row: the field");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await page.locator("#search-likeness").waitFor();
+  assert.equal(await focused(), order[1], "the chosen picture keeps the focus");
+  assert.equal((await topPictures(page))[0], order[1], "and is the most like itself");
+  await page.keyboard.press("/");
+  assert.equal(await focused(), "query", "/ goes to the field");
+  await page.keyboard.press("Escape");
+  await page.locator("#grid-top").waitFor({ state: "hidden" });
+  await page.locator("#tab-pictures").focus();
+  await page.keyboard.press("ArrowRight");
+  assert.equal(await focused(), "tab-texts");
+  assert.equal(await page.locator("#panel-texts").isVisible(), true);
+  assert.equal(await page.locator("#panel-pictures").isVisible(), false);
+  assert.equal(await page.locator("#tab-texts").getAttribute("aria-selected"), "true");
+  assert.equal(await page.locator("#tab-pictures").getAttribute("tabindex"), "-1");
+}));
+
+test("every step of the Tab key is visible and named", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  await page.locator(".skip-link").focus();
+  const seen = new Set();
+  for (let i = 0; i < 40; i++) {
+    const step = await page.evaluate(() => {
+      const element = document.activeElement;
+      const shown = element.id === "own-input" ? element.nextElementSibling : element.id === "query" ? element.closest(".search-field") : element;
+      const style = getComputedStyle(shown);
+      return {
+        name: element.id || element.className,
+        labelled: (element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent ?? element.textContent).trim() !== "",
+        outlined: style.outlineStyle !== "none" || element.type === "range", // the slider's thumb is outlined, which scripts cannot see
+      };
+    });
+    if (step.name === "") break; // a link of the foot: the last stop
+    assert.ok(step.labelled, `${step.name} has a name`);
+    assert.ok(step.outlined, `${step.name} shows its focus`);
+    seen.add(step.name);
+    await page.keyboard.press("Tab");
+  }
+  for (const part of ["theme", "query", "chip", "tab-pictures", "dimensions", "own-input", "tile-button"]) assert.ok(seen.has(part), `Tab reaches ${part}`);
+}));
+
+test("shorter vectors: the slider tells how many of the top ten stay and marks what moved", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  const slider = page.locator("#dimensions");
+  assert.match(await page.locator("#dimensions-value").textContent(), /^192 of 192/);
+  assert.equal(await slider.getAttribute("max"), "2", "64, 128 and 192; 32 is too short to offer");
+  await page.keyboard.type("cat");
+  await page.locator("#grid-top .tile").first().waitFor();
+  assert.equal(await page.locator(".move:visible").count(), 0, "nothing moves at full length");
+  await slider.focus();
+  await page.keyboard.press("Home");
+  await page.locator("#dimensions-effect", { hasText: /\d+ of the full-length top 10 stays?/ }).waitFor();
+  assert.match(await page.locator("#dimensions-value").textContent(), /^64 of 192 · 256 B each/);
+  assert.ok((await page.locator(".move:visible").count()) > 0);
+  const kept = Number(/\d+/.exec(await page.locator("#dimensions-effect").textContent())[0]);
+  assert.equal(await page.locator(".kept-dots .kept").count(), kept);
+}));
+
+test("own pictures join the gallery; a broken one is told and stops nothing", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  await page.locator("#own-input").setInputFiles([broken, picture("1f436.png"), picture("1f408.png")]);
+  await page.locator(".tray-ready").nth(1).waitFor();
+  assert.equal(await page.locator(".tray-entry").count(), 3);
+  assert.match(await page.locator(".tray-failed").textContent(), /broken\.jpg.*not a picture/);
+  assert.match(await page.locator(".tray-failed").getAttribute("title"), /^invalid-image: /);
+  assert.equal(await page.locator("#count-pictures").textContent(), "242");
+  await page.locator("#query").fill("cat");
+  await page.locator("#grid-top .tile-is-own").first().waitFor();
+  assert.deepEqual((await topPictures(page, 2)).toSorted(), ["own-3", "🐈"].toSorted(), "the own cat stands beside the gallery's");
+  assert.equal(await page.locator("#grid-top .tile-own").first().textContent(), "yours");
+  await page.locator(".tray-entry", { hasText: "1f408.png" }).locator(".tray-remove").click();
+  await page.locator("[data-id='own-3']").waitFor({ state: "detached" });
+  assert.equal(await page.locator("#count-pictures").textContent(), "241");
+}));
+
+test("a picture can be dropped anywhere", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  const transfer = await page.evaluateHandle(async () => {
+    const data = new DataTransfer();
+    data.items.add(new File([await (await fetch("gallery/1f436.png")).blob()], "dropped.png", { type: "image/png" }));
+    return data;
+  });
+  await page.dispatchEvent("body", "dragover", { dataTransfer: transfer });
+  assert.equal(await page.locator("#drop-veil").isVisible(), true);
+  await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+  assert.equal(await page.locator("#drop-veil").isVisible(), false);
+  await page.locator(".tray-ready", { hasText: "dropped.png" }).waitFor();
+  await page.locator(".tray-choose").click();
+  await page.locator("#grid-top .tile").first().waitFor();
+  assert.deepEqual((await topPictures(page, 2)).toSorted(), ["own-1", "🐶"].toSorted());
+}));
+
+test("the texts tab searches texts, and a text found is the next search", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  await page.locator("#tab-texts").click();
+  assert.equal(await page.locator("#text-list li").count(), 24);
+  await page.locator("#query").fill("grinning cat");
+  await page.waitForFunction(() => document.querySelector("#text-list .text-gloss")?.textContent.endsWith("grinning cat"));
+  assert.match(await page.locator("#search-status").textContent(), /720 texts searched/);
+  await page.locator("#text-more").click();
+  assert.equal(await page.locator("#text-list li").count(), 48);
+  const text = await page.locator("#text-list .text-text").first().textContent();
+  await page.locator("#text-list button").first().click();
+  assert.equal(await page.locator("#query").inputValue(), text);
+}));
+
+test("a failed load says why and can be tried again", () => onPage({ query: "?failLoads=1" }, async (page) => {
+  const alert = page.getByRole("alert");
+  await alert.waitFor();
+  assert.match(await alert.textContent(), /The model could not be loaded.*network: .*manifest\.json: 404/s);
+  assert.equal(await page.locator("#grid-rest .tile").count(), 240, "the pictures are there all the same");
+  await page.keyboard.press("Enter"); // the button has the focus
+  await waitUntilReady(page);
+  assert.equal(await page.locator("#load").isHidden(), true);
+}));
+
+test("loading shows how far it is; a text typed meanwhile is answered afterwards", () => onPage({ query: "?loadMs=900" }, async (page) => {
+  await page.keyboard.type("cat");
+  await page.locator("#load-amount", { hasText: /MB of 7\.9 MB/ }).waitFor();
+  const value = await page.locator("#load-bar").evaluate((bar) => bar.value);
+  assert.ok(value > 0 && value <= 100);
+  await waitUntilReady(page);
+  assert.equal((await topPictures(page))[0], "🐈");
+}));
+
+test("the best match is announced once the typing pauses", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  await page.keyboard.type("cat");
+  await page.locator("#live", { hasText: "Best match: cat, score " }).waitFor({ state: "attached" });
+}));
+
+test("names follow the reader's language", () => onPage({ locale: "ko-KR" }, async (page) => {
+  await waitUntilReady(page);
+  const image = page.locator("[data-id='🐈'] img");
+  assert.equal(await image.getAttribute("alt"), "고양이");
+  assert.equal(await image.getAttribute("lang"), "ko");
+}));
+
+test("the theme follows the system until it is chosen", () => onPage({ colorScheme: "dark" }, async (page) => {
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const dark = await background();
+  assert.equal(await page.locator("#theme").getAttribute("aria-pressed"), "true");
+  await page.locator("#theme").click();
+  assert.notEqual(await background(), dark);
+  await page.reload();
+  assert.notEqual(await background(), dark, "the choice stays");
+}));
+
+test("nothing is wider than a phone", () => onPage({ width: 360, height: 780 }, async (page) => {
+  await waitUntilReady(page);
+  const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.equal(await overflow(), 0);
+  await page.locator("#own-input").setInputFiles([broken]);
+  await page.locator(".tray-failed").waitFor();
+  await page.locator("#query").fill("고양이");
+  await page.locator("#grid-top .tile").first().waitFor();
+  assert.equal(await overflow(), 0);
+  await page.locator("#tab-texts").click();
+  assert.equal(await overflow(), 0);
+}));
