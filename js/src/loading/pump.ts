@@ -44,6 +44,9 @@ export async function pump(
   progress.finish();
 }
 
+/** Networks bring bytes in small pieces; a message for each would be too many. */
+const reportBytes = 128 << 10;
+
 /** Turns bytes into events in transformers.js's shape. Numbers never go down. */
 export class ProgressMeter {
   readonly #name: string;
@@ -53,6 +56,7 @@ export class ProgressMeter {
   #all = 0;
   #total: number | undefined;
   #percent = 0;
+  #unsaid = 0;
 
   constructor(name: string, report: (progress: LoadProgress) => void) {
     this.#name = name;
@@ -72,6 +76,9 @@ export class ProgressMeter {
   add(file: SourceFile, bytes: number): void {
     this.#loaded.set(file, (this.#loaded.get(file) ?? 0) + bytes);
     this.#all += bytes;
+    this.#unsaid += bytes;
+    if (this.#unsaid < reportBytes && this.#loaded.get(file) !== file.byteLength) return;
+    this.#unsaid = 0;
     this.#say("progress", file);
     this.#sayTotal();
   }
