@@ -1,7 +1,8 @@
-// BMP: OS/2 and Windows headers; palettes, bit fields and run lengths, as PIL's BmpImagePlugin reads them.
+// BMP: OS/2 and Windows headers; palettes, bit fields and run lengths, as PIL's BmpImagePlugin
+// reads them.
 //
-// Source: Microsoft's documentation of BITMAPINFOHEADER and its successors; PIL's Unpack.c for the width of channels
-// (v · 255 / (2^bits - 1), rounded down).
+// Source: Microsoft's documentation of BITMAPINFOHEADER and its successors; PIL's Unpack.c for the
+// width of channels (v · 255 / (2^bits - 1), rounded down).
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -19,7 +20,13 @@ namespace {
 
 constexpr size_t kFileHeaderBytes = 14;
 constexpr uint32_t kOs2HeaderBytes = 12;
-enum Compression : uint32_t { kPlain = 0, kRle8 = 1, kRle4 = 2, kBitFields = 3, kAlphaBitFields = 6 };
+enum Compression : uint32_t {
+  kPlain = 0,
+  kRle8 = 1,
+  kRle4 = 2,
+  kBitFields = 3,
+  kAlphaBitFields = 6
+};
 
 // Where a channel sits in a pixel.
 struct Channel {
@@ -46,7 +53,9 @@ struct BmpFile {
   size_t offset = 0;  // of the pixels
 };
 
-Status Damaged(std::string_view what) { return {Code::kInvalidImage, StrCat("damaged BMP: ", what)}; }
+Status Damaged(std::string_view what) {
+  return {Code::kInvalidImage, StrCat("damaged BMP: ", what)};
+}
 
 // Masks of the 16- and 32-bit kinds. `given`: as the file says, all zero if it says nothing.
 Status SetChannels(const uint32_t (&given)[3], BmpFile* bmp) {
@@ -94,7 +103,8 @@ Status ReadHeader(std::span<const std::byte> file, BmpFile* bmp) {
   if (!in.ok()) return Damaged("truncated header");
   const uint32_t bits = bmp->bits;
   const bool indexed = bits == 1 || bits == 4 || bits == 8;
-  if (!indexed && bits != 16 && bits != 24 && bits != 32) return Damaged(StrCat(bits, " bits a pixel"));
+  if (!indexed && bits != 16 && bits != 24 && bits != 32)
+    return Damaged(StrCat(bits, " bits a pixel"));
 
   uint32_t masks[3] = {};
   size_t table_at = kFileHeaderBytes + header;
@@ -158,7 +168,8 @@ void RowToRgb(const BmpFile& bmp, const std::byte* in, uint8_t* out) {
   }
 }
 
-// Run lengths to one index a pixel, in the file's order of rows. What the file leaves out has index 0.
+// Run lengths to one index a pixel, in the file's order of rows. What the file leaves out has index
+// 0.
 void ExpandRuns(const BmpFile& bmp, std::span<const std::byte> data, std::span<uint8_t> out) {
   const bool nibbles = bmp.compression == kRle4;
   const size_t width = bmp.width, height = bmp.height;
@@ -210,8 +221,8 @@ Result<RgbImage> DecodeBmp(std::span<const std::byte> file, uint64_t max_pixels)
   AlignedBuffer expanded;
   uint64_t stride = (uint64_t{width} * bmp.bits + 31) / 32 * 4;
   if (bmp.compression == kRle8 || bmp.compression == kRle4) {
-    CLIPGLOT_ASSIGN_OR_RETURN(
-        expanded, AlignedBuffer::TryAllocate(uint64_t{width} * height, "BMP pixels"));
+    CLIPGLOT_ASSIGN_OR_RETURN(expanded,
+                              AlignedBuffer::TryAllocate(uint64_t{width} * height, "BMP pixels"));
     std::memset(expanded.data(), 0, expanded.size());
     ExpandRuns(bmp, data, expanded.as<uint8_t>());
     data = expanded.bytes();

@@ -1,5 +1,5 @@
-// Reads integers from a file in memory, one after another. Past the end everything is zero and ok() turns false, so a
-// decoder may read a whole header and ask once.
+// Reads integers from a file in memory, one after another. Past the end everything is zero and ok()
+// turns false, so a decoder may read a whole header and ask once.
 #pragma once
 
 #include <algorithm>

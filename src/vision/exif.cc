@@ -30,8 +30,7 @@ class TiffReader {
                        : Byte(offset + 1) << 8 | Byte(offset);
   }
   uint32_t U32(size_t offset) const {
-    return big_endian_ ? U16(offset) << 16 | U16(offset + 2)
-                       : U16(offset + 2) << 16 | U16(offset);
+    return big_endian_ ? U16(offset) << 16 | U16(offset + 2) : U16(offset + 2) << 16 | U16(offset);
   }
 
  private:

@@ -1,7 +1,8 @@
 // GIF: the first frame on its canvas, as PIL's GifImagePlugin loads it.
 //
-// Source: GIF89a specification; PIL for what the specification leaves open: where the frame does not reach, the canvas
-// has the transparent index, or index 0; a frame that is larger than the canvas enlarges it.
+// Source: GIF89a specification; PIL for what the specification leaves open: where the frame does
+// not reach, the canvas has the transparent index, or index 0; a frame that is larger than the
+// canvas enlarges it.
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -21,7 +22,9 @@ constexpr uint32_t kMaxCodeBits = 12;
 constexpr uint32_t kMaxCodes = 1u << kMaxCodeBits;
 constexpr uint32_t kNone = ~0u;
 
-Status Damaged(std::string_view what) { return {Code::kInvalidImage, StrCat("damaged GIF: ", what)}; }
+Status Damaged(std::string_view what) {
+  return {Code::kInvalidImage, StrCat("damaged GIF: ", what)};
+}
 
 // Codes out of the data sub-blocks.
 class CodeReader {
@@ -152,8 +155,8 @@ void ReadPalette(ByteReader* in, uint32_t flags, Palette* palette) {
 }  // namespace
 
 bool IsGif(std::span<const std::byte> file) {
-  return file.size() >= 6 && (std::memcmp(file.data(), "GIF87a", 6) == 0 ||
-                              std::memcmp(file.data(), "GIF89a", 6) == 0);
+  return file.size() >= 6 &&
+         (std::memcmp(file.data(), "GIF87a", 6) == 0 || std::memcmp(file.data(), "GIF89a", 6) == 0);
 }
 
 Result<RgbImage> DecodeGif(std::span<const std::byte> file, uint64_t max_pixels) {

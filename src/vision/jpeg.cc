@@ -1,7 +1,8 @@
-// JPEG planes to RGB rows: upsampling and colour conversion as libjpeg does by default, so that photos equal PIL's.
+// JPEG planes to RGB rows: upsampling and colour conversion as libjpeg does by default, so that
+// photos equal PIL's.
 //
-// Source: libjpeg(-turbo) jdsample.c ("fancy" triangle filter) and jdcolor.c (16-bit fixed point, JFIF's matrix), PIL's
-// Convert.c (cmyk2rgb).
+// Source: libjpeg(-turbo) jdsample.c ("fancy" triangle filter) and jdcolor.c (16-bit fixed point,
+// JFIF's matrix), PIL's Convert.c (cmyk2rgb).
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -19,7 +20,8 @@ const uint8_t* PlaneRow(const JpegPlane& plane, size_t y) {
   return plane.samples.as<uint8_t>().data() + y * plane.stride;
 }
 
-// Twice as wide; each result is 3/4 of the nearer and 1/4 of the farther sample, with alternating rounding.
+// Twice as wide; each result is 3/4 of the nearer and 1/4 of the farther sample, with alternating
+// rounding.
 void DoubleWidth(const uint8_t* in, size_t width, uint8_t* out) {
   out[0] = in[0];
   out[1] = static_cast<uint8_t>((in[0] * 3 + in[1] + 2) >> 2);
@@ -31,8 +33,8 @@ void DoubleWidth(const uint8_t* in, size_t width, uint8_t* out) {
   out[2 * width - 1] = in[width - 1];
 }
 
-// Twice as wide and as high: weights 9, 3, 3, 1 over 16. `near`: the row whose sample covers the pixel; `sums`: scratch
-// for `width` numbers.
+// Twice as wide and as high: weights 9, 3, 3, 1 over 16. `near`: the row whose sample covers the
+// pixel; `sums`: scratch for `width` numbers.
 void DoubleBoth(const uint8_t* near, const uint8_t* far, size_t width, uint16_t* sums,
                 uint8_t* out) {
   for (size_t i = 0; i < width; ++i) sums[i] = static_cast<uint16_t>(near[i] * 3 + far[i]);
@@ -54,10 +56,10 @@ class Upsampler {
     plane_ = plane;
     image_width_ = image_width;
     if (plane->scale_x == 1 && plane->scale_y == 1) return OkStatus();
-    CLIPGLOT_ASSIGN_OR_RETURN(
-        row_, AlignedBuffer::TryAllocate((plane->width + 1) * uint64_t{plane->scale_x}, "JPEG row"));
-    CLIPGLOT_ASSIGN_OR_RETURN(
-        sums_, AlignedBuffer::TryAllocateArray<uint16_t>(plane->width, "JPEG row"));
+    CLIPGLOT_ASSIGN_OR_RETURN(row_, AlignedBuffer::TryAllocate(
+                                        (plane->width + 1) * uint64_t{plane->scale_x}, "JPEG row"));
+    CLIPGLOT_ASSIGN_OR_RETURN(sums_,
+                              AlignedBuffer::TryAllocateArray<uint16_t>(plane->width, "JPEG row"));
     return OkStatus();
   }
 
@@ -86,7 +88,8 @@ class Upsampler {
   }
 
  private:
-  // The second nearest sample row of image row `y`, for scale 2; the edge rows are their own neighbours.
+  // The second nearest sample row of image row `y`, for scale 2; the edge rows are their own
+  // neighbours.
   const uint8_t* Neighbour(size_t y) const {
     const size_t row = y / 2;
     if (y % 2 == 0) return PlaneRow(*plane_, row == 0 ? 0 : row - 1);
@@ -126,7 +129,8 @@ int MulDiv255(int a, int b) {
   return ((product >> 8) + product) >> 8;
 }
 
-// `ink` is stored inverted: 255 is no ink. PIL turns it round and takes white minus black minus the rest.
+// `ink` is stored inverted: 255 is no ink. PIL turns it round and takes white minus black minus the
+// rest.
 uint8_t InkToLight(int stored_ink, int stored_black) {
   return Clip(stored_black - MulDiv255(255 - stored_ink, stored_black));
 }

@@ -15,8 +15,8 @@ constexpr int32_t kC0298 = 2446, kC0390 = 3196, kC0541 = 4433, kC0765 = 6270, kC
                   kC1175 = 9633, kC1501 = 12299, kC1847 = 15137, kC1961 = 16069, kC2053 = 16819,
                   kC2562 = 20995, kC3072 = 25172;
 
-// One pass over all 8 columns of `in` (values [frequency · 8 + column]); `out` likewise [sample · 8 + column]. Written
-// as one loop over the columns, so that the compiler turns it into vector code.
+// One pass over all 8 columns of `in` (values [frequency · 8 + column]); `out` likewise [sample · 8
+// + column]. Written as one loop over the columns, so that the compiler turns it into vector code.
 template <int kShift>
 inline void TransformColumns(const int32_t* in, int32_t* out) {
   constexpr int32_t kHalf = int32_t{1} << (kShift - 1);
@@ -66,7 +66,8 @@ inline uint8_t Sample(int32_t value) {
 }  // namespace
 
 void JpegInverseDct(uint8_t* out, int stride, const int16_t* coefficients) {
-  // Flat blocks are common (sky, chroma): the same arithmetic with everything but the first term zero.
+  // Flat blocks are common (sky, chroma): the same arithmetic with everything but the first term
+  // zero.
   uint64_t words[16];
   std::memcpy(words, coefficients, sizeof(words));
   uint64_t others = 0;

@@ -1,14 +1,13 @@
 // PNG: chunks, filters, interlacing and pixel formats; the inflating is stb_image's.
 //
-// Source: PNG specification, third edition (filters 9, interlacing 8, chunks 11); what becomes of each kind of pixel: PIL's
-// PngImagePlugin (_MODES) followed by convert("RGB").
+// Source: PNG specification, third edition (filters 9, interlacing 8, chunks 11); what becomes of
+// each kind of pixel: PIL's PngImagePlugin (_MODES) followed by convert("RGB").
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
 
-#include "base/checked.h"
 #include "base/strings.h"
 #include "vision/byte_reader.h"
 #include "vision/decoders.h"
@@ -21,7 +20,7 @@ namespace {
 
 constexpr uint8_t kSignature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 constexpr uint32_t kMaxSide = 1u << 30;
-// No deflate stream is shorter than this part of its content.
+// Deflate never expands its input by more than this factor.
 constexpr uint64_t kMaxDeflateRatio = 1032;
 
 constexpr uint32_t Tag(const char (&name)[5]) {
@@ -51,7 +50,9 @@ struct PngFile {
 // One pass of the interlacing; a picture that is not interlaced has one pass of step 1.
 struct Pass {
   uint32_t x0, y0, step_x, step_y;
-  uint32_t Width(uint32_t width) const { return (width - std::min(width, x0) + step_x - 1) / step_x; }
+  uint32_t Width(uint32_t width) const {
+    return (width - std::min(width, x0) + step_x - 1) / step_x;
+  }
   uint32_t Height(uint32_t height) const {
     return (height - std::min(height, y0) + step_y - 1) / step_y;
   }
@@ -63,7 +64,9 @@ std::span<const Pass> Passes(const PngFile& png) {
   return png.interlaced ? std::span<const Pass>(kAdam7) : std::span<const Pass>(kWhole);
 }
 
-Status Damaged(std::string_view what) { return {Code::kInvalidImage, StrCat("damaged PNG: ", what)}; }
+Status Damaged(std::string_view what) {
+  return {Code::kInvalidImage, StrCat("damaged PNG: ", what)};
+}
 
 uint32_t Crc32(std::span<const std::byte> bytes) {
   uint32_t crc = 0xffffffffu;
@@ -106,7 +109,8 @@ Status ReadHeader(std::span<const std::byte> body, PngFile* png) {
     return Damaged(StrCat("unknown kind (bit depth ", depth, ", colour type ", png->color, ")"));
   }
   if (png->width > kMaxSide || png->height > kMaxSide) {
-    return {Code::kInvalidImage, StrCat("the image is ", png->width, " x ", png->height, " pixels")};
+    return {Code::kInvalidImage,
+            StrCat("the image is ", png->width, " x ", png->height, " pixels")};
   }
   return OkStatus();
 }
@@ -182,9 +186,7 @@ Result<AlignedBuffer> Unpack(const PngFile& png) {
   }
   CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer rows,
                             AlignedBuffer::TryAllocate(needed + kInflateSlack, "PNG rows"));
-  CLIPGLOT_ASSIGN_OR_RETURN(
-      const size_t written, InflateZlib(packed, rows.as<uint8_t>(), static_cast<size_t>(needed)));
-  static_cast<void>(written);
+  CLIPGLOT_RETURN_IF_ERROR(InflateZlib(packed, rows.as<uint8_t>(), static_cast<size_t>(needed)));
   return rows;
 }
 
@@ -195,7 +197,8 @@ inline int Paeth(int left, int up, int corner) {
   return to_up <= to_corner ? up : corner;
 }
 
-// Undoes the filter of one row in place. `above`: the row before, unfiltered, or null. `step`: bytes of a pixel, at least 1.
+// Undoes the filter of one row in place. `above`: the row before, unfiltered, or null. `step`:
+// bytes of a pixel, at least 1.
 bool Unfilter(int filter, uint8_t* row, const uint8_t* above, size_t bytes, size_t step) {
   const size_t head = std::min(step, bytes);
   switch (filter) {

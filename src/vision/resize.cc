@@ -1,8 +1,9 @@
 // PIL's 8-bit resampler and torchvision's centre crop, byte for byte.
 //
-// Source: Pillow Resample.c (precompute_coeffs, normalize_coeffs_8bpc, ImagingResampleHorizontal/Vertical_8bpc), bicubic
-// with a = -0.5; torchvision Resize (long side truncated) and CenterCrop (Python's round: half to even). Compiled
-// without fused multiply-adds: the weights are rounded as PIL's doubles are.
+// Source: Pillow Resample.c (precompute_coeffs, normalize_coeffs_8bpc,
+// ImagingResampleHorizontal/Vertical_8bpc), bicubic with a = -0.5; torchvision Resize (long side
+// truncated) and CenterCrop (Python's round: half to even). Compiled without fused multiply-adds:
+// the weights are rounded as PIL's doubles are.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -41,7 +42,8 @@ uint64_t CropOffset(uint64_t whole, uint64_t part) {
   return half + (twice % 2 == 1 && half % 2 == 1 ? 1 : 0);
 }
 
-// Shorter side to `size`, the longer truncated: Python's int(size * long / short), a division in double.
+// Shorter side to `size`, the longer truncated: Python's int(size * long / short), a division in
+// double.
 uint64_t LongSide(uint64_t size, uint64_t longer, uint64_t shorter) {
   return static_cast<uint64_t>(static_cast<double>(size * longer) / static_cast<double>(shorter));
 }
@@ -51,7 +53,8 @@ class Weights {
  public:
   // Errors: kOutOfMemory.
   Status Init(const Axis& axis) {
-    const double scale = static_cast<double>(static_cast<float>(axis.in)) / static_cast<double>(axis.out);
+    const double scale =
+        static_cast<double>(static_cast<float>(axis.in)) / static_cast<double>(axis.out);
     const double filter_scale = std::max(scale, 1.0);
     const double support = kBicubicSupport * filter_scale;
     taps_ = static_cast<size_t>(std::ceil(support)) * 2 + 1;
@@ -66,7 +69,8 @@ class Weights {
       const double inverse = 1.0 / filter_scale;
       // Truncated like PIL's conversion to int, then clamped.
       const double low = std::max(std::trunc(centre - support + 0.5), 0.0);
-      const double high = std::min(std::trunc(centre + support + 0.5), static_cast<double>(axis.in));
+      const double high =
+          std::min(std::trunc(centre + support + 0.5), static_cast<double>(axis.in));
       const auto begin = static_cast<size_t>(low);
       const auto count = static_cast<size_t>(std::max(high - low, 0.0));
       double sum = 0.0;
@@ -118,7 +122,8 @@ void ResizeRow(const uint8_t* in, const Weights& weights, size_t kept, uint8_t* 
   }
 }
 
-// `in`: rows of `row_bytes`, of which the first is input row `first_row`. `sums`: scratch, `row_bytes` numbers.
+// `in`: rows of `row_bytes`, of which the first is input row `first_row`. `sums`: scratch,
+// `row_bytes` numbers.
 void ResizeColumn(const uint8_t* in, size_t first_row, size_t row_bytes, const Weights& weights,
                   size_t i, int32_t* sums, uint8_t* out) {
   const auto [begin, count] = weights.span(i);
@@ -184,7 +189,8 @@ Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size) {
     if (resize_across) {
       ResizeRow(row, horizontal, size, narrow + y * row_bytes);
     } else {
-      std::memcpy(narrow + y * row_bytes, row + static_cast<size_t>(across.first) * kChannels, row_bytes);
+      std::memcpy(narrow + y * row_bytes, row + static_cast<size_t>(across.first) * kChannels,
+                  row_bytes);
     }
   }
   if (!resize_down) return result;
@@ -202,7 +208,8 @@ void NormalizePixels(const RgbImage& image, const PreprocessConfig& config, std:
   const uint8_t* in = image.pixels.as<uint8_t>().data();
   const size_t pixels = image.width * image.height;
   for (size_t c = 0; c < kChannels; ++c) {
-    // Each of the 256 values once: three float32 operations, as torchvision's ToTensor and Normalize.
+    // Each of the 256 values once: three float32 operations, as torchvision's ToTensor and
+    // Normalize.
     float values[256];
     for (int v = 0; v < 256; ++v) {
       const float unit = static_cast<float>(v) / 255.0f;

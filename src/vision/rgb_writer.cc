@@ -19,8 +19,8 @@ Status CheckImageSize(uint64_t width, uint64_t height, uint64_t max_pixels) {
   }
   const auto pixels = CheckedMul(width, height);
   if (!pixels || *pixels > max_pixels) {
-    return {Code::kInvalidImage, StrCat("the image is ", width, " x ", height,
-                                        " pixels; at most ", max_pixels, " pixels are allowed")};
+    return {Code::kInvalidImage, StrCat("the image is ", width, " x ", height, " pixels; at most ",
+                                        max_pixels, " pixels are allowed")};
   }
   // Whatever limit the caller chose: byte offsets of the image must be representable.
   if (*pixels > static_cast<uint64_t>(PTRDIFF_MAX) / 8) {
@@ -38,17 +38,17 @@ Result<RgbWriter> RgbWriter::Create(size_t width, size_t height, int orientation
   writer.image_.width = turned ? height : width;
   writer.image_.height = turned ? width : height;
   const auto bytes = CheckedMul(uint64_t{width} * height, kChannels);
-  CLIPGLOT_ASSIGN_OR_RETURN(writer.image_.pixels,
-                            AlignedBuffer::TryAllocate(bytes.value_or(UINT64_MAX), "decoded image"));
+  CLIPGLOT_ASSIGN_OR_RETURN(writer.image_.pixels, AlignedBuffer::TryAllocate(
+                                                      bytes.value_or(UINT64_MAX), "decoded image"));
   writer.pixels_ = writer.image_.pixels.as<uint8_t>().data();
 
   // Upright place (X, Y) of stored pixel (x, y); "last" is the highest index of that upright axis.
   //   1: (x, y)   2: (last - x, y)   3: (last - x, last - y)   4: (x, last - y)
   //   5: (y, x)   6: (last - y, x)   7: (last - y, last - x)   8: (y, last - x)
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 6 ||
-                          orientation == 7;
-  const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 7 ||
-                           orientation == 8;
+  const bool from_right =
+      orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  const bool from_bottom =
+      orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
   const auto row_bytes = static_cast<ptrdiff_t>(writer.image_.width * kChannels);
   ptrdiff_t step_right = kChannels;
   ptrdiff_t step_down = row_bytes;

@@ -1,8 +1,8 @@
 // Puts decoded rows into their upright place, so that a turned photo needs no second copy.
 //
-// Takes: rows in stored order, top first, or single pixels in any order. Gives: an upright RgbImage. Rows of pictures
-// that are turned by a quarter are gathered in bands, because writing columns one by one would miss the cache with
-// every pixel. Not thread-safe.
+// Takes: rows in stored order, top first, or single pixels in any order. Gives: an upright
+// RgbImage. Rows of pictures that are turned by a quarter are gathered in bands, because writing
+// columns one by one would miss the cache with every pixel. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -19,13 +19,12 @@ Status CheckImageSize(uint64_t width, uint64_t height, uint64_t max_pixels);
 
 class RgbWriter {
  public:
-  // `width`, `height`: as stored, already checked; `orientation`: 1…8 as in vision/exif.h. Every pixel must
-  // be written: the content is not initialised.
-  // Errors: kOutOfMemory.
+  // `width`, `height`: as stored, already checked; `orientation`: 1…8 as in vision/exif.h. Every
+  // pixel must be written: the content is not initialised. Errors: kOutOfMemory.
   static Result<RgbWriter> Create(size_t width, size_t height, int orientation);
 
-  // Where the next stored row goes: 3 · width bytes, valid until CommitRow, which must follow before the next call. At
-  // most `height` rows.
+  // Where the next stored row goes: 3 · width bytes, valid until CommitRow, which must follow
+  // before the next call. At most `height` rows.
   uint8_t* NextRow();
   void CommitRow();
 

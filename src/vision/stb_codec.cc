@@ -11,8 +11,9 @@
 #include "vision/jpeg_dct.h"
 #include "vision/rgb_writer.h"
 
-// Every allocation of stb_image is refused (see the header). Its assertions only repeat what the surrounding code
-// guarantees (code lengths of at most 16 bits, table indices below their length), none guards a memory access.
+// Every allocation of stb_image is refused (see the header). Its assertions only repeat what the
+// surrounding code guarantees (code lengths of at most 16 bits, table indices below their length),
+// none guards a memory access.
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_JPEG
@@ -37,9 +38,11 @@
 namespace clipglot {
 namespace {
 
-// More scans than any encoder writes; each costs a walk over the whole picture, whatever its length in the file.
+// More scans than any encoder writes; each costs a walk over the whole picture, whatever its length
+// in the file.
 constexpr int kMaxScans = 256;
-// Samples of a component with its padding: stb_image counts them, and 64 times the blocks, in an int.
+// Samples of a component with its padding: stb_image counts them, and 64 times the blocks, in an
+// int.
 constexpr uint64_t kMaxPlaneSamples = uint64_t{1} << 30;
 
 Status Damaged(const char* what) {
@@ -80,8 +83,9 @@ Result<JpegColor> ColorOf(const stbi__jpeg& jpeg, int components) {
   }
 }
 
-// Sets up sizes and memory of each component after the frame header: stb_image's process_frame_header with buffers of
-// our own, zeroed (missing data must not show what was in memory before).
+// Sets up sizes and memory of each component after the frame header: stb_image's
+// process_frame_header with buffers of our own, zeroed (missing data must not show what was in
+// memory before).
 Status PrepareComponents(JpegReader* reader, JpegPlanes* out) {
   stbi__jpeg& jpeg = reader->jpeg;
   const int width = static_cast<int>(out->width), height = static_cast<int>(out->height);
@@ -119,9 +123,10 @@ Status PrepareComponents(JpegReader* reader, JpegPlanes* out) {
     }
     blocks += uint64_t{(plane.width + 7) / 8} * ((plane.height + 7) / 8);
   }
-  // Every block takes one bit at least. This refuses a few bytes that claim to be a huge picture before they cost memory.
-  const auto file_bytes = static_cast<uint64_t>(reader->input.img_buffer_end -
-                                                reader->input.img_buffer_original);
+  // Every block takes one bit at least. This refuses a few bytes that claim to be a huge picture
+  // before they cost memory.
+  const auto file_bytes =
+      static_cast<uint64_t>(reader->input.img_buffer_end - reader->input.img_buffer_original);
   if (blocks > file_bytes * 8) {
     return {Code::kInvalidImage, StrCat("damaged JPEG: ", out->width, " x ", out->height,
                                         " pixels cannot come from ", file_bytes, " bytes")};
@@ -232,9 +237,9 @@ Result<JpegPlanes> ReadJpegPlanes(std::span<const std::byte> file, uint64_t max_
   return out;
 }
 
-Result<size_t> InflateZlib(std::span<const std::byte> in, std::span<uint8_t> out, size_t needed) {
+Status InflateZlib(std::span<const std::byte> in, std::span<uint8_t> out, size_t needed) {
   if (in.size() > INT_MAX || out.size() > INT_MAX) {
-    return Status(Code::kInvalidImage, "compressed data too long");
+    return {Code::kInvalidImage, "compressed data too long"};
   }
   stbi__zbuf state;
   std::memset(&state, 0, sizeof(state));
@@ -248,10 +253,10 @@ Result<size_t> InflateZlib(std::span<const std::byte> in, std::span<uint8_t> out
   const auto written = static_cast<size_t>(state.zout - state.zout_start);
   if (written < needed) {
     if (!complete) return Damaged("compressed data");
-    return Status(Code::kInvalidImage, StrCat("damaged image: its data gives ", written,
-                                              " bytes, ", needed, " are needed"));
+    return {Code::kInvalidImage,
+            StrCat("damaged image: its data gives ", written, " bytes, ", needed, " are needed")};
   }
-  return written;
+  return OkStatus();
 }
 
 }  // namespace clipglot

@@ -8,12 +8,15 @@
 
 namespace clipglot::testing {
 
-std::string TestData(const std::string& relative) { return std::string(CLIPGLOT_TEST_DATA) + "/" + relative; }
+std::string TestData(const std::string& relative) {
+  return std::string(CLIPGLOT_TEST_DATA) + "/" + relative;
+}
 
 std::vector<std::byte> ReadFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   EXPECT_TRUE(in.good()) << "cannot read " << path;
-  const std::vector<char> chars((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const std::vector<char> chars((std::istreambuf_iterator<char>(in)),
+                                std::istreambuf_iterator<char>());
   std::vector<std::byte> out(chars.size());
   if (!chars.empty()) std::memcpy(out.data(), chars.data(), chars.size());
   return out;
@@ -22,7 +25,8 @@ std::vector<std::byte> ReadFile(const std::string& path) {
 nlohmann::json ReadJson(const std::string& path) {
   const std::vector<std::byte> bytes = ReadFile(path);
   const char* begin = reinterpret_cast<const char*>(bytes.data());
-  nlohmann::json out = nlohmann::json::parse(begin, begin + bytes.size(), nullptr, /*allow_exceptions=*/false);
+  nlohmann::json out =
+      nlohmann::json::parse(begin, begin + bytes.size(), nullptr, /*allow_exceptions=*/false);
   EXPECT_FALSE(out.is_discarded()) << path << " is not JSON";
   return out;
 }
@@ -36,10 +40,12 @@ GoldenTensors GoldenTensors::Load(const std::string& path) {
   EXPECT_LE(header_bytes, file.size() - sizeof(header_bytes)) << path;
   if (header_bytes > file.size() - sizeof(header_bytes)) return out;
   const char* begin = reinterpret_cast<const char*>(file.data()) + sizeof(header_bytes);
-  const auto header = nlohmann::json::parse(begin, begin + header_bytes, nullptr, /*allow_exceptions=*/false);
+  const auto header =
+      nlohmann::json::parse(begin, begin + header_bytes, nullptr, /*allow_exceptions=*/false);
   EXPECT_TRUE(header.is_object()) << path;
   if (!header.is_object()) return out;
-  out.data_.assign(file.begin() + static_cast<ptrdiff_t>(sizeof(header_bytes) + header_bytes), file.end());
+  out.data_.assign(file.begin() + static_cast<ptrdiff_t>(sizeof(header_bytes) + header_bytes),
+                   file.end());
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") continue;
     Entry entry;
@@ -79,8 +85,14 @@ std::vector<T> GoldenTensors::Get(const std::string& name, const char* dtype) co
   return out;
 }
 
-std::vector<float> GoldenTensors::F32(const std::string& name) const { return Get<float>(name, "F32"); }
-std::vector<uint8_t> GoldenTensors::U8(const std::string& name) const { return Get<uint8_t>(name, "U8"); }
-std::vector<int32_t> GoldenTensors::I32(const std::string& name) const { return Get<int32_t>(name, "I32"); }
+std::vector<float> GoldenTensors::F32(const std::string& name) const {
+  return Get<float>(name, "F32");
+}
+std::vector<uint8_t> GoldenTensors::U8(const std::string& name) const {
+  return Get<uint8_t>(name, "U8");
+}
+std::vector<int32_t> GoldenTensors::I32(const std::string& name) const {
+  return Get<int32_t>(name, "I32");
+}
 
 }  // namespace clipglot::testing

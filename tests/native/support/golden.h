@@ -1,5 +1,5 @@
-// Reads test data of golden-a's layout: expected.safetensors (plain reader, no checks beyond bounds), JSON, whole files.
-// For tests only: a failure is a failed expectation and an empty value.
+// Reads test data of golden-a's layout: expected.safetensors (plain reader, no checks beyond
+// bounds), JSON, whole files. For tests only: a failure is a failed expectation and an empty value.
 #pragma once
 
 #include <cstddef>

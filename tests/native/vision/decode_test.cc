@@ -52,7 +52,8 @@ TEST(Decode, GoldenImages) {
     ASSERT_TRUE(image.ok()) << image.status().detail();
     EXPECT_EQ(image->width, entry["size_wh"][0]);
     EXPECT_EQ(image->height, entry["size_wh"][1]);
-    const int difference = LargestDifference(Pixels(*image), tensors.U8("image.decoded_rgb." + name));
+    const int difference =
+        LargestDifference(Pixels(*image), tensors.U8("image.decoded_rgb." + name));
     EXPECT_LE(difference, name.ends_with(".png") ? 0 : 3);
   }
 }
@@ -106,7 +107,8 @@ TEST(ImageFromRgba, Errors) {
   EXPECT_EQ(ImageFromRgba(rgba, 2, 2, 3).status().code(), Code::kInvalidImage);
   EXPECT_EQ(ImageFromRgba(rgba, 0, 2, 9).status().code(), Code::kInvalidImage);
   EXPECT_EQ(ImageFromRgba(rgba, 2, 3, 9).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(ImageFromRgba(rgba, SIZE_MAX, SIZE_MAX, UINT64_MAX).status().code(), Code::kInvalidImage);
+  EXPECT_EQ(ImageFromRgba(rgba, SIZE_MAX, SIZE_MAX, UINT64_MAX).status().code(),
+            Code::kInvalidImage);
   EXPECT_EQ(ImageFromRgba(rgba, SIZE_MAX / 8, 4, UINT64_MAX).status().code(), Code::kInvalidImage);
 }
 

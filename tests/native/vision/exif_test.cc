@@ -30,11 +30,13 @@ TEST(Exif, FindsOrientation) {
 }
 
 TEST(Exif, DamagedMeansUpright) {
-  for (const int orientation : {0, 9, 65535}) EXPECT_EQ(TiffOrientation(Tiff(orientation, true)), 1);
+  for (const int orientation : {0, 9, 65535})
+    EXPECT_EQ(TiffOrientation(Tiff(orientation, true)), 1);
   EXPECT_EQ(TiffOrientation(Tiff(6, true, 2)), 1);  // text
   const auto good = Tiff(6, false);
   for (size_t length = 0; length < good.size(); ++length) {
-    const auto cut = std::vector<std::byte>(good.begin(), good.begin() + static_cast<ptrdiff_t>(length));
+    const auto cut =
+        std::vector<std::byte>(good.begin(), good.begin() + static_cast<ptrdiff_t>(length));
     const int found = TiffOrientation(cut);
     EXPECT_TRUE(found == 1 || found == 6) << length;
     if (length < 30) {
@@ -87,14 +89,22 @@ TEST(Exif, AllEightPositionsByRows) {
 std::pair<size_t, size_t> Place(int orientation, size_t x, size_t y, size_t width, size_t height) {
   const size_t right = width - 1 - x, below = height - 1 - y;
   switch (orientation) {
-    case 2: return {right, y};
-    case 3: return {right, below};
-    case 4: return {x, below};
-    case 5: return {y, x};
-    case 6: return {below, x};
-    case 7: return {below, right};
-    case 8: return {y, right};
-    default: return {x, y};
+    case 2:
+      return {right, y};
+    case 3:
+      return {right, below};
+    case 4:
+      return {x, below};
+    case 5:
+      return {y, x};
+    case 6:
+      return {below, x};
+    case 7:
+      return {below, right};
+    case 8:
+      return {y, right};
+    default:
+      return {x, y};
   }
 }
 
@@ -120,7 +130,8 @@ TEST(Exif, TurnsJpeg) {
       for (size_t x = 0; x < stored->width; ++x) {
         const auto [to_x, to_y] = Place(orientation, x, y, stored->width, stored->height);
         for (size_t c = 0; c < 3; ++c) {
-          wrong += out[(to_y * applied->width + to_x) * 3 + c] != in[(y * stored->width + x) * 3 + c];
+          wrong +=
+              out[(to_y * applied->width + to_x) * 3 + c] != in[(y * stored->width + x) * 3 + c];
         }
       }
     }

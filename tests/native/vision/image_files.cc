@@ -70,10 +70,15 @@ std::vector<std::byte> Tiff(int orientation, bool big_endian, int type) {
   return out;
 }
 
-std::vector<std::byte> WithExif(const std::vector<std::byte>& jpeg, const std::vector<std::byte>& tiff) {
+std::vector<std::byte> WithExif(const std::vector<std::byte>& jpeg,
+                                const std::vector<std::byte>& tiff) {
   const size_t length = 2 + 6 + tiff.size();
-  std::vector<std::byte> out = {jpeg[0], jpeg[1], std::byte{0xff}, std::byte{0xe1},
-                                static_cast<std::byte>(length >> 8), static_cast<std::byte>(length)};
+  std::vector<std::byte> out = {jpeg[0],
+                                jpeg[1],
+                                std::byte{0xff},
+                                std::byte{0xe1},
+                                static_cast<std::byte>(length >> 8),
+                                static_cast<std::byte>(length)};
   for (const char c : {'E', 'x', 'i', 'f', '\0', '\0'}) out.push_back(static_cast<std::byte>(c));
   out.insert(out.end(), tiff.begin(), tiff.end());
   out.insert(out.end(), jpeg.begin() + 2, jpeg.end());

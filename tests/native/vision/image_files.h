@@ -12,7 +12,8 @@
 
 namespace clipglot::testing {
 
-inline constexpr uint64_t kPlenty = uint64_t{64} << 20;  // a pixel limit that no test picture reaches
+inline constexpr uint64_t kPlenty = uint64_t{64}
+                                    << 20;  // a pixel limit that no test picture reaches
 
 // Pillow's pixels, made by tests/data/images/make.py.
 const GoldenTensors& ExpectedImages();
@@ -27,6 +28,7 @@ RgbImage MakeImage(size_t width, size_t height, std::span<const uint8_t> rgb);
 // A TIFF block with one orientation tag.
 std::vector<std::byte> Tiff(int orientation, bool big_endian, int type = 3);
 // A JPEG file with an APP1 segment of that TIFF block behind its start marker.
-std::vector<std::byte> WithExif(const std::vector<std::byte>& jpeg, const std::vector<std::byte>& tiff);
+std::vector<std::byte> WithExif(const std::vector<std::byte>& jpeg,
+                                const std::vector<std::byte>& tiff);
 
 }  // namespace clipglot::testing

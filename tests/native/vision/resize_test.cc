@@ -1,4 +1,5 @@
-// Resizing, cropping and normalising against golden pixels, Pillow's pixels and a slow, plain resampler.
+// Resizing, cropping and normalising against golden pixels, Pillow's pixels and a slow, plain
+// resampler.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -43,7 +44,8 @@ Plain AlongX(const Plain& in, size_t out_width) {
   for (size_t i = 0; i < out_width; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
     const long low = std::max(static_cast<long>(centre - 2 * wide + 0.5), 0L);
-    const long high = std::min(static_cast<long>(centre + 2 * wide + 0.5), static_cast<long>(in.width));
+    const long high =
+        std::min(static_cast<long>(centre + 2 * wide + 0.5), static_cast<long>(in.width));
     std::vector<double> weights;
     double sum = 0;
     for (long x = low; x < high; ++x) {
@@ -134,8 +136,10 @@ TEST(Resize, RandomSizesAgainstPlainResampler) {
     const size_t size = i % 7 == 0 ? std::min(in.width, in.height) : upto(40);
     in.rgb.resize(in.width * in.height * 3);
     // Noise, or only black and white, which makes the filter overshoot.
-    for (uint8_t& value : in.rgb) value = static_cast<uint8_t>(i % 2 == 0 ? random() : (random() & 1) * 255);
-    SCOPED_TRACE(std::to_string(in.width) + "x" + std::to_string(in.height) + " to " + std::to_string(size));
+    for (uint8_t& value : in.rgb)
+      value = static_cast<uint8_t>(i % 2 == 0 ? random() : (random() & 1) * 255);
+    SCOPED_TRACE(std::to_string(in.width) + "x" + std::to_string(in.height) + " to " +
+                 std::to_string(size));
     const auto out = ResizeAndCrop(MakeImage(in.width, in.height, in.rgb), size);
     ASSERT_TRUE(out.ok());
     ASSERT_EQ(Pixels(*out), PlainResizeAndCrop(in, size));
@@ -144,7 +148,8 @@ TEST(Resize, RandomSizesAgainstPlainResampler) {
 
 // Only the crop is computed: the whole long side would be 30 million pixels and more.
 TEST(Resize, ExtremeShapes) {
-  for (const auto& [width, height] : {std::pair<size_t, size_t>{1, 60000}, {30000, 2}, {100000, 1}}) {
+  for (const auto& [width, height] :
+       {std::pair<size_t, size_t>{1, 60000}, {30000, 2}, {100000, 1}}) {
     const std::vector<uint8_t> rgb(width * height * 3, 77);
     const auto out = ResizeAndCrop(MakeImage(width, height, rgb), 512);
     ASSERT_TRUE(out.ok());
@@ -176,7 +181,8 @@ TEST(Normalize, GoldenImages) {
     std::vector<float> pixels(golden.size());
     NormalizePixels(FromTensor(tensors, "image.resized_cropped." + name), config, pixels);
     float largest = 0;
-    for (size_t i = 0; i < golden.size(); ++i) largest = std::max(largest, std::abs(pixels[i] - golden[i]));
+    for (size_t i = 0; i < golden.size(); ++i)
+      largest = std::max(largest, std::abs(pixels[i] - golden[i]));
     EXPECT_LE(largest, 1e-6f);
   }
 }
