@@ -161,6 +161,7 @@ async function runSearch(signal: AbortSignal): Promise<void> {
 }
 
 function showAnswer(answer: Answer, inPictures: boolean): void {
+  if (inPictures) grid.markAnswered(answer.query.kind === "text" ? answer.query.text : "");
   slider.showEffect(answer.kept, answer.of);
   const best = answer.hits[0];
   const topName = best && (inPictures ? grid.picture(best.id)?.name : textList.text(best.id)?.text);

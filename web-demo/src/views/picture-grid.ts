@@ -17,6 +17,7 @@ interface Tile {
 }
 
 export class PictureGrid {
+  readonly #grid = byId("grid", HTMLElement);
   readonly #top = byId("grid-top", HTMLOListElement);
   readonly #rest = byId("grid-rest", HTMLOListElement);
   readonly #tiles = new Map<string, Tile>();
@@ -25,7 +26,7 @@ export class PictureGrid {
 
   constructor(onChoose: (picture: Picture) => void, onLeaveTop: () => void) {
     this.#onChoose = onChoose;
-    this.#keys = enableArrowKeys(byId("grid", HTMLElement), onLeaveTop);
+    this.#keys = enableArrowKeys(this.#grid, onLeaveTop);
   }
 
   get size(): number {
@@ -55,6 +56,7 @@ export class PictureGrid {
     const tiles = Array.from(this.#tiles.values());
     const order = [...tiles.filter((tile) => tile.picture.own), ...tiles.filter((tile) => !tile.picture.own)];
     for (const tile of order) this.#clearScore(tile);
+    this.markAnswered("");
     this.#arrange([], order);
   }
 
@@ -71,6 +73,11 @@ export class PictureGrid {
     const waiting = Array.from(this.#tiles.values()).filter((tile) => !known.has(tile));
     for (const tile of waiting) this.#clearScore(tile);
     this.#arrange(ranked.slice(0, topCount), [...ranked.slice(topCount), ...waiting]);
+  }
+
+  /** Leaves in the document which text the order answers. */
+  markAnswered(text: string): void {
+    this.#grid.dataset["answered"] = text;
   }
 
   #arrange(top: readonly Tile[], rest: readonly Tile[]): void {
