@@ -1,0 +1,13 @@
+// Base64 with the standard alphabet and padding, as in a tokenizer.json.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace clipglot {
+
+// The decoded bytes, or nothing when `text` is not exactly one canonical encoding.
+std::optional<std::string> DecodeBase64(std::string_view text);
+
+}  // namespace clipglot

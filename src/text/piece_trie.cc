@@ -1,0 +1,99 @@
+#include "text/piece_trie.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/strings.h"
+
+namespace clipglot {
+
+Status PieceList::Add(std::string_view piece) {
+  if (piece.size() > kMaxPieceBytes) {
+    return Status(Code::kUnsupportedModel, StrCat("piece ", size(), " has ", piece.size(), " bytes, at most ", kMaxPieceBytes, " allowed"));
+  }
+  if (size() >= kMaxPieces) {
+    return Status(Code::kUnsupportedModel, StrCat("more than ", kMaxPieces, " pieces"));
+  }
+  if (bytes_.size() + piece.size() > kMaxTotalBytes) {
+    return Status(Code::kUnsupportedModel, StrCat("the pieces have more than ", kMaxTotalBytes, " bytes"));
+  }
+  bytes_.append(piece);
+  ends_.push_back(static_cast<uint32_t>(bytes_.size()));
+  longest_ = std::max(longest_, piece.size());
+  return OkStatus();
+}
+
+PieceTrie::PieceTrie(const PieceList& pieces) {
+  std::vector<uint32_t> order(pieces.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const int compared = pieces[a].compare(pieces[b]);
+    return compared != 0 ? compared < 0 : a < b;
+  });
+
+  first_child_.clear();
+  label_ = {0};
+  numbers_.clear();
+  // The texts below a node of one level, as a range of `order`.
+  struct Range {
+    uint32_t begin, end;
+  };
+  std::vector<Range> level, next;
+  level.push_back({0, static_cast<uint32_t>(order.size())});
+  for (size_t depth = 0; !level.empty(); ++depth, level.swap(next)) {
+    next.clear();
+    for (Range range : level) {
+      int32_t number = -1;
+      // Shorter texts sort first, so those that end here lead the range.
+      while (range.begin < range.end && pieces[order[range.begin]].size() == depth) {
+        number = static_cast<int32_t>(order[range.begin++]);
+      }
+      numbers_.push_back(depth == 0 ? -1 : number);
+      first_child_.push_back(static_cast<uint32_t>(label_.size()));
+      while (range.begin < range.end) {
+        const char byte = pieces[order[range.begin]][depth];
+        uint32_t end = range.begin + 1;
+        while (end < range.end && pieces[order[end]][depth] == byte) ++end;
+        label_.push_back(static_cast<uint8_t>(byte));
+        next.push_back({range.begin, end});
+        range.begin = end;
+      }
+    }
+  }
+  first_child_.push_back(static_cast<uint32_t>(label_.size()));
+  label_.shrink_to_fit();
+  first_child_.shrink_to_fit();
+  numbers_.shrink_to_fit();
+}
+
+uint32_t PieceTrie::Child(uint32_t node, char byte) const {
+  const auto begin = label_.begin() + first_child_[node];
+  const auto end = label_.begin() + first_child_[node + 1];
+  const auto found = std::lower_bound(begin, end, static_cast<uint8_t>(byte));
+  return found == end || *found != static_cast<uint8_t>(byte) ? kNone : static_cast<uint32_t>(found - label_.begin());
+}
+
+int32_t PieceTrie::Find(std::string_view text) const {
+  uint32_t node = kRoot;
+  for (const char byte : text) {
+    node = Child(node, byte);
+    if (node == kNone) return -1;
+  }
+  return Number(node);
+}
+
+int32_t PieceTrie::FindLongest(std::string_view text, size_t* length) const {
+  int32_t best = -1;
+  uint32_t node = kRoot;
+  for (size_t i = 0; i < text.size(); ++i) {
+    node = Child(node, text[i]);
+    if (node == kNone) break;
+    if (Number(node) >= 0) {
+      best = Number(node);
+      *length = i + 1;
+    }
+  }
+  return best;
+}
+
+}  // namespace clipglot
