@@ -3,24 +3,21 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { isolationHeaders } from "./server/isolation-headers.ts";
 import { modelPack } from "./server/model-pack.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = resolve(here, "..");
 
-/** Threads need a cross-origin isolated page; CLIPGLOT_ISOLATION=off shows how the page does without. */
-const isolationHeaders: Record<string, string> = process.env["CLIPGLOT_ISOLATION"] === "off" ? {} : {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};
+// Threads need a cross-origin isolated page; CLIPGLOT_ISOLATION=off shows how the page does without.
+const isolated = process.env["CLIPGLOT_ISOLATION"] !== "off";
 
 export default defineConfig({
   root: here,
   base: "./",
   cacheDir: join(repository, "build", "vite"),
-  plugins: [modelPack(join(repository, "models"), "emoji")],
-  server: { headers: isolationHeaders, fs: { allow: [repository] } },
-  preview: { headers: isolationHeaders },
+  plugins: [isolated && isolationHeaders(), modelPack(join(repository, "models"), "emoji")],
+  server: { fs: { allow: [repository] } },
   worker: { format: "es" },
   // Engine and pictures stay files of their own: each is fetched once, and only the engine build that runs.
   build: { outDir: join(repository, "build", "web-demo"), emptyOutDir: true, target: "es2022", assetsInlineLimit: 0 },
