@@ -1,12 +1,15 @@
-// Speed of single layers of nn, on this machine and in this variant. Prints one JSON line per measurement:
-//   {"variant":"native","kernel":"linear","dtype":"q8","rows":32,"in":1024,"out":4096,"threads":1,"ms":2.41,
-//    "cpu_ms":2.42,"gops":111.4}
-// ms: the best of all repetitions; cpu_ms: processor time of one repetition on average, over all threads (0 where it
-// cannot be known); gops: 2·rows·in·out (4·rows²·heads·head_dim for attention) over ms, in 10^9 per second; on one thread
-// over the smaller of ms and cpu_ms: a busy machine lengthens the first but not the second. Int8 layers include
+// Speed of single layers of nn, on this machine and in this variant. Prints one JSON line for each
+// measurement:
+//   {"variant":"native","kernel":"linear","dtype":"q8","rows":32,"in":1024,"out":4096,"threads":1,
+//    "ms":2.41,"cpu_ms":2.42,"gops":111.4}
+// ms: the best of all repetitions. cpu_ms: processor time of one repetition on average, over all
+// threads (0 where it cannot be known). gops: 2·rows·in·out (4·rows²·heads·head_dim for attention,
+// elements for the rest) over ms, in 10^9 per second; on one thread over the smaller of ms and
+// cpu_ms, since a busy machine lengthens the first but not the second. Int8 layers include
 // quantising their input.
 //
-// Arguments: --threads 1,2   --rows 1,32,512   --ms 400 (time spent on each measurement)   --only linear|attention|other
+// Arguments: --threads 1,2   --rows 1,32,512   --ms 400 (time spent on each measurement)
+//            --only linear|attention|other
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -69,13 +72,14 @@ Timing Measure(double budget_ms, const Work& work) {
 void Report(const std::string& what, size_t threads, Timing t, double operations) {
   double ms = t.ms;
   if (threads == 1 && t.cpu_ms > 0) ms = std::min(ms, t.cpu_ms);
-  std::printf("{\"variant\":\"%s\",%s,\"threads\":%zu,\"ms\":%.4f,\"cpu_ms\":%.4f,\"gops\":%.1f}\n", CLIPGLOT_VARIANT,
-              what.c_str(), threads, t.ms, t.cpu_ms, operations * 1e-6 / ms);
+  std::printf("{\"variant\":\"%s\",%s,\"threads\":%zu,\"ms\":%.4f,\"cpu_ms\":%.4f,\"gops\":%.1f}\n",
+              CLIPGLOT_VARIANT, what.c_str(), threads, t.ms, t.cpu_ms, operations * 1e-6 / ms);
   std::fflush(stdout);
 }
 
 [[noreturn]] void Fail(const Status& status) {
-  std::fprintf(stderr, "%s: %s\n", std::string(CodeName(status.code())).c_str(), status.detail().c_str());
+  std::fprintf(stderr, "%s: %s\n", std::string(CodeName(status.code())).c_str(),
+               status.detail().c_str());
   std::exit(1);
 }
 void Must(const Status& status) {
@@ -102,7 +106,8 @@ Matrix RandomMatrix(DType dtype, size_t out, size_t in, std::mt19937& random) {
     m.values = RandomFloats(out * in, random);
   } else {
     m.values = Must(AlignedBuffer::TryAllocate(out * in, "bench"));
-    for (int8_t& v : m.values.as<int8_t>()) v = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
+    for (int8_t& v : m.values.as<int8_t>())
+      v = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
     m.scales.assign(out, 0.001f);
   }
   return m;
@@ -111,18 +116,22 @@ Matrix RandomMatrix(DType dtype, size_t out, size_t in, std::mt19937& random) {
 void BenchLinear(const Options& options) {
   std::mt19937 random(1);
   for (const DType dtype : {DType::kF32, DType::kI8}) {
-    for (const auto& [in, out] : {std::pair<size_t, size_t>{1024, 4096}, {4096, 1024}, {1024, 1024}}) {
+    for (const auto& [in, out] :
+         {std::pair<size_t, size_t>{1024, 4096}, {4096, 1024}, {1024, 1024}}) {
       const Linear linear = Must(Linear::Create(RandomMatrix(dtype, out, in, random), {}));
       for (const size_t rows : options.rows) {
         const AlignedBuffer x = RandomFloats(rows * in, random);
         AlignedBuffer y = Must(AlignedBuffer::TryAllocateArray<float>(rows * out, "bench"));
         for (const size_t threads : options.threads) {
           const auto workspace = Must(Workspace::Create(threads));
-          const Timing t =
-              Measure(options.ms, [&] { Must(linear.Run(x.as<float>(), rows, y.as<float>(), *workspace)); });
+          const Timing t = Measure(options.ms, [&] {
+            Must(linear.Run(x.as<float>(), rows, y.as<float>(), *workspace));
+          });
           char what[200];
-          std::snprintf(what, sizeof(what), "\"kernel\":\"linear\",\"dtype\":\"%s\",\"rows\":%zu,\"in\":%zu,\"out\":%zu",
-                        dtype == DType::kF32 ? "f32" : "q8", rows, in, out);
+          std::snprintf(
+              what, sizeof(what),
+              "\"kernel\":\"linear\",\"dtype\":\"%s\",\"rows\":%zu,\"in\":%zu,\"out\":%zu",
+              dtype == DType::kF32 ? "f32" : "q8", rows, in, out);
           Report(what, threads, t, 2.0 * static_cast<double>(rows * in * out));
         }
       }
@@ -142,9 +151,10 @@ void BenchAttention(const Options& options) {
         Must(Attention(qkv.as<float>(), rows, kHeads, kDim, {}, out.as<float>(), *workspace));
       });
       char what[200];
-      std::snprintf(what, sizeof(what),
-                    "\"kernel\":\"attention\",\"dtype\":\"f32\",\"rows\":%zu,\"heads\":%zu,\"head_dim\":%zu", rows,
-                    kHeads, kDim);
+      std::snprintf(
+          what, sizeof(what),
+          "\"kernel\":\"attention\",\"dtype\":\"f32\",\"rows\":%zu,\"heads\":%zu,\"head_dim\":%zu",
+          rows, kHeads, kDim);
       Report(what, threads, t, 4.0 * static_cast<double>(rows * rows * kHeads * kDim));
     }
   }

@@ -10,8 +10,9 @@ using simd::I32x4;
 using simd::MultiplyAdd;
 using simd::Splat;
 
-// x · Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · s·Q(s), s = 1 / (1 + 0.26 t). The form is Abramowitz and Stegun's 7.1.26
-// for erf; Q is a minimax polynomial of relative error, fitted by Remez' method in 40 digits for 0 <= t <= 14 (2.5e-8).
+// x · Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · s·Q(s), s = 1 / (1 + 0.26 t). The form is Abramowitz
+// and Stegun's 7.1.26 for erf; Q is a minimax polynomial of relative error, fitted by Remez' method
+// in 40 digits for 0 <= t <= 14 (2.5e-8).
 F32x4 GeluOf(F32x4 x) {
   const F32x4 t = simd::Abs(x);
   const F32x4 s = Splat(1.0f) / MultiplyAdd(t, Splat(0.26f), Splat(1.0f));
@@ -44,9 +45,11 @@ void GeluRange(float* x, size_t count) {
 
 void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
   size_t i = 0;
-  for (; i + 4 <= count; i += 4) simd::Store(y + i, SiluOf(simd::Load(gate + i)) * simd::Load(up + i));
+  for (; i + 4 <= count; i += 4)
+    simd::Store(y + i, SiluOf(simd::Load(gate + i)) * simd::Load(up + i));
   if (i < count) {
-    const F32x4 value = SiluOf(simd::LoadPart(gate + i, count - i)) * simd::LoadPart(up + i, count - i);
+    const F32x4 value =
+        SiluOf(simd::LoadPart(gate + i, count - i)) * simd::LoadPart(up + i, count - i);
     simd::StorePart(y + i, value, count - i);
   }
 }
@@ -65,7 +68,8 @@ void Gelu(std::span<float> x, Workspace& workspace) {
             [&](size_t begin, size_t end) { GeluRange(x.data() + begin, end - begin); });
 }
 
-void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<float> y, Workspace& workspace) {
+void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<float> y,
+            Workspace& workspace) {
   RunRanges(workspace.impl(), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * hidden * 3,
             [&](size_t begin, size_t end) {
               for (size_t r = begin; r < end; ++r) {
@@ -76,8 +80,9 @@ void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<floa
 }
 
 void Add(std::span<float> x, std::span<const float> y, Workspace& workspace) {
-  RunRanges(workspace.impl(), x.size(), kGrain, /*nanoseconds=*/uint64_t{x.size()} / 2,
-            [&](size_t begin, size_t end) { AddRange(x.data() + begin, y.data() + begin, end - begin); });
+  RunRanges(
+      workspace.impl(), x.size(), kGrain, /*nanoseconds=*/uint64_t{x.size()} / 2,
+      [&](size_t begin, size_t end) { AddRange(x.data() + begin, y.data() + begin, end - begin); });
 }
 
 }  // namespace clipglot

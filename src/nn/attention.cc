@@ -36,15 +36,15 @@ struct Scratch {
       : q(at),
         o(q + kChunkFloats),
         keys(o + kChunkFloats),
-        values(keys + kBlockKeys * kMaxHeadDim),
-        scores(values + kBlockKeys * kMaxHeadDim),
-        max(scores + kBlockKeys * kQueries),
+        values(keys + kBlockFloats),
+        scores(values + kBlockFloats),
+        max(scores + kMaxBlock * kQueries),
         sum(max + kMaxChunk),
         bias(sum + kMaxChunk) {}
 };
 
-// Packs `count` queries from row `first` of head `head`, scaled by 1 / sqrt(dim) and filled up with zeros to a multiple of
-// kQueries. Clears the sums.
+// Packs `count` queries from row `first` of head `head`, scaled by 1 / sqrt(dim) and filled up with
+// zeros to a multiple of kQueries. Clears the sums.
 void StartChunk(const Problem& p, size_t head, size_t first, size_t count, const Scratch& s) {
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(p.dim)));
   const size_t padded = RoundUp(count, kQueries);
@@ -62,8 +62,8 @@ void StartChunk(const Problem& p, size_t head, size_t first, size_t count, const
   for (size_t i = 0; i < padded * p.padded_dim; ++i) s.o[i] = 0;
 }
 
-void PackKey(const Problem& p, const float* key, const float* value, size_t padded_count, float* to_key,
-             float* to_value) {
+void PackKey(const Problem& p, const float* key, const float* value, size_t padded_count,
+             float* to_key, float* to_value) {
   for (size_t c = 0; c < p.dim; ++c) to_key[c * kTile] = key[c];
   for (size_t c = 0; c < p.padded_dim; c += kTile) {
     float* to = to_value + c * padded_count;
@@ -78,9 +78,10 @@ void PackNoKey(const Problem& p, size_t padded_count, float* to_key, float* to_v
   }
 }
 
-// Packs `count` (<= kBlockKeys) keys and values from row `first`. Keys that are left out, and the filling up to
-// padded_count, are zero in both and -infinity in `bias`. Gives how many keys count.
-size_t PackBlock(const Problem& p, size_t head, size_t first, size_t count, size_t padded_count, const Scratch& s) {
+// Packs `count` keys (<= BlockKeys) and values from row `first`. Keys that are left out, and the
+// filling up to padded_count, are zero in both and -infinity in `bias`. Gives how many keys count.
+size_t PackBlock(const Problem& p, size_t head, size_t first, size_t count, size_t padded_count,
+                 const Scratch& s) {
   const size_t width = p.heads * p.dim;
   size_t used = 0;
   for (size_t j = 0; j < padded_count; ++j) {
@@ -100,7 +101,8 @@ size_t PackBlock(const Problem& p, size_t head, size_t first, size_t count, size
 }
 
 // Eight queries from row `row` of the chunk against the packed block.
-void AttendBlock(const Problem& p, size_t row, size_t padded_count, const float* bias, const Scratch& s) {
+void AttendBlock(const Problem& p, size_t row, size_t padded_count, const float* bias,
+                 const Scratch& s) {
   const float* q = s.q + row * p.dim;
   for (size_t j = 0; j < padded_count; j += kTile) {
     TileProduct(s.keys + j * p.dim, q, p.dim, s.scores + j * kQueries);
@@ -125,8 +127,9 @@ void FinishChunk(const Problem& p, size_t head, size_t first, size_t count, cons
 // `count` queries of one head against all keys.
 void AttendChunk(const Problem& p, size_t head, size_t first, size_t count, const Scratch& s) {
   StartChunk(p, head, first, count, s);
-  for (size_t key = 0; key < p.rows; key += kBlockKeys) {
-    const size_t keys = p.rows - key < kBlockKeys ? p.rows - key : kBlockKeys;
+  const size_t block = BlockKeys(p.padded_dim);
+  for (size_t key = 0; key < p.rows; key += block) {
+    const size_t keys = p.rows - key < block ? p.rows - key : block;
     const size_t padded = RoundUp(keys, kTile);
     const size_t used = PackBlock(p, head, key, keys, padded, s);
     if (used == 0) continue;
@@ -144,11 +147,13 @@ Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t h
   const auto width = CheckedMul(heads, head_dim);
   const auto outputs = width ? CheckedMul(*width, rows) : std::nullopt;
   const auto inputs = outputs ? CheckedMul(*outputs, 3) : std::nullopt;
-  if (head_dim == 0 || head_dim % 2 != 0 || head_dim > kMaxHeadDim || !inputs || qkv.size() < *inputs ||
-      out.size() < *outputs || (!key_mask.empty() && key_mask.size() != rows)) {
-    return Status(Code::kInvalidArgument, StrCat("attention of ", rows, " rows, ", heads, " heads of ", head_dim, ": ",
-                                                 qkv.size(), " inputs, ", out.size(), " outputs, mask of ",
-                                                 key_mask.size()));
+  if (head_dim == 0 || head_dim % 2 != 0 || head_dim > kMaxHeadDim || !inputs ||
+      qkv.size() < *inputs || out.size() < *outputs ||
+      (!key_mask.empty() && key_mask.size() != rows)) {
+    return Status(
+        Code::kInvalidArgument,
+        StrCat("attention of ", rows, " rows, ", heads, " heads of ", head_dim, ": ", qkv.size(),
+               " inputs, ", out.size(), " outputs, mask of ", key_mask.size()));
   }
   const Problem p = {.qkv = qkv.data(),
                      .rows = rows,
@@ -157,13 +162,19 @@ Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t h
                      .padded_dim = RoundUp(head_dim, kTile),
                      .key_mask = key_mask.empty() ? nullptr : key_mask.data(),
                      .out = out.data()};
-  // Chunks of equal size, so that the threads finish together.
-  const size_t most = ChunkRows(p.padded_dim);
-  const size_t chunks = (rows + most - 1) / most;
-  const size_t chunk = RoundUp((rows + chunks - 1) / chunks, kQueries);
+  const uint64_t nanoseconds =
+      uint64_t{rows} * rows * heads * head_dim / 5;  // 4·rows²·heads·dim at 20 GFLOP/s
+  // Chunks of equal size, and enough of them for every thread to get two: they should finish
+  // together.
   Workspace::Impl& impl = workspace.impl();
+  const size_t most = ChunkRows(p.padded_dim);
+  size_t chunks = (rows + most - 1) / most;
+  if (impl.PoolFor(nanoseconds) != nullptr) {
+    const size_t wanted = (2 * impl.threads + heads - 1) / heads;
+    chunks = chunks < wanted ? wanted : chunks;
+  }
+  const size_t chunk = RoundUp((rows + chunks - 1) / chunks, kQueries);
   float* scratch = impl.attention.as<float>().data();
-  const uint64_t nanoseconds = uint64_t{rows} * rows * heads * head_dim / 5;  // 4·rows²·heads·dim at 20 GFLOP/s
   RunTasks(impl, heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
     const size_t head = index / chunks, first = index % chunks * chunk;
     if (first >= rows) return;

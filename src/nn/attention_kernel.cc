@@ -69,7 +69,8 @@ void TileAccumulate(const float* a, const float* b, size_t depth, const float* f
   AddScaled(c + 28, fb, s.r3b);
 }
 
-void SoftmaxStep(float* scores, size_t keys, const float* bias, float* max, float* sum, float* factor) {
+void SoftmaxStep(float* scores, size_t keys, const float* bias, float* max, float* sum,
+                 float* factor) {
   const F32x4 none = Splat(-std::numeric_limits<float>::infinity());
   const F32x4 zero = {};
   float* const end = scores + keys * kQueries;
@@ -97,7 +98,8 @@ void SoftmaxStep(float* scores, size_t keys, const float* bias, float* max, floa
     sum_a += a;
     sum_b += b;
   }
-  const F32x4 factor_a = simd::ExpNegative(old_a - shift_a), factor_b = simd::ExpNegative(old_b - shift_b);
+  const F32x4 factor_a = simd::ExpNegative(old_a - shift_a),
+              factor_b = simd::ExpNegative(old_b - shift_b);
   simd::Store(sum, MultiplyAdd(simd::Load(sum), factor_a, sum_a));
   simd::Store(sum + 4, MultiplyAdd(simd::Load(sum + 4), factor_b, sum_b));
   simd::Store(factor, factor_a);

@@ -25,8 +25,9 @@ struct Linear::Impl {
   ~Impl() {
     if (op != nullptr) (void)xnn_delete_operator(op);
   }
-  // The threads to use for one product, judged by its size and by what one thread was seen to do (GOP/s below are low
-  // guesses for wasm). One row is bound by reading the weights, which a second thread hardly speeds up.
+  // The threads to use for one product, judged by its size and by what one thread was seen to do
+  // (GOP/s below are low guesses for wasm). One row is bound by reading the weights, which a second
+  // thread hardly speeds up.
   pthreadpool_t Pool(size_t rows, const Workspace::Impl& workspace) const {
     const uint64_t operations = uint64_t{2} * rows * in * out;
     return rows == 1 ? nullptr : workspace.PoolFor(operations / (dtype == DType::kI8 ? 45 : 20));
@@ -37,7 +38,8 @@ struct Linear::Impl {
 
 Status Linear::Impl::RunF32(const float* x, size_t rows, float* y, Workspace::Impl& workspace) {
   const pthreadpool_t pool = Pool(rows, workspace);
-  CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(xnn_reshape_fully_connected_nc_f32(op, rows, pool), "reshape f32"));
+  CLIPGLOT_RETURN_IF_ERROR(
+      FromXnnpack(xnn_reshape_fully_connected_nc_f32(op, rows, pool), "reshape f32"));
   CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(xnn_setup_fully_connected_nc_f32(op, x, y), "setup f32"));
   return FromXnnpack(xnn_run_operator(op, pool), "run f32");
 }
@@ -46,18 +48,21 @@ Status Linear::Impl::RunInt8(const float* x, size_t rows, float* y, Workspace::I
   CLIPGLOT_RETURN_IF_ERROR(workspace.ReserveQuantized(rows, in));
   int8_t* q = workspace.quantized.as<int8_t>().data();
   xnn_quantization_params* params = workspace.row_params.as<xnn_quantization_params>().data();
-  RunRanges(workspace, rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * in, [&](size_t begin, size_t end) {
-    for (size_t r = begin; r < end; ++r) {
-      const RowQuantization row = QuantizeRow(x + r * in, in, q + r * in);
-      params[r] = {.zero_point = row.zero_point, .scale = row.step};
-    }
-  });
+  RunRanges(workspace, rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * in,
+            [&](size_t begin, size_t end) {
+              for (size_t r = begin; r < end; ++r) {
+                const RowQuantization row = QuantizeRow(x + r * in, in, q + r * in);
+                params[r] = {.zero_point = row.zero_point, .scale = row.step};
+              }
+            });
   // Read, not used: kernels load the parameters of a whole tile of rows.
   for (size_t i = 0; i < XNN_EXTRA_QUANTIZATION_PARAMS; ++i) params[rows + i] = params[rows - 1];
 
   const pthreadpool_t pool = Pool(rows, workspace);
-  CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(xnn_reshape_fully_connected_nc_qd8_f32_qc8w(op, rows, pool), "reshape qd8"));
-  CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(xnn_setup_fully_connected_nc_qd8_f32_qc8w(op, q, y, params), "setup qd8"));
+  CLIPGLOT_RETURN_IF_ERROR(
+      FromXnnpack(xnn_reshape_fully_connected_nc_qd8_f32_qc8w(op, rows, pool), "reshape qd8"));
+  CLIPGLOT_RETURN_IF_ERROR(
+      FromXnnpack(xnn_setup_fully_connected_nc_qd8_f32_qc8w(op, q, y, params), "setup qd8"));
   return FromXnnpack(xnn_run_operator(op, pool), "run qd8");
 }
 
@@ -73,12 +78,16 @@ Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias)
     return Status(Code::kInvalidArgument, StrCat("linear layer ", out, " x ", in, ": ", what));
   };
   if (out == 0 || in == 0) return invalid("empty weight");
-  if (weight.dtype != DType::kF32 && weight.dtype != DType::kI8) return invalid("weight is neither F32 nor I8");
-  // Half the address space, so that XNNPACK's own size arithmetic (padding of rows and columns) cannot overflow.
+  if (weight.dtype != DType::kF32 && weight.dtype != DType::kI8)
+    return invalid("weight is neither F32 nor I8");
+  // Half the address space, so that XNNPACK's own size arithmetic (padding of rows and columns)
+  // cannot overflow.
   const auto bytes = elements ? CheckedMul(*elements, DTypeSize(weight.dtype)) : std::nullopt;
-  if (!bytes || *bytes > SIZE_MAX / 2) return Status(Code::kOutOfMemory, StrCat("linear layer ", out, " x ", in));
+  if (!bytes || *bytes > SIZE_MAX / 2)
+    return Status(Code::kOutOfMemory, StrCat("linear layer ", out, " x ", in));
   if (weight.values.size() < *bytes) return invalid("weight holds fewer values");
-  if (!bias.empty() && bias.size() != out) return invalid(StrCat("bias has ", bias.size(), " values"));
+  if (!bias.empty() && bias.size() != out)
+    return invalid(StrCat("bias has ", bias.size(), " values"));
 
   auto impl = std::make_unique<Impl>();
   CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
@@ -90,30 +99,35 @@ Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias)
   const size_t allocated = XnnpackBytesAllocated();
   if (weight.dtype == DType::kF32) {
     CLIPGLOT_RETURN_IF_ERROR(
-        FromXnnpack(xnn_create_fully_connected_nc_f32(in, out, in, out, weight.f32().data(), bias_data, -kNoLimit,
-                                                      kNoLimit, /*flags=*/0, nullptr, nullptr, &impl->op),
+        FromXnnpack(xnn_create_fully_connected_nc_f32(in, out, in, out, weight.f32().data(),
+                                                      bias_data, -kNoLimit, kNoLimit, /*flags=*/0,
+                                                      nullptr, nullptr, &impl->op),
                     "create f32"));
   } else {
     if (in > kMaxInt8Inputs) return invalid("more inputs than an int8 product may have");
     if (weight.scales.size() != out) return invalid(StrCat(weight.scales.size(), " scales"));
     for (const float scale : weight.scales) {
-      if (!(scale >= 0.0f) || !std::isfinite(scale)) return invalid("a scale is negative or not finite");
+      if (!(scale >= 0.0f) || !std::isfinite(scale))
+        return invalid("a scale is negative or not finite");
     }
-    CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(
-        xnn_create_fully_connected_nc_qd8_f32_qc8w(in, out, in, out, weight.scales.data(), weight.i8().data(), bias_data,
-                                                   -kNoLimit, kNoLimit, /*flags=*/0, nullptr, nullptr, &impl->op),
-        "create qd8"));
+    CLIPGLOT_RETURN_IF_ERROR(
+        FromXnnpack(xnn_create_fully_connected_nc_qd8_f32_qc8w(
+                        in, out, in, out, weight.scales.data(), weight.i8().data(), bias_data,
+                        -kNoLimit, kNoLimit, /*flags=*/0, nullptr, nullptr, &impl->op),
+                    "create qd8"));
   }
   impl->packed_bytes = XnnpackBytesAllocated() - allocated;
   return Linear(std::move(impl));
 }
 
-Status Linear::Run(std::span<const float> x, size_t rows, std::span<float> y, Workspace& workspace) const {
+Status Linear::Run(std::span<const float> x, size_t rows, std::span<float> y,
+                   Workspace& workspace) const {
   if (rows == 0) return OkStatus();
   const auto needed_x = CheckedMul(rows, impl_->in), needed_y = CheckedMul(rows, impl_->out);
   if (!needed_x || !needed_y || x.size() < *needed_x || y.size() < *needed_y) {
-    return Status(Code::kInvalidArgument, StrCat("linear layer ", impl_->out, " x ", impl_->in, ": ", x.size(), " and ",
-                                                 y.size(), " values for ", rows, " rows"));
+    return Status(Code::kInvalidArgument,
+                  StrCat("linear layer ", impl_->out, " x ", impl_->in, ": ", x.size(), " and ",
+                         y.size(), " values for ", rows, " rows"));
   }
   return impl_->dtype == DType::kI8 ? impl_->RunInt8(x.data(), rows, y.data(), workspace.impl())
                                     : impl_->RunF32(x.data(), rows, y.data(), workspace.impl());

@@ -1,14 +1,14 @@
 // Layers on XNNPACK and its thread pool: activations in, activations out.
 //
-// Takes: matrices and vectors of float32 activations, row-major. Gives: the same. Knows nothing of models. Prepared
-// layers copy (pack) their weights, so the source may go right after Create. Not thread-safe: one call at a time per
-// Workspace, and a Linear runs in one call at a time.
+// Takes: matrices and vectors of float32 activations, row-major. Gives: the same. Knows nothing of
+// models. Prepared layers copy (pack) their weights, so the source may go right after Create. Not
+// thread-safe: one call at a time per Workspace, and a Linear runs in one call at a time.
 //
 // Promises:
-// - A row's result has the same bits whatever the number of rows, its place among them, and the number of threads (two
-//   engines may differ in builds with relaxed SIMD, where they choose how a multiply-add is rounded).
-// - Run paths allocate nothing after Reserve. Work too small to be worth waking a thread (about 0.25 ms) stays on the
-//   caller.
+// - The same bits for a row whatever the number of rows, its place among them, and the number of
+//   threads. (With relaxed SIMD two engines may differ: they choose how a multiply-add is rounded.)
+// - Run paths allocate nothing after Reserve.
+// - Work too small to be worth waking a thread (about 0.25 ms) stays on the caller.
 // - No input makes a function crash: NaN and infinity give results that are not finite.
 #pragma once
 
@@ -28,21 +28,25 @@ namespace clipglot {
 // Threads (pthreadpool) and scratch memory (quantised activations, attention tiles), sized once.
 class Workspace {
  public:
-  // `threads`: 1 ... 64, the calling thread included; builds without threads accept only 1. In wasm the workers must
-  // wait already when this is called (Emscripten's PTHREAD_POOL_SIZE >= threads - 1): a new one would start only once the
-  // caller returns to its event loop. Workers of a destroyed Workspace wait again only after such a return.
-  // Errors: kInvalidArgument, kOutOfMemory, kInternal (XNNPACK refused to initialise; the threads cannot be started).
+  // `threads`: 1 ... 64, the calling thread included; builds without threads accept only 1.
+  // In wasm the workers must wait already when this is called (Emscripten's PTHREAD_POOL_SIZE of
+  // at least threads - 1): a new one would start only once the caller returns to its event loop.
+  // Workers of a destroyed Workspace wait again only after such a return.
+  // Errors: kInvalidArgument, kOutOfMemory, kInternal (XNNPACK refused to initialise; the threads
+  // cannot be started).
   static Result<std::unique_ptr<Workspace>> Create(size_t threads);
   ~Workspace();
 
   size_t threads() const;
-  // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs (1 byte each), so that no later call
-  // allocates. Attention needs nothing: its tiles are a fixed 260 KiB per thread, made by Create.
+  // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs (1 byte each), so
+  // that no later call allocates. Attention needs nothing: its tiles are a fixed 340 KiB per
+  // thread, made by Create.
   // Errors: kOutOfMemory.
   Status Reserve(size_t rows, size_t columns);
   // Runs task(0) ... task(count - 1), spread over the threads; returns when all are done.
   void ParallelFor(size_t count, const std::function<void(size_t)>& task);
-  // Number of distinct threads that have run a ParallelFor task since creation (tests prove with it that all work).
+  // Number of distinct threads that have run a task of ParallelFor, or of a layer here (not inside
+  // XNNPACK), since creation: tests prove with it that all work.
   size_t threads_seen() const;
 
   struct Impl;
@@ -53,20 +57,21 @@ class Workspace {
   std::unique_ptr<Impl> impl_;
 };
 
-// y = x Wᵀ + b. F32 weights run in float32; I8 weights run as int8 × int8 with activations quantised per row at run time
-// (XNNPACK qd8-f32-qc8w).
+// y = x Wᵀ + b. F32 weights run in float32; I8 weights run as int8 × int8 with activations
+// quantised per row at run time (XNNPACK qd8-f32-qc8w).
 class Linear {
  public:
-  // `weight` [out, in], F32 or I8 (then in <= 65536, scales finite and >= 0); `bias` [out] or empty.
+  // `weight` [out, in], F32 or I8 (then in <= 65536, scales finite and >= 0); `bias` [out] or
+  // empty.
   // Errors: kInvalidArgument, kOutOfMemory, kInternal.
   static Result<Linear> Create(const Matrix& weight, std::span<const float> bias);
   Linear(Linear&&) noexcept;
   Linear& operator=(Linear&&) noexcept;
   ~Linear();
 
-  // `x` [rows, in], `y` [rows, out], not overlapping; x must be readable AlignedBuffer::kPadding bytes past its end.
-  // An I8 layer gives NaN or infinity for all of a row that holds one. Errors: kInvalidArgument (spans too short),
-  // kOutOfMemory (not reserved), kInternal.
+  // `x` [rows, in], `y` [rows, out], not overlapping; x must be readable AlignedBuffer::kPadding
+  // bytes past its end. An I8 layer gives NaN or infinity for all of a row that holds one.
+  // Errors: kInvalidArgument (spans too short), kOutOfMemory (not reserved), kInternal.
   Status Run(std::span<const float> x, size_t rows, std::span<float> y, Workspace& workspace) const;
   size_t in() const;
   size_t out() const;
@@ -78,17 +83,20 @@ class Linear {
   std::unique_ptr<Impl> impl_;
 };
 
-// y[r] = (x[r] - mean) / sqrt(var + eps) · weight + bias over `columns`; if `residual` is not empty, x + residual is
-// normalised instead. x [rows, columns], residual the same or empty, weight and bias [columns], y [rows, columns]; y may
-// be x or residual. eps > 0.
-void LayerNorm(std::span<const float> x, std::span<const float> residual, size_t rows, std::span<const float> weight,
-               std::span<const float> bias, double eps, std::span<float> y, Workspace& workspace);
+// y[r] = (x[r] - mean) / sqrt(var + eps) · weight + bias over `columns`; if `residual` is not
+// empty, x + residual is normalised instead.
+// x [rows, columns]; residual the same or empty; weight and bias [columns]; y [rows, columns], may
+// be x or residual; eps > 0.
+void LayerNorm(std::span<const float> x, std::span<const float> residual, size_t rows,
+               std::span<const float> weight, std::span<const float> bias, double eps,
+               std::span<float> y, Workspace& workspace);
 
 // Exact GELU x·Φ(x), the one with erf (absolute error below 1e-6), in place.
 void Gelu(std::span<float> x, Workspace& workspace);
 
 // y[r, c] = SiLU(x[r, c]) · x[r, hidden + c]; x [rows, 2·hidden], y [rows, hidden].
-void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<float> y, Workspace& workspace);
+void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<float> y,
+            Workspace& workspace);
 
 // x += y, element by element; same length.
 void Add(std::span<float> x, std::span<const float> y, Workspace& workspace);
@@ -98,25 +106,29 @@ struct RotaryTable {
   size_t positions = 0, pairs = 0;
   std::vector<float> cos, sin;
 };
-// Angle of position p, pair j: p · base^(-2j / head_dim). Angles are computed in float32 as upstream does
-// (rotary.py: inv_freq and t in float32, outer product, then cos / sin).
+// Angle of position p, pair j: p · base^(-2j / head_dim). Angles are computed in float32 as
+// upstream does (rotary.py: inv_freq and t in float32, outer product, then cos / sin).
 RotaryTable TextRotary(size_t positions, size_t head_dim, double base);
-// 2-D: pairs 0 ... head_dim/4 - 1 take the row's angle, the rest the column's; angle = c · base^(-4i / head_dim) with
-// c = index / grid · reference (interpolate) or index (not). Row-major over grid × grid. head_dim: a multiple of 4.
-// (EVA rope.py, VisionRotaryEmbeddingFast)
-RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t reference, bool interpolate);
+// 2-D: pairs 0 ... head_dim/4 - 1 take the row's angle, the rest the column's;
+// angle = c · base^(-4i / head_dim), c = index / grid · reference (interpolate) or index (not).
+// Row-major over grid × grid. head_dim: a multiple of 4. (EVA rope.py, VisionRotaryEmbeddingFast)
+RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t reference,
+                         bool interpolate);
 
 enum class RotaryPairing { kHalfSplit, kInterleaved };  // pairs (j, j + d/2), or (2j, 2j + 1)
 
-// Rotates q and k inside qkv [rows, 3·heads·head_dim] in place. Row r takes table position r - skip; the first `skip`
-// rows stay as they are. The table must have rows - skip positions or more, and head_dim / 2 pairs.
-void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_dim, const RotaryTable& table,
-            RotaryPairing pairing, size_t skip, Workspace& workspace);
+// Rotates q and k inside qkv [rows, 3·heads·head_dim] in place. Row r takes the table's position
+// r - skip; the first `skip` rows stay as they are. The table must have at least rows - skip
+// positions, and head_dim / 2 pairs.
+void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_dim,
+            const RotaryTable& table, RotaryPairing pairing, size_t skip, Workspace& workspace);
 
-// Multi-head self-attention, softmax(q kᵀ / sqrt(head_dim)) v, blockwise with a running softmax: memory grows with rows,
-// never with rows². qkv [rows, 3·heads·head_dim], each row q, k, v, each head by head; `key_mask` empty, or [rows] with 0
-// where a key is left out (its k and v are then not read); out [rows, heads·head_dim]. If every key is left out, the
-// output is zero. head_dim: even, at most 256. Errors: kInvalidArgument.
+// Multi-head self-attention, softmax(q kᵀ / sqrt(head_dim)) v, in blocks of keys with a running
+// softmax: it needs no memory that grows with rows.
+// qkv [rows, 3·heads·head_dim]: a row is q, k, v, each head by head. key_mask: empty, or [rows]
+// with 0 where a key is left out (its k and v are not read). out [rows, heads·head_dim]; zero if
+// every key is left out. head_dim: even, at most 256; 64 is fast.
+// Errors: kInvalidArgument.
 Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t head_dim,
                  std::span<const uint8_t> key_mask, std::span<float> out, Workspace& workspace);
 

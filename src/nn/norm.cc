@@ -76,7 +76,8 @@ Moments DeviationsOfRow(const float* y, size_t columns, float mean) {
   return {Total(first), Total(second)};
 }
 
-void ScaleRow(float* y, size_t columns, float mean, float inverse, const float* weight, const float* bias) {
+void ScaleRow(float* y, size_t columns, float mean, float inverse, const float* weight,
+              const float* bias) {
   const F32x4 mean4 = simd::Splat(mean), inverse4 = simd::Splat(inverse);
   size_t c = 0;
   for (; c + 4 <= columns; c += 4) {
@@ -86,8 +87,8 @@ void ScaleRow(float* y, size_t columns, float mean, float inverse, const float* 
   for (; c < columns; ++c) y[c] = (y[c] - mean) * inverse * weight[c] + bias[c];
 }
 
-void NormalizeRow(const float* x, const float* residual, size_t columns, const float* weight, const float* bias,
-                  double eps, float* y) {
+void NormalizeRow(const float* x, const float* residual, size_t columns, const float* weight,
+                  const float* bias, double eps, float* y) {
   const float mean = SumRow(x, residual, columns, y);
   const Moments moments = DeviationsOfRow(y, columns, mean);
   // `mean` is rounded: what is left of it comes out of the deviations.
@@ -95,21 +96,23 @@ void NormalizeRow(const float* x, const float* residual, size_t columns, const f
   const double rest = moments.first / n;
   const double variance = moments.second / n - rest * rest;
   const double inverse = 1.0 / std::sqrt((variance > 0 ? variance : variance * 0) + eps);
-  ScaleRow(y, columns, static_cast<float>(static_cast<double>(mean) + rest), static_cast<float>(inverse), weight, bias);
+  ScaleRow(y, columns, static_cast<float>(static_cast<double>(mean) + rest),
+           static_cast<float>(inverse), weight, bias);
 }
 
 }  // namespace
 
-void LayerNorm(std::span<const float> x, std::span<const float> residual, size_t rows, std::span<const float> weight,
-               std::span<const float> bias, double eps, std::span<float> y, Workspace& workspace) {
+void LayerNorm(std::span<const float> x, std::span<const float> residual, size_t rows,
+               std::span<const float> weight, std::span<const float> bias, double eps,
+               std::span<float> y, Workspace& workspace) {
   const size_t columns = weight.size();
   const float* residual_data = residual.empty() ? nullptr : residual.data();
   RunRanges(workspace.impl(), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * columns,
             [&](size_t begin, size_t end) {
               for (size_t r = begin; r < end; ++r) {
                 const size_t at = r * columns;
-                NormalizeRow(x.data() + at, residual_data == nullptr ? nullptr : residual_data + at, columns,
-                             weight.data(), bias.data(), eps, y.data() + at);
+                NormalizeRow(x.data() + at, residual_data == nullptr ? nullptr : residual_data + at,
+                             columns, weight.data(), bias.data(), eps, y.data() + at);
               }
             });
 }

@@ -41,8 +41,8 @@ Range FindRange(const float* x, size_t columns) {
           simd::SumLanes(poison[0] + poison[1]) == 0.0f};
 }
 
-// The int32 (x · scale) rounded to the nearest even, plus the zero point. `bias`: kRoundingMagic's bits minus the zero
-// point.
+// The int32 (x · scale) rounded to the nearest even, plus the zero point. `bias`: kRoundingMagic's
+// bits minus the zero point.
 I32x4 ToInt(F32x4 x, F32x4 scale, I32x4 bias) {
   return std::bit_cast<I32x4>(x * scale + simd::Splat(simd::kRoundingMagic)) - bias;
 }
@@ -73,7 +73,8 @@ RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q) {
   const auto zero_point = static_cast<int32_t>(std::nearbyint(zero));
 
   const float step = 1.0f / scale;
-  const F32x4 scale4 = simd::Splat(1.0f / step);  // XNNPACK multiplies by the reciprocal of what it reports
+  const F32x4 scale4 =
+      simd::Splat(1.0f / step);  // XNNPACK multiplies by the reciprocal of what it reports
   const I32x4 bias = simd::SplatI32(std::bit_cast<int32_t>(simd::kRoundingMagic) - zero_point);
   size_t c = 0;
 #ifdef __wasm_simd128__
@@ -82,13 +83,15 @@ RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q) {
     const auto b = (v128_t)ToInt(simd::Load(x + c + 4), scale4, bias);
     const auto d = (v128_t)ToInt(simd::Load(x + c + 8), scale4, bias);
     const auto e = (v128_t)ToInt(simd::Load(x + c + 12), scale4, bias);
-    const v128_t bytes = wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(a, b), wasm_i16x8_narrow_i32x4(d, e));
+    const v128_t bytes =
+        wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(a, b), wasm_i16x8_narrow_i32x4(d, e));
     wasm_v128_store(q + c, bytes);
   }
 #endif
   for (; c < columns; c += 4) {
     const size_t count = columns - c < 4 ? columns - c : 4;
-    const I32x4 v = ToInt(count == 4 ? simd::Load(x + c) : simd::LoadPart(x + c, count), scale4, bias);
+    const I32x4 v =
+        ToInt(count == 4 ? simd::Load(x + c) : simd::LoadPart(x + c, count), scale4, bias);
     for (size_t i = 0; i < count; ++i) q[c + i] = Saturate(v[i]);
   }
   return {.zero_point = zero_point, .step = step};

@@ -49,21 +49,23 @@ RotaryTable TextRotary(size_t positions, size_t head_dim, double base) {
   RotaryTable table = MakeTable(positions, pairs);
   for (size_t j = 0; j < pairs; ++j) {
     const float frequency = InverseFrequency(j, head_dim, base);
-    for (size_t p = 0; p < positions; ++p) SetAngle(table, p * pairs + j, static_cast<float>(p) * frequency);
+    for (size_t p = 0; p < positions; ++p)
+      SetAngle(table, p * pairs + j, static_cast<float>(p) * frequency);
   }
   return table;
 }
 
-RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t reference, bool interpolate) {
+RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t reference,
+                         bool interpolate) {
   const size_t quarter = head_dim / 4;
   const size_t pairs = 2 * quarter;
   RotaryTable table = MakeTable(grid * grid, pairs);
   for (size_t i = 0; i < quarter; ++i) {
     const float frequency = InverseFrequency(i, head_dim / 2, base);
     for (size_t at = 0; at < grid; ++at) {
-      const float coordinate = interpolate
-                                   ? static_cast<float>(at) / static_cast<float>(grid) * static_cast<float>(reference)
-                                   : static_cast<float>(at);
+      const float coordinate = interpolate ? static_cast<float>(at) / static_cast<float>(grid) *
+                                                 static_cast<float>(reference)
+                                           : static_cast<float>(at);
       const float angle = coordinate * frequency;
       for (size_t other = 0; other < grid; ++other) {
         SetAngle(table, (at * grid + other) * pairs + i, angle);            // `at` is the row
@@ -74,12 +76,12 @@ RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t refer
   return table;
 }
 
-void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_dim, const RotaryTable& table,
-            RotaryPairing pairing, size_t skip, Workspace& workspace) {
+void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_dim,
+            const RotaryTable& table, RotaryPairing pairing, size_t skip, Workspace& workspace) {
   if (rows <= skip) return;
   const size_t stride = 3 * heads * head_dim;
-  RunRanges(workspace.impl(), rows - skip, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * heads * head_dim * 2,
-            [&](size_t begin, size_t end) {
+  RunRanges(workspace.impl(), rows - skip, /*grain=*/1,
+            /*nanoseconds=*/uint64_t{rows} * heads * head_dim * 2, [&](size_t begin, size_t end) {
               for (size_t position = begin; position < end; ++position) {
                 const float* cos = table.cos.data() + position * table.pairs;
                 const float* sin = table.sin.data() + position * table.pairs;

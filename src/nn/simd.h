@@ -1,7 +1,7 @@
 // Four floats at a time, natively and in wasm from one source. Private to nn.
 //
-// Plain GCC/Clang vector types; the few operations that have no operator are below. Every function is exact about its
-// order of operations, so that a row gives the same bits wherever it stands.
+// Plain GCC/Clang vector types; the few operations that have no operator are below. Every function
+// is exact about its order of operations, so that a row gives the same bits wherever it stands.
 #pragma once
 
 #include <bit>
@@ -37,7 +37,9 @@ inline F32x4 LoadPart(const float* from, size_t count) {
   std::memcpy(&out, from, count * sizeof(float));
   return out;
 }
-inline void StorePart(float* to, F32x4 value, size_t count) { std::memcpy(to, &value, count * sizeof(float)); }
+inline void StorePart(float* to, F32x4 value, size_t count) {
+  std::memcpy(to, &value, count * sizeof(float));
+}
 
 // a * b + c: rounded once where the machine can (relaxed SIMD), twice elsewhere.
 inline F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) {
@@ -48,7 +50,8 @@ inline F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) {
 #endif
 }
 
-// a < b ? b : a and b < a ? b : a, lane by lane: one instruction in wasm. A NaN in b is left out, one in a stays.
+// a < b ? b : a and b < a ? b : a, lane by lane: one instruction in wasm. A NaN in b is left out,
+// one in a stays.
 inline F32x4 Max(F32x4 a, F32x4 b) {
 #ifdef __wasm_simd128__
   return (F32x4)wasm_f32x4_pmax((v128_t)a, (v128_t)b);
@@ -64,7 +67,8 @@ inline F32x4 Min(F32x4 a, F32x4 b) {
 #endif
 }
 inline F32x4 Abs(F32x4 x) {
-  return std::bit_cast<F32x4>(std::bit_cast<I32x4>(x) & SplatI32(std::numeric_limits<int32_t>::max()));
+  return std::bit_cast<F32x4>(std::bit_cast<I32x4>(x) &
+                              SplatI32(std::numeric_limits<int32_t>::max()));
 }
 
 inline float MaxLane(F32x4 x) {
@@ -79,15 +83,18 @@ inline float MinLane(F32x4 x) {
 }
 inline float SumLanes(F32x4 x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 
-// Adding this to |x| < 2^22 rounds x to the nearest integer (ties to even), which then stands in the low bits.
+// Adding this to |x| < 2^22 rounds x to the nearest integer (ties to even), which then stands in
+// the low bits.
 inline constexpr float kRoundingMagic = 12582912.0f;  // 1.5 · 2^23
 
-// e^x for x <= 0 (relative error below 2e-7): 0 below -87.33, where the result would be subnormal. NaN stays NaN.
-// x = n·ln 2 + r, e^r = 1 + r + r²·h(r) with h a minimax polynomial on |r| <= ln 2 / 2, fitted by Remez' method in 40
-// digits (relative error 3e-9); ln 2 in two parts after Cody and Waite.
+// e^x for x <= 0 (relative error below 2e-7): 0 below -87.33, where the result would be subnormal.
+// NaN stays NaN. x = n·ln 2 + r, e^r = 1 + r + r²·h(r) with h a minimax polynomial on |r| <= ln 2 /
+// 2, fitted by Remez' method in 40 digits (relative error 3e-9); ln 2 in two parts after Cody and
+// Waite.
 inline F32x4 ExpNegative(F32x4 x) {
   constexpr float kLowest = -87.33654f;
-  const F32x4 shifted = MultiplyAdd(Max(Splat(kLowest), x), Splat(1.44269504f), Splat(kRoundingMagic));
+  const F32x4 shifted =
+      MultiplyAdd(Max(Splat(kLowest), x), Splat(1.44269504f), Splat(kRoundingMagic));
   const F32x4 n = shifted - Splat(kRoundingMagic);
   F32x4 r = MultiplyAdd(n, Splat(-0.693359375f), x);
   r = MultiplyAdd(n, Splat(2.12194440e-4f), r);
@@ -97,7 +104,8 @@ inline F32x4 ExpNegative(F32x4 x) {
   h = MultiplyAdd(h, r, Splat(1.666652069e-1f));
   h = MultiplyAdd(h, r, Splat(4.999999345e-1f));
   const F32x4 e = MultiplyAdd(h * r, r, r) + Splat(1.0f);
-  const F32x4 power = std::bit_cast<F32x4>((std::bit_cast<I32x4>(shifted) << 23) + SplatI32(127 << 23));
+  const F32x4 power =
+      std::bit_cast<F32x4>((std::bit_cast<I32x4>(shifted) << 23) + SplatI32(127 << 23));
   const F32x4 zero = {};
   return x < Splat(kLowest) ? zero : e * power;
 }

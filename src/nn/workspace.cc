@@ -18,16 +18,17 @@
 
 namespace clipglot {
 
-static_assert(XNN_EXTRA_BYTES <= AlignedBuffer::kPadding, "XNNPACK reads past what AlignedBuffer pads");
+static_assert(XNN_EXTRA_BYTES <= AlignedBuffer::kPadding,
+              "XNNPACK reads past what AlignedBuffer pads");
 
 namespace {
 
 #if defined(__EMSCRIPTEN_PTHREADS__)
-// Workers that wait for a thread to run. A worker that is not there yet would only come up after this call returns to
-// the event loop, and pthreadpool_create waits for all: it would never return. -1: cannot be seen from this thread.
-EM_JS(int, clipglot_waiting_workers, (), {
-  return ENVIRONMENT_IS_PTHREAD ? -1 : PThread.unusedWorkers.length;
-});
+// Workers that wait for a thread to run. A worker that is not there yet would only come up after
+// this call returns to the event loop, and pthreadpool_create waits for all: it would never return.
+// -1: cannot be seen from this thread.
+EM_JS(int, clipglot_waiting_workers, (),
+      { return ENVIRONMENT_IS_PTHREAD ? -1 : PThread.unusedWorkers.length; });
 
 bool CanStartThreads(size_t count) {
   const int waiting = clipglot_waiting_workers();
@@ -36,7 +37,8 @@ bool CanStartThreads(size_t count) {
 #elif defined(__EMSCRIPTEN__)
 bool CanStartThreads(size_t count) { return count == 0; }
 #else
-// pthreadpool_create waits for ever for a thread that the system refused, so `count` threads are started on trial.
+// pthreadpool_create waits for ever for a thread that the system refused, so `count` threads are
+// started on trial.
 bool CanStartThreads(size_t count) {
   pthread_t started[kMaxThreads];
   pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -70,13 +72,14 @@ Status Workspace::Impl::ReserveQuantized(size_t rows, size_t columns) {
   if (!values) return Status(Code::kOutOfMemory, StrCat("activations of ", rows, " x ", columns));
   if (*values > quantized.size()) {
     quantized = AlignedBuffer();  // let go before taking: the content is not kept
-    CLIPGLOT_ASSIGN_OR_RETURN(quantized, AlignedBuffer::TryAllocate(*values, "quantised activations"));
+    CLIPGLOT_ASSIGN_OR_RETURN(quantized,
+                              AlignedBuffer::TryAllocate(*values, "quantised activations"));
   }
   const uint64_t params = uint64_t{rows} + XNN_EXTRA_QUANTIZATION_PARAMS;
   if (params * sizeof(xnn_quantization_params) > row_params.size()) {
     row_params = AlignedBuffer();
-    CLIPGLOT_ASSIGN_OR_RETURN(
-        row_params, AlignedBuffer::TryAllocateArray<xnn_quantization_params>(params, "scales of quantised rows"));
+    CLIPGLOT_ASSIGN_OR_RETURN(row_params, AlignedBuffer::TryAllocateArray<xnn_quantization_params>(
+                                              params, "scales of quantised rows"));
   }
   return OkStatus();
 }
@@ -86,24 +89,29 @@ Workspace::~Workspace() = default;
 
 Result<std::unique_ptr<Workspace>> Workspace::Create(size_t threads) {
   if (threads == 0 || threads > kMaxThreads) {
-    return Status(Code::kInvalidArgument, StrCat("threads: ", threads, ", allowed are 1 ... ", kMaxThreads));
+    return Status(Code::kInvalidArgument,
+                  StrCat("threads: ", threads, ", allowed are 1 ... ", kMaxThreads));
   }
 #if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
-  if (threads != 1) return Status(Code::kInvalidArgument, StrCat("threads: ", threads, ", this build has only one"));
+  if (threads != 1)
+    return Status(Code::kInvalidArgument,
+                  StrCat("threads: ", threads, ", this build has only one"));
 #endif
   auto impl = std::make_unique<Impl>();
   CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
   CLIPGLOT_ASSIGN_OR_RETURN(
-      impl->attention,
-      AlignedBuffer::TryAllocateArray<float>(threads * kAttentionScratchFloats, "tiles of attention"));
+      impl->attention, AlignedBuffer::TryAllocateArray<float>(threads * kAttentionScratchFloats,
+                                                              "tiles of attention"));
   if (threads > 1) {
     if (!CanStartThreads(threads - 1)) {
       return Status(Code::kInternal, StrCat("cannot start ", threads - 1, " more threads"));
     }
     impl->pool = pthreadpool_create(threads);
-    if (impl->pool == nullptr) return Status(Code::kOutOfMemory, StrCat("pool of ", threads, " threads"));
+    if (impl->pool == nullptr)
+      return Status(Code::kOutOfMemory, StrCat("pool of ", threads, " threads"));
     if (pthreadpool_get_threads_count(impl->pool) != threads) {
-      return Status(Code::kInvalidArgument, StrCat("threads: ", threads, ", this build has only one"));
+      return Status(Code::kInvalidArgument,
+                    StrCat("threads: ", threads, ", this build has only one"));
     }
   }
   impl->threads = threads;
@@ -112,7 +120,9 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(size_t threads) {
 
 size_t Workspace::threads() const { return impl_->threads; }
 
-Status Workspace::Reserve(size_t rows, size_t columns) { return impl_->ReserveQuantized(rows, columns); }
+Status Workspace::Reserve(size_t rows, size_t columns) {
+  return impl_->ReserveQuantized(rows, columns);
+}
 
 void Workspace::ParallelFor(size_t count, const std::function<void(size_t)>& task) {
   RunTasks(*impl_, count, kMinParallelNanoseconds, [&](size_t, size_t index) { task(index); });

@@ -16,8 +16,8 @@ namespace clipglot {
 
 inline constexpr size_t kMaxThreads = 64;
 
-// Work that one thread does in less than this is not spread: a worker that sleeps needs 0.05 ms (natively) to 0.5 ms (in
-// a browser) to wake.
+// Work that one thread does in less than this is not spread: a worker that sleeps needs 0.05 ms
+// (natively) to 0.5 ms (in a browser) to wake.
 inline constexpr uint64_t kMinParallelNanoseconds = 250'000;
 
 struct Workspace::Impl {
@@ -28,26 +28,33 @@ struct Workspace::Impl {
   size_t threads = 1;
   std::atomic<uint64_t> seen = 0;  // bit t: thread t has run a task
 
-  // Activations quantised for one Linear::Run: int8 [rows, columns] and xnn_quantization_params [rows + extra].
+  // Activations quantised for one Linear::Run: int8 [rows, columns] and xnn_quantization_params
+  // [rows + extra].
   AlignedBuffer quantized;
   AlignedBuffer row_params;
   // Makes the two above large enough. Errors: kOutOfMemory.
   Status ReserveQuantized(size_t rows, size_t columns);
 
-  // Tiles of Attention: kAttentionScratchFloats (attention.h) for each thread.
+  // Tiles of Attention: kAttentionScratchFloats (attention_kernel.h) for each thread.
   AlignedBuffer attention;
 
   // The pool to hand to XNNPACK for work that takes one thread about `nanoseconds`.
-  pthreadpool_t PoolFor(uint64_t nanoseconds) const { return nanoseconds < kMinParallelNanoseconds ? nullptr : pool; }
+  pthreadpool_t PoolFor(uint64_t nanoseconds) const {
+    return nanoseconds < kMinParallelNanoseconds ? nullptr : pool;
+  }
 
   void NoteThread(size_t thread) {
     const uint64_t bit = uint64_t{1} << thread;
-    if ((seen.load(std::memory_order_relaxed) & bit) == 0) seen.fetch_or(bit, std::memory_order_relaxed);
+    // Read first: a write by every task would move the cache line between cores.
+    if ((seen.load(std::memory_order_relaxed) & bit) == 0) {
+      seen.fetch_or(bit, std::memory_order_relaxed);
+    }
   }
 };
 
-// task(thread, index) for index 0 ... count - 1, on the threads if one thread would need about `nanoseconds` and that is
-// worth it. Allocates nothing. Each call of `task` must be long enough to be worth a jump (some microseconds).
+// task(thread, index) for index 0 ... count - 1, on the threads if one thread would need about
+// `nanoseconds` and that is worth it. Allocates nothing. Each call of `task` must be long enough to
+// be worth a jump (some microseconds).
 template <typename Task>
 void RunTasks(Workspace::Impl& impl, size_t count, uint64_t nanoseconds, const Task& task) {
   struct Context {
@@ -64,10 +71,11 @@ void RunTasks(Workspace::Impl& impl, size_t count, uint64_t nanoseconds, const T
       &context, count, /*flags=*/0);
 }
 
-// Splits 0 ... count - 1 into ranges of at least `grain` (all but the last a multiple of it), a few per thread, and runs
-// task(begin, end) for each.
+// Splits 0 ... count - 1 into ranges of at least `grain` (all but the last a multiple of it), a few
+// per thread, and runs task(begin, end) for each.
 template <typename Task>
-void RunRanges(Workspace::Impl& impl, size_t count, size_t grain, uint64_t nanoseconds, const Task& task) {
+void RunRanges(Workspace::Impl& impl, size_t count, size_t grain, uint64_t nanoseconds,
+               const Task& task) {
   const size_t grains = (count + grain - 1) / grain;
   const size_t wanted = impl.PoolFor(nanoseconds) == nullptr ? 1 : impl.threads * 4;
   const size_t step = (grains + wanted - 1) / wanted * grain;

@@ -25,7 +25,8 @@ void Deallocate(void*, void* pointer) { std::free(pointer); }
 
 void* AllocateAligned(void*, size_t alignment, size_t size) {
   void* pointer = nullptr;
-  if (posix_memalign(&pointer, alignment < sizeof(void*) ? sizeof(void*) : alignment, size) != 0) return nullptr;
+  if (posix_memalign(&pointer, alignment < sizeof(void*) ? sizeof(void*) : alignment, size) != 0)
+    return nullptr;
   bytes_allocated += size;
   return pointer;
 }
@@ -55,7 +56,8 @@ Status XnnpackHandle::Acquire() {
 
 Status FromXnnpack(int status, const char* what) {
   if (status == xnn_status_success) return OkStatus();
-  if (status == xnn_status_out_of_memory) return Status(Code::kOutOfMemory, StrCat("XNNPACK: ", what));
+  if (status == xnn_status_out_of_memory)
+    return Status(Code::kOutOfMemory, StrCat("XNNPACK: ", what));
   return Status(Code::kInternal, StrCat("XNNPACK: ", what, " gave status ", status));
 }
 

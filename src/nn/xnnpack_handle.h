@@ -24,11 +24,12 @@ class XnnpackHandle {
   bool acquired_ = false;
 };
 
-// Turns a status of XNNPACK into ours: kOutOfMemory stays, all else is a bug of ours (kInternal). `what` names the call.
+// Turns a status of XNNPACK into ours: kOutOfMemory stays, all else is a bug of ours (kInternal).
+// `what` names the call.
 Status FromXnnpack(int status, const char* what);
 
-// Bytes that XNNPACK has allocated on the calling thread since it started, freed or not: the difference around a call is
-// what that call took.
+// Bytes that XNNPACK has allocated on the calling thread since it started, freed or not: the
+// difference around a call is what that call took.
 size_t XnnpackBytesAllocated();
 
 }  // namespace clipglot

@@ -17,7 +17,8 @@ TEST(Gelu, IsTheOneWithErfWithin1e6) {
   const auto workspace = MakeWorkspace(2);
   constexpr size_t kCount = 200'003;
   Values x(kCount), y(kCount);
-  for (size_t i = 0; i < kCount; ++i) x[i] = y[i] = -10.0f + 20.0f * static_cast<float>(i) / (kCount - 1);
+  for (size_t i = 0; i < kCount; ++i)
+    x[i] = y[i] = -10.0f + 20.0f * static_cast<float>(i) / (kCount - 1);
   Gelu(y.span(), *workspace);
   double worst = 0, worst_tail = 0;
   for (size_t i = 0; i < kCount; ++i) {
@@ -78,7 +79,8 @@ TEST(SwiGlu, AgreesWithTheReference) {
       SwiGlu(x.span(), rows, hidden, y.span(), *workspace);
       for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < hidden; ++c) {
-          const double wanted = reference::Silu(x[r * 2 * hidden + c]) * x[r * 2 * hidden + hidden + c];
+          const double wanted =
+              reference::Silu(x[r * 2 * hidden + c]) * x[r * 2 * hidden + hidden + c];
           ASSERT_NEAR(y[r * hidden + c], wanted, 1e-6 * std::abs(wanted) + 1e-9);
         }
       }

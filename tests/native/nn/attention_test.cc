@@ -21,7 +21,8 @@ std::ostream& operator<<(std::ostream& out, const Shape& s) {
   return out << s.rows << " rows, " << s.heads << " heads of " << s.dim;
 }
 
-Values Attend(const Values& qkv, const Shape& s, std::span<const uint8_t> mask, Workspace& workspace) {
+Values Attend(const Values& qkv, const Shape& s, std::span<const uint8_t> mask,
+              Workspace& workspace) {
   Values out(s.rows * s.heads * s.dim);
   std::ranges::fill(out.span(), NAN);  // what is not written shows
   const Status status = Attention(qkv.span(), s.rows, s.heads, s.dim, mask, out.span(), workspace);
@@ -34,7 +35,8 @@ void Check(const Values& qkv, const Shape& s, std::span<const uint8_t> mask, con
            std::span<const size_t> rows, double tolerance) {
   for (const size_t row : rows) {
     for (size_t head = 0; head < s.heads; ++head) {
-      const auto wanted = reference::AttentionRow(qkv.span(), s.rows, s.heads, s.dim, mask, row, head);
+      const auto wanted =
+          reference::AttentionRow(qkv.span(), s.rows, s.heads, s.dim, mask, row, head);
       for (size_t c = 0; c < s.dim; ++c) {
         ASSERT_NEAR(out[(row * s.heads + head) * s.dim + c], wanted[c], tolerance)
             << s << ", row " << row << " head " << head << " channel " << c;
@@ -52,9 +54,23 @@ std::vector<size_t> AllRows(size_t rows) {
 TEST(Attention, AgreesWithTheReference) {
   const auto workspace = MakeWorkspace(2);
   unsigned seed = 30;
-  for (const Shape s : {Shape{1, 1, 64}, {1, 4, 2}, {2, 2, 6}, {3, 4, 16}, {4, 2, 32}, {5, 2, 32}, {8, 2, 64},
-                        {17, 2, 32}, {23, 4, 16}, {63, 1, 64}, {64, 1, 64}, {65, 3, 64}, {66, 1, 256}, {100, 2, 62},
-                        {129, 1, 130}, {257, 2, 64}, {300, 1, 254}}) {
+  for (const Shape s : {Shape{1, 1, 64},
+                        {1, 4, 2},
+                        {2, 2, 6},
+                        {3, 4, 16},
+                        {4, 2, 32},
+                        {5, 2, 32},
+                        {8, 2, 64},
+                        {17, 2, 32},
+                        {23, 4, 16},
+                        {63, 1, 64},
+                        {64, 1, 64},
+                        {65, 3, 64},
+                        {66, 1, 256},
+                        {100, 2, 62},
+                        {129, 1, 130},
+                        {257, 2, 64},
+                        {300, 1, 254}}) {
     std::mt19937 random(++seed);
     SCOPED_TRACE(::testing::Message() << "seed " << seed << ", " << s);
     const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
@@ -68,7 +84,8 @@ TEST(Attention, OfAWholeImage) {
   const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
   const auto workspace = MakeWorkspace(2);
   const Values out = Attend(qkv, s, {}, *workspace);
-  const size_t rows[] = {0, 1, 2, 3, 4, 215, 216, 217, 255, 256, 257, 1023, 1024, 1292, 1293, 1294, 1295, 1296};
+  const size_t rows[] = {0,   1,   2,    3,    4,    215,  216,  217,  255,
+                         256, 257, 1023, 1024, 1292, 1293, 1294, 1295, 1296};
   Check(qkv, s, {}, out, rows, 1e-5);
 }
 
@@ -87,7 +104,8 @@ TEST(Attention, LargeScoresDoNotOverflow) {
   const Shape s = {150, 2, 64};
   const auto workspace = MakeWorkspace(1);
   Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -100, 100);  // scores of +-10^4
-  // The scores carry float32's relative error, which the exponential makes absolute: about 1e4 · 1e-6.
+  // The scores carry float32's relative error, which the exponential makes absolute: about 1e4 ·
+  // 1e-6.
   Check(qkv, s, {}, Attend(qkv, s, {}, *workspace), AllRows(s.rows), 100 * 2e-2);
   // Keys that grow: the running maximum moves in every block.
   const size_t width = s.heads * s.dim;
@@ -110,9 +128,10 @@ TEST(Attention, MaskedKeysDoNotCount) {
     for (size_t kind = 0; kind < 5; ++kind) {
       std::vector<uint8_t> mask(s.rows, 1);
       for (size_t i = 0; i < s.rows; ++i) {
-        if (kind == 0) mask[i] = i != s.rows / 2;         // one in the middle
-        if (kind == 1) mask[i] = i < s.rows / 2;          // the end (padding)
-        if (kind == 2) mask[i] = i >= s.rows / 2;         // the beginning: whole blocks before the first key
+        if (kind == 0) mask[i] = i != s.rows / 2;  // one in the middle
+        if (kind == 1) mask[i] = i < s.rows / 2;   // the end (padding)
+        if (kind == 2)
+          mask[i] = i >= s.rows / 2;  // the beginning: whole blocks before the first key
         if (kind == 3) mask[i] = random() % 2 ? 255 : 0;  // any value but zero counts
         if (kind == 4) mask[i] = i == s.rows - 1;         // one key only
       }
@@ -125,9 +144,11 @@ TEST(Attention, MaskedKeysDoNotCount) {
       Values poisoned(qkv.size());
       std::ranges::copy(qkv.span(), poisoned.span().begin());
       for (size_t r = 0; r < s.rows; ++r) {
-        if (mask[r] == 0) std::ranges::fill(poisoned.span().subspan(r * 3 * width + width, 2 * width), NAN);
+        if (mask[r] == 0)
+          std::ranges::fill(poisoned.span().subspan(r * 3 * width + width, 2 * width), NAN);
       }
-      EXPECT_TRUE(testing::SameBits(Attend(qkv, s, mask, *workspace).span(), Attend(poisoned, s, mask, *workspace).span()));
+      EXPECT_TRUE(testing::SameBits(Attend(qkv, s, mask, *workspace).span(),
+                                    Attend(poisoned, s, mask, *workspace).span()));
     }
     // Without any key the output is zero.
     const std::vector<uint8_t> none(s.rows, 0);
@@ -135,7 +156,8 @@ TEST(Attention, MaskedKeysDoNotCount) {
     for (const float v : zero.span()) ASSERT_EQ(v, 0.0f);
     // A mask of ones is no mask.
     const std::vector<uint8_t> every(s.rows, 1);
-    EXPECT_TRUE(testing::SameBits(Attend(qkv, s, every, *workspace).span(), Attend(qkv, s, {}, *workspace).span()));
+    EXPECT_TRUE(testing::SameBits(Attend(qkv, s, every, *workspace).span(),
+                                  Attend(qkv, s, {}, *workspace).span()));
   }
 }
 
@@ -154,7 +176,8 @@ TEST(Attention, PaddingChangesNoBit) {
       std::vector<uint8_t> mask(padded.rows, 0);
       std::fill_n(mask.begin(), rows, 1);
       const Values out = Attend(longer, padded, mask, *workspace);
-      EXPECT_TRUE(testing::SameBits(out.span().first(wanted.size()), wanted.span())) << rows << " + " << padding;
+      EXPECT_TRUE(testing::SameBits(out.span().first(wanted.size()), wanted.span()))
+          << rows << " + " << padding;
     }
   }
 }
@@ -165,7 +188,9 @@ TEST(Attention, SameBitsOnAnyNumberOfThreads) {
     const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
     const Values wanted = Attend(qkv, s, {}, *MakeWorkspace(1));
     for (const size_t threads : {2u, 3u, 5u}) {
-      EXPECT_TRUE(testing::SameBits(Attend(qkv, s, {}, *MakeWorkspace(threads)).span(), wanted.span())) << s;
+      EXPECT_TRUE(
+          testing::SameBits(Attend(qkv, s, {}, *MakeWorkspace(threads)).span(), wanted.span()))
+          << s;
     }
   }
 }

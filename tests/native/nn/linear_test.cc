@@ -21,9 +21,11 @@ struct Shape {
   size_t rows, in, out;
 };
 
-// Odd sizes, one row, one column, the model's own (170 and 2730 are no multiples of anything), many rows.
-constexpr Shape kShapes[] = {{1, 1, 1},    {1, 1, 9},     {2, 3, 2},   {3, 16, 17},    {1, 64, 192},  {23, 64, 192},
-                             {17, 170, 64}, {17, 64, 170}, {5, 2730, 33}, {1, 2730, 67}, {8, 1024, 65}, {4, 333, 1},
+// Odd sizes, one row, one column, the model's own (170 and 2730 are no multiples of anything), many
+// rows.
+constexpr Shape kShapes[] = {{1, 1, 1},     {1, 1, 9},     {2, 3, 2},     {3, 16, 17},
+                             {1, 64, 192},  {23, 64, 192}, {17, 170, 64}, {17, 64, 170},
+                             {5, 2730, 33}, {1, 2730, 67}, {8, 1024, 65}, {4, 333, 1},
                              {31, 1023, 7}, {7, 588, 64},  {8192, 64, 5}};
 
 Values Apply(const Linear& linear, const Values& x, size_t rows, Workspace& workspace) {
@@ -34,7 +36,8 @@ Values Apply(const Linear& linear, const Values& x, size_t rows, Workspace& work
   return y;
 }
 
-// XNNPACK's formulas (src/xnnpack/quantization.h, xnn_compute_f32_qd8_convert), one value at a time.
+// XNNPACK's formulas (src/xnnpack/quantization.h, xnn_compute_f32_qd8_convert), one value at a
+// time.
 RowQuantization ReferenceQuantize(std::span<const float> x, std::span<int8_t> q) {
   const float low = std::min(0.0f, *std::ranges::min_element(x));
   const float high = std::max(0.0f, *std::ranges::max_element(x));
@@ -42,7 +45,8 @@ RowQuantization ReferenceQuantize(std::span<const float> x, std::span<int8_t> q)
   const float from_min = -128.0f + low * scale, from_max = 127.0f + high * scale;
   float zero = from_min + from_max > 0 ? -128.0f - low * scale : 127.0f - high * scale;
   zero = std::clamp(zero, -128.0f, 127.0f);
-  const RowQuantization row = {.zero_point = static_cast<int32_t>(std::lrint(zero)), .step = 1.0f / scale};
+  const RowQuantization row = {.zero_point = static_cast<int32_t>(std::lrint(zero)),
+                               .step = 1.0f / scale};
   for (size_t i = 0; i < x.size(); ++i) {
     const float value = x[i] * (1.0f / row.step);
     q[i] = static_cast<int8_t>(std::clamp(std::lrint(value) + long{row.zero_point}, -128L, 127L));
@@ -51,7 +55,8 @@ RowQuantization ReferenceQuantize(std::span<const float> x, std::span<int8_t> q)
 }
 
 // The product in exact integers, then XNNPACK's three steps in double.
-std::vector<double> ReferenceInt8(std::span<const float> x, size_t rows, const Matrix& w, std::span<const float> bias) {
+std::vector<double> ReferenceInt8(std::span<const float> x, size_t rows, const Matrix& w,
+                                  std::span<const float> bias) {
   const size_t in = w.columns, out = w.rows;
   std::vector<double> y(rows * out);
   std::vector<int8_t> q(in);
@@ -60,7 +65,8 @@ std::vector<double> ReferenceInt8(std::span<const float> x, size_t rows, const M
     for (size_t o = 0; o < out; ++o) {
       int64_t sum = 0;
       for (size_t i = 0; i < in; ++i) sum += int64_t{q[i] - row.zero_point} * w.i8()[o * in + i];
-      y[r * out + o] = static_cast<double>(sum) * row.step * w.scales[o] + (bias.empty() ? 0.0 : bias[o]);
+      y[r * out + o] =
+          static_cast<double>(sum) * row.step * w.scales[o] + (bias.empty() ? 0.0 : bias[o]);
     }
   }
   return y;
@@ -69,7 +75,8 @@ std::vector<double> ReferenceInt8(std::span<const float> x, size_t rows, const M
 void ExpectNear(const Values& y, const std::vector<double>& wanted, double relative) {
   double largest = 0;
   for (const double v : wanted) largest = std::max(largest, std::abs(v));
-  for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], wanted[i], relative * largest + 1e-30) << i;
+  for (size_t i = 0; i < y.size(); ++i)
+    ASSERT_NEAR(y[i], wanted[i], relative * largest + 1e-30) << i;
 }
 
 TEST(LinearF32, AgreesWithTheReference) {
@@ -77,7 +84,8 @@ TEST(LinearF32, AgreesWithTheReference) {
   unsigned seed = 100;
   for (const Shape& s : kShapes) {
     std::mt19937 random(++seed);
-    SCOPED_TRACE(::testing::Message() << "seed " << seed << ": " << s.rows << " x " << s.in << " -> " << s.out);
+    SCOPED_TRACE(::testing::Message()
+                 << "seed " << seed << ": " << s.rows << " x " << s.in << " -> " << s.out);
     const Matrix w = MatrixF32(random, s.out, s.in);
     const Values x = RandomValues(random, s.rows * s.in, -3, 3), b = RandomValues(random, s.out);
     for (const bool with_bias : {true, false}) {
@@ -98,7 +106,8 @@ TEST(LinearInt8, AgreesWithExactIntegers) {
   unsigned seed = 200;
   for (const Shape& s : kShapes) {
     std::mt19937 random(++seed);
-    SCOPED_TRACE(::testing::Message() << "seed " << seed << ": " << s.rows << " x " << s.in << " -> " << s.out);
+    SCOPED_TRACE(::testing::Message()
+                 << "seed " << seed << ": " << s.rows << " x " << s.in << " -> " << s.out);
     const Matrix w = MatrixI8(random, s.out, s.in);
     const Values x = RandomValues(random, s.rows * s.in, -3, 2), b = RandomValues(random, s.out);
     for (const bool with_bias : {true, false}) {
@@ -106,7 +115,8 @@ TEST(LinearInt8, AgreesWithExactIntegers) {
       auto linear = Linear::Create(w, bias);
       ASSERT_TRUE(linear.ok()) << linear.status().detail();
       EXPECT_GE(linear->packed_bytes(), s.in * s.out);
-      ExpectNear(Apply(*linear, x, s.rows, *workspace), ReferenceInt8(x.span(), s.rows, w, bias), 1e-6);
+      ExpectNear(Apply(*linear, x, s.rows, *workspace), ReferenceInt8(x.span(), s.rows, w, bias),
+                 1e-6);
     }
   }
 }
@@ -121,11 +131,12 @@ TEST(LinearInt8, Extremes) {
       for (size_t i = 0; i < in; ++i) {
         float& v = x[r * in + i];
         const float sign = random() % 2 ? 1.0f : -1.0f;
-        if (r == 0) v = 0;                                // nothing
-        if (r == 1) v = 5;                                // constant, positive
-        if (r == 2) v = -5;                               // constant, negative
-        if (r == 3) v = sign * 3;                         // both ends only
-        if (r == 4) v = i == in / 2 ? 1e6f : sign * 0.5f; // one huge outlier: the rest rounds to nothing
+        if (r == 0) v = 0;         // nothing
+        if (r == 1) v = 5;         // constant, positive
+        if (r == 2) v = -5;        // constant, negative
+        if (r == 3) v = sign * 3;  // both ends only
+        if (r == 4)
+          v = i == in / 2 ? 1e6f : sign * 0.5f;  // one huge outlier: the rest rounds to nothing
         if (r == 5) v = i == in / 2 ? -1e6f : sign;
         if (r == 6) v = sign * 1e30f;
         if (r == 7) v = sign * 1e-30f;
@@ -140,7 +151,8 @@ TEST(LinearInt8, Extremes) {
           if (pattern == 0) v = 127;
           if (pattern == 1) v = -127;
           if (pattern == 2) v = random() % 2 ? 127 : -127;
-          if (pattern == 3) v = o % 2 ? 0 : static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
+          if (pattern == 3)
+            v = o % 2 ? 0 : static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
         }
       }
       if (pattern == 3) w.scales[0] = 0;
@@ -181,7 +193,8 @@ TEST(Linear, NanAndInfinityStayInTheirRow) {
       const Values y = Apply(*linear, x, rows, *workspace);
       for (size_t r = 0; r < rows; ++r) {
         if (r == 3 || r == 11) continue;
-        EXPECT_TRUE(testing::SameBits(y.span().subspan(r * out, out), wanted.span().subspan(r * out, out)));
+        EXPECT_TRUE(
+            testing::SameBits(y.span().subspan(r * out, out), wanted.span().subspan(r * out, out)));
       }
       if (std::isinf(bad)) {
         EXPECT_FALSE(std::isfinite(y[3 * out]));
@@ -193,7 +206,8 @@ TEST(Linear, NanAndInfinityStayInTheirRow) {
 TEST(QuantizeRow, IsXnnpacksConversion) {
   std::mt19937 random(500);
   for (const size_t columns : {1u, 3u, 15u, 16u, 17u, 170u, 1024u, 2730u}) {
-    for (const auto& [low, high] : {std::pair(-1.0f, 1.0f), {0.0f, 3.0f}, {-3.0f, 0.0f}, {2.0f, 3.0f}, {-0.01f, 100.0f}}) {
+    for (const auto& [low, high] :
+         {std::pair(-1.0f, 1.0f), {0.0f, 3.0f}, {-3.0f, 0.0f}, {2.0f, 3.0f}, {-0.01f, 100.0f}}) {
       const Values x = RandomValues(random, columns, low, high);
       std::vector<int8_t> q(columns), wanted_q(columns);
       const RowQuantization row = QuantizeRow(x.span().data(), columns, q.data());
@@ -227,18 +241,22 @@ TEST(QuantizeRow, IsDefinedForEveryRow) {
 TEST(Linear, SameBitsAloneAndInABatchOnAnyThreads) {
   for (const bool int8 : {false, true}) {
     // The last two are large enough to be spread over threads.
-    for (const Shape& s : {Shape{23, 64, 192}, {17, 170, 64}, {9, 64, 5}, {37, 2730, 257}, {64, 1024, 1024}}) {
+    for (const Shape& s :
+         {Shape{23, 64, 192}, {17, 170, 64}, {9, 64, 5}, {37, 2730, 257}, {64, 1024, 1024}}) {
       std::mt19937 random(600);
-      SCOPED_TRACE(::testing::Message() << (int8 ? "int8 " : "f32 ") << s.rows << " x " << s.in << " -> " << s.out);
+      SCOPED_TRACE(::testing::Message()
+                   << (int8 ? "int8 " : "f32 ") << s.rows << " x " << s.in << " -> " << s.out);
       const Values b = RandomValues(random, s.out);
-      auto linear = Linear::Create(int8 ? MatrixI8(random, s.out, s.in) : MatrixF32(random, s.out, s.in), b.span());
+      auto linear = Linear::Create(
+          int8 ? MatrixI8(random, s.out, s.in) : MatrixF32(random, s.out, s.in), b.span());
       ASSERT_TRUE(linear.ok());
       const Values x = RandomValues(random, s.rows * s.in, -2, 2);
       const auto one_thread = MakeWorkspace(1);
       const Values wanted = Apply(*linear, x, s.rows, *one_thread);
       for (const size_t threads : {2u, 3u}) {
         const auto workspace = MakeWorkspace(threads);
-        EXPECT_TRUE(testing::SameBits(Apply(*linear, x, s.rows, *workspace).span(), wanted.span())) << threads;
+        EXPECT_TRUE(testing::SameBits(Apply(*linear, x, s.rows, *workspace).span(), wanted.span()))
+            << threads;
       }
       for (const size_t rows : {1u, 2u, 3u, 4u, 5u, 6u, 7u}) {
         for (size_t first = 0; first + rows <= s.rows; first += rows) {
@@ -274,7 +292,9 @@ TEST(Linear, WeightsMayGoAfterCreate) {
 TEST(Linear, RefusesWhatDoesNotFit) {
   std::mt19937 random(800);
   const auto workspace = MakeWorkspace(1);
-  const auto code = [](const Matrix& w, std::span<const float> bias) { return Linear::Create(w, bias).status().code(); };
+  const auto code = [](const Matrix& w, std::span<const float> bias) {
+    return Linear::Create(w, bias).status().code();
+  };
   EXPECT_EQ(code(Matrix(), {}), Code::kInvalidArgument);
   EXPECT_EQ(code(MatrixF32(random, 4, 0), {}), Code::kInvalidArgument);
   EXPECT_EQ(code(MatrixF32(random, 4, 4), std::vector<float>(3)), Code::kInvalidArgument);

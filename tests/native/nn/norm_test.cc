@@ -25,10 +25,12 @@ TEST(LayerNorm, AgreesWithTheReference) {
         const Values weight = RandomValues(random, columns), bias = RandomValues(random, columns);
         Values y(rows * columns);
         for (const bool with_residual : {false, true}) {
-          const std::span<const float> added = with_residual ? residual.span() : std::span<const float>();
+          const std::span<const float> added =
+              with_residual ? residual.span() : std::span<const float>();
           for (const double eps : {1e-5, 1e-6}) {
             LayerNorm(x.span(), added, rows, weight.span(), bias.span(), eps, y.span(), *workspace);
-            const auto wanted = reference::LayerNorm(x.span(), added, rows, weight.span(), bias.span(), eps);
+            const auto wanted =
+                reference::LayerNorm(x.span(), added, rows, weight.span(), bias.span(), eps);
             // A single column is rounding error over eps: only then the quotient may be far off.
             const double tolerance = columns == 2 ? 1e-4 : 2e-6;
             for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], wanted[i], tolerance) << i;
@@ -76,7 +78,8 @@ TEST(LayerNorm, InPlaceAndOverTheResidual) {
   const auto workspace = MakeWorkspace(1);
   std::mt19937 random(6);
   constexpr size_t kRows = 3, kColumns = 70;
-  const Values x = RandomValues(random, kRows * kColumns), r = RandomValues(random, kRows * kColumns);
+  const Values x = RandomValues(random, kRows * kColumns),
+               r = RandomValues(random, kRows * kColumns);
   const Values weight = RandomValues(random, kColumns), bias = RandomValues(random, kColumns);
   Values wanted(x.size()), a(x.size()), b(x.size());
   LayerNorm(x.span(), r.span(), kRows, weight.span(), bias.span(), 1e-5, wanted.span(), *workspace);
@@ -98,8 +101,8 @@ TEST(LayerNorm, SameBitsAloneAndInABatchOnAnyThreads) {
     const auto workspace = MakeWorkspace(threads);
     LayerNorm(x.span(), {}, kRows, weight.span(), bias.span(), 1e-5, all.span(), *workspace);
     for (const size_t row : {0u, 1u, 150u, 300u}) {
-      LayerNorm(x.span().subspan(row * kColumns, kColumns), {}, 1, weight.span(), bias.span(), 1e-5, one.span(),
-                *workspace);
+      LayerNorm(x.span().subspan(row * kColumns, kColumns), {}, 1, weight.span(), bias.span(), 1e-5,
+                one.span(), *workspace);
       EXPECT_TRUE(testing::SameBits(one.span(), all.span().subspan(row * kColumns, kColumns)));
     }
   }

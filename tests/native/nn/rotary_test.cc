@@ -22,7 +22,8 @@ TEST(TextRotary, AnglesAreThoseOfTheFormula) {
       for (size_t p = 0; p < table.positions; ++p) {
         for (size_t j = 0; j < table.pairs; ++j) {
           const double angle =
-              static_cast<double>(p) * std::pow(base, -2.0 * static_cast<double>(j) / static_cast<double>(head_dim));
+              static_cast<double>(p) *
+              std::pow(base, -2.0 * static_cast<double>(j) / static_cast<double>(head_dim));
           // The angle is rounded to float32: relative error of a few 2^-24.
           const double tolerance = 1e-7 + 2e-7 * angle;
           ASSERT_NEAR(table.cos[p * table.pairs + j], std::cos(angle), tolerance) << p << " " << j;
@@ -33,8 +34,8 @@ TEST(TextRotary, AnglesAreThoseOfTheFormula) {
   }
 }
 
-// golden-a: 4 x 4 patches, heads of 32 channels, base 10000, reference 16; a table entry per channel, where two adjacent
-// channels share an angle.
+// golden-a: 4 x 4 patches, heads of 32 channels, base 10000, reference 16; a table entry per
+// channel, where two adjacent channels share an angle.
 TEST(VisionRotary, AgreesWithUpstreamsTables) {
   const auto golden =
       testing::GoldenTensors::Load(testing::TestData("golden-a/expected.safetensors"));
@@ -46,8 +47,10 @@ TEST(VisionRotary, AgreesWithUpstreamsTables) {
   ASSERT_EQ(table.pairs, 16u);
   for (size_t p = 0; p < 16; ++p) {
     for (size_t channel = 0; channel < 32; ++channel) {
-      EXPECT_NEAR(table.cos[p * 16 + channel / 2], cos[p * 32 + channel], 1e-6) << p << " " << channel;
-      EXPECT_NEAR(table.sin[p * 16 + channel / 2], sin[p * 32 + channel], 1e-6) << p << " " << channel;
+      EXPECT_NEAR(table.cos[p * 16 + channel / 2], cos[p * 32 + channel], 1e-6)
+          << p << " " << channel;
+      EXPECT_NEAR(table.sin[p * 16 + channel / 2], sin[p * 32 + channel], 1e-6)
+          << p << " " << channel;
     }
   }
 }
@@ -61,7 +64,8 @@ TEST(VisionRotary, RowThenColumnOnGridsThatDoNotDivideTheReference) {
         for (size_t j = 0; j < 32; ++j) {
           const double index = static_cast<double>(j < 16 ? p / grid : p % grid);
           const double coordinate = interpolate ? index / static_cast<double>(grid) * 16 : index;
-          const double angle = coordinate * std::pow(10000.0, -4.0 * static_cast<double>(j % 16) / head_dim);
+          const double angle =
+              coordinate * std::pow(10000.0, -4.0 * static_cast<double>(j % 16) / head_dim);
           ASSERT_NEAR(table.cos[p * 32 + j], std::cos(angle), 1e-5) << grid << " " << p << " " << j;
           ASSERT_NEAR(table.sin[p * 32 + j], std::sin(angle), 1e-5) << grid << " " << p << " " << j;
         }
@@ -95,7 +99,8 @@ TEST(Rotate, TurnsPairsAndLeavesTheRestAlone) {
             const size_t j = split ? channel % pairs : channel / 2;
             const size_t first = split ? j : 2 * j, second = split ? j + pairs : 2 * j + 1;
             const double a = before[head + first], b = before[head + second];
-            const double cos = table.cos[(r - skip) * pairs + j], sin = table.sin[(r - skip) * pairs + j];
+            const double cos = table.cos[(r - skip) * pairs + j],
+                         sin = table.sin[(r - skip) * pairs + j];
             ASSERT_NEAR(after[at], channel == first ? a * cos - b * sin : b * cos + a * sin, 1e-6);
           }
         }
