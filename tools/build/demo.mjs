@@ -1,5 +1,5 @@
 // npm run demo: sets up, builds what the page can choose, serves it and prints its address.
-//   node tools/build/demo.mjs [--port N] [--no-isolation] [--all-variants]
+//   node tools/build/demo.mjs [--all-variants] [flags of web-demo/serve.mjs: --port N --no-isolation --open]
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { log, runMain } from '../setup/log.mjs';
@@ -15,9 +15,8 @@ await runMain(async () => {
   const all = args.includes('--all-variants');
   await buildFor({ variants: all ? variants : pageVariants, js: true });
   log('starting the page', 'demo');
-  const port = args.includes('--port') ? ['--port', args[args.indexOf('--port') + 1]] : [];
-  const server = spawn(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), join(root, 'web-demo'), ...port],
-    { stdio: 'inherit', env: { ...process.env, ...(args.includes('--no-isolation') ? { CLIPGLOT_NO_ISOLATION: '1' } : {}) } });
+  const flags = args.filter((arg) => arg !== '--all-variants');
+  const server = spawn(process.execPath, [join(root, 'web-demo/serve.mjs'), ...flags], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.kill(signal));
   server.on('exit', (code) => process.exit(code ?? 0));
 });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { elapsed, log, runMain, SetupError } from '../setup/log.mjs';
 import { build, root } from '../setup/paths.mjs';
 import { setUp } from '../setup/setup.mjs';
+import { run } from '../setup/run.mjs';
 import { buildNative, buildTypeScript, buildVariant, variants } from './steps.mjs';
 
 const counts = { passed: 0, failed: 0 };
@@ -72,6 +73,8 @@ const layers = {
   browser: async () => {
     for (const variant of variants) await buildVariant(variant);
     await buildTypeScript();
+    log('type-checking the demo page', 'build');
+    await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '-p', join(root, 'web-demo')]);
     await runNode('tests/browser', ['--test-concurrency=1']);
   },
 };
