@@ -4,6 +4,7 @@ import { EmbedError } from "./errors.js";
 import { checkFunction, checkInteger, checkOptions, checkText, imageSettings, invalid, lane, shown, textSettings } from "./page/arguments.js";
 import type { EngineClient } from "./page/client.js";
 import { checkImage, packImage } from "./page/image-input.js";
+import type { StartedEngine } from "./page/start.js";
 import type { Diagnostics, EmbeddingAnswer, ImageSettings, TextSettings } from "./shared/protocol.js";
 import type { EngineInfo } from "./shared/engine-types.js";
 import type {
@@ -125,6 +126,11 @@ export class Embedder implements AsyncDisposable {
     }
     return makeBatch(data, work.length, dimensions, truncated, this.info.modelId);
   }
+}
+
+/** For the package's entries. */
+export function makeEmbedder({ client, info }: StartedEngine): Embedder {
+  return new Embedder(client, info);
 }
 
 function checkMany(name: string, items: unknown): void {

@@ -1,15 +1,14 @@
 // The package in Node, with the same names as in a browser (index.ts).
-import { nodePlatform } from "./platform/node.js";
-import { loadOn } from "./page/load.js";
-import type { Embedder } from "./embedder.js";
+import { makeEmbedder, type Embedder } from "./embedder.js";
+import { startHere } from "./page/start.node.js";
 import type { LoadOptions } from "./types.js";
 
 /**
  * Starts an engine in a worker thread of its own and loads a model into it.
  * Rejects with an `EmbedError`, or with the reason of `signal`; nothing is left running then.
  */
-export function load(options: LoadOptions): Promise<Embedder> {
-  return loadOn(nodePlatform, options);
+export async function load(options: LoadOptions): Promise<Embedder> {
+  return makeEmbedder(await startHere(options));
 }
 
 export { EmbedError, type ErrorCode } from "./errors.js";

@@ -1,15 +1,14 @@
 // The package in a browser. Node takes index.node.ts, with the same names.
-import { browserPlatform } from "./platform/browser.js";
-import { loadOn } from "./page/load.js";
-import type { Embedder } from "./embedder.js";
+import { makeEmbedder, type Embedder } from "./embedder.js";
+import { startHere } from "./page/start.browser.js";
 import type { LoadOptions } from "./types.js";
 
 /**
  * Starts an engine in a worker of its own and loads a model into it.
  * Rejects with an `EmbedError`, or with the reason of `signal`; nothing is left running then.
  */
-export function load(options: LoadOptions): Promise<Embedder> {
-  return loadOn(browserPlatform, options);
+export async function load(options: LoadOptions): Promise<Embedder> {
+  return makeEmbedder(await startHere(options));
 }
 
 export { EmbedError, type ErrorCode } from "./errors.js";

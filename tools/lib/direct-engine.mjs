@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 // Loaded at the first use: a tool may import this file before it has built dist/.
 async function parts() {
   const dist = new URL("../../dist/js/", import.meta.url);
-  const names = ["worker/engine-adapter.js", "worker/module.js", "loading/path-source.js", "loading/pump.js", "platform/node.js", "shared/variants.js"];
+  const names = ["worker/engine-adapter.js", "worker/module.js", "platform/node-worker.js", "loading/pump.js", "platform/node.js", "shared/variants.js"];
   return Object.assign({}, ...(await Promise.all(names.map((name) => import(new URL(name, dist).href)))));
 }
 

@@ -1,6 +1,6 @@
 // A model whose bytes someone else supplies: each piece is asked for by a message.
 import { EmbedError } from "../errors.js";
-import { readInPieces, type OpenSource, type SourceFile } from "./source.js";
+import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
 
 /** Gives exactly `length` bytes, or fails. */
 export type Ask = (path: string, offset: number, length: number) => Promise<Uint8Array>;

@@ -1,7 +1,7 @@
 // A model in files that the user picked.
 import { EmbedError } from "../errors.js";
 import type { BlobLike } from "../shared/protocol.js";
-import { readInPieces, type OpenSource, type SourceFile } from "./source.js";
+import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
 
 export function openBlobSource(blobs: readonly { readonly path: string; readonly blob: BlobLike }[]): OpenSource {
   const blobOf = new Map(blobs.map(({ path, blob }) => [path, blob]));

@@ -1,7 +1,7 @@
 // Brings the bytes that the engine wants, one range after another, and reports progress. Only the engine understands them.
 import { EmbedError } from "../errors.js";
 import type { LoadProgress } from "../shared/engine-types.js";
-import type { OpenSource, SourceFile } from "./source.js";
+import type { OpenSource, SourceFile } from "../shared/source.js";
 
 /** The engine's side of the conversation; see worker/engine-adapter.ts. */
 export interface Taker {

@@ -2,7 +2,7 @@
 // costs one request. Servers that ignore Range work too: what comes before the range is passed over.
 import { EmbedError } from "../errors.js";
 import { checkpointBinaries, checkpointTexts, filesOfManifest, manifestName } from "./model-files.js";
-import type { OpenSource, SourceFile } from "./source.js";
+import type { OpenSource, SourceFile } from "../shared/source.js";
 
 /** Rather read on than ask again, if so many bytes lie between. */
 const passOverBytes = 256 << 10;

@@ -4,7 +4,7 @@ import type { EngineInfo, LoadProgress } from "../shared/engine-types.js";
 import type { AnswerOf, Call, CallKind, CallOf, CancelFlag, FromWorker, LoadRequest, WireError } from "../shared/protocol.js";
 import type { ModelSource } from "../types.js";
 import { CallQueue, type Lane } from "./queue.js";
-import type { WorkerPort } from "./worker-port.js";
+import type { WorkerPort } from "../shared/worker-port.js";
 
 /** A call, and the buffers in it that were made for it and may move. */
 interface Request {

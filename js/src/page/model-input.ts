@@ -1,8 +1,8 @@
 // The kinds of models that callers hand over, as the worker wants them described.
+import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { FileLike, LoadOptions, ModelSource } from "../types.js";
 import { invalid, shown } from "./arguments.js";
-import type { PagePlatform } from "./platform.js";
 
 export interface ModelInput {
   readonly name: string; // for progress events
@@ -14,7 +14,7 @@ export interface ModelInput {
 export function readModel(model: LoadOptions["model"], platform: PagePlatform): ModelInput {
   if (typeof model === "string" || model instanceof URL) {
     if (typeof model === "string" && model === "") throw invalid("model must not be an empty string");
-    const folder = platform.describeFolder(model);
+    const folder = platform.describeFolder(String(model));
     return { name: String(model), describe: async () => folder, source: undefined };
   }
   if (typeof model !== "object" || model === null) throw invalid(`model must be a URL, files or a ModelSource, not ${shown(model)}`);

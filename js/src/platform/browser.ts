@@ -1,8 +1,8 @@
 // The caller's side in a browser: a page, or a worker of the user's own.
 import { probeSimd } from "../shared/variants.js";
 import type { FromWorker } from "../shared/protocol.js";
-import type { PagePlatform } from "../page/platform.js";
-import type { WorkerPort } from "../page/worker-port.js";
+import type { PagePlatform } from "../shared/platforms.js";
+import type { WorkerPort } from "../shared/worker-port.js";
 
 export const browserPlatform: PagePlatform = {
   capabilities() {
@@ -21,7 +21,7 @@ export const browserPlatform: PagePlatform = {
   resolveFolder,
 };
 
-function resolveFolder(address: string | URL): string {
+function resolveFolder(address: string): string {
   const url = new URL(address, typeof document === "undefined" ? location.href : document.baseURI);
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   url.search = url.hash = "";

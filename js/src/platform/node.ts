@@ -6,8 +6,8 @@ import { Worker } from "node:worker_threads";
 import { EmbedError } from "../errors.js";
 import { probeSimd } from "../shared/variants.js";
 import type { FromWorker, SourceDescription } from "../shared/protocol.js";
-import type { PagePlatform } from "../page/platform.js";
-import type { WorkerPort } from "../page/worker-port.js";
+import type { PagePlatform } from "../shared/platforms.js";
+import type { WorkerPort } from "../shared/worker-port.js";
 
 export const nodePlatform: PagePlatform = {
   capabilities: () => ({
@@ -26,16 +26,16 @@ export const nodePlatform: PagePlatform = {
   },
 };
 
-function describeFolder(model: string | URL): SourceDescription {
-  const text = String(model);
-  if (/^https?:/i.test(text)) {
-    const url = new URL(text);
+function describeFolder(model: string): SourceDescription {
+  if (/^https?:/i.test(model)) {
+    const url = new URL(model);
     if (!url.pathname.endsWith("/")) url.pathname += "/";
     url.search = url.hash = "";
     return { kind: "url", href: url.href };
   }
-  if (/^file:/i.test(text)) return { kind: "path", path: fileURLToPath(text) };
-  if (model instanceof URL) throw new EmbedError("invalid-argument", `model: Node reads http:, https: and file: URLs, not ${model.protocol}`);
+  if (/^file:/i.test(model)) return { kind: "path", path: fileURLToPath(model) };
+  const scheme = /^[a-z][a-z0-9+.-]+:/i.exec(model)?.[0]; // two letters or more: "C:" is a drive
+  if (scheme) throw new EmbedError("invalid-argument", `model: Node reads http:, https: and file: URLs and paths, not ${scheme}`);
   return { kind: "path", path: resolve(model) };
 }
 

@@ -4,15 +4,15 @@ import { EmbedError } from "../errors.js";
 import { openAskedSource } from "../loading/asked-source.js";
 import { openBlobSource } from "../loading/blob-source.js";
 import { ProgressMeter, pump } from "../loading/pump.js";
-import type { OpenSource } from "../loading/source.js";
 import { openUrlSource } from "../loading/url-source.js";
 import type { EngineInfo } from "../shared/engine-types.js";
+import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
 import type { AnswerOf, Call, CallKind, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
+import type { OpenSource } from "../shared/source.js";
 import { variants } from "../shared/variants.js";
 import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js";
 import { coreDecodes } from "./image-format.js";
 import { EngineLost, startModule } from "./module.js";
-import type { Pixels, WorkerPlatform } from "./platform.js";
 
 export function serve(platform: WorkerPlatform): void {
   const host = new Host(platform);

@@ -1,45 +1,5 @@
 // What runs in the web worker.
-import type { ToWorker } from "../shared/protocol.js";
+import { browserWorkerPlatform } from "../platform/browser-worker.js";
 import { serve } from "./host.js";
-import type { Pixels, WorkerPlatform } from "./platform.js";
 
-declare const self: DedicatedWorkerGlobalScope;
-
-const platform: WorkerPlatform = {
-  post: (message, transfer) => self.postMessage(message, transfer),
-  listen(handle) {
-    self.onmessage = (event: MessageEvent<ToWorker>) => handle(event.data);
-  },
-  async decode(file, ignoreOrientation) {
-    const bitmap = await createImageBitmap(new Blob([file as Uint8Array<ArrayBuffer>]), {
-      imageOrientation: ignoreOrientation ? "none" : "from-image",
-      premultiplyAlpha: "none",
-      colorSpaceConversion: "none",
-    });
-    try {
-      return readPixels(bitmap);
-    } finally {
-      bitmap.close();
-    }
-  },
-  readBitmap: (bitmap) => readPixels(bitmap as ImageBitmap),
-  namedThreadScript: true,
-};
-
-function readPixels(bitmap: ImageBitmap): Pixels {
-  const { width, height } = bitmap;
-  if (width === 0 || height === 0) return { bytes: new Uint8Array(0), width, height };
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  if (!context) throw new Error("no canvas");
-  context.drawImage(bitmap, 0, 0);
-  const { data } = context.getImageData(0, 0, width, height);
-  return { bytes: new Uint8Array(data.buffer), width, height };
-}
-
-// A thread of the engine, or a promise nobody awaited, broke. The page ends this worker.
-self.onunhandledrejection = (event) => {
-  event.preventDefault();
-  platform.post({ type: "lost", detail: String(event.reason) }, []);
-};
-
-serve(platform);
+serve(browserWorkerPlatform);

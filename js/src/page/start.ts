@@ -1,17 +1,22 @@
-// load(): checks the options, chooses the build, starts the worker.
+// What load() does: checks the options, chooses the build, starts the worker, waits for the model.
 import { EmbedError } from "../errors.js";
-import { Embedder } from "../embedder.js";
 import { assetUrls } from "../platform/assets.js";
-import type { Tower } from "../shared/engine-types.js";
+import type { EngineInfo, Tower } from "../shared/engine-types.js";
+import type { PagePlatform } from "../shared/platforms.js";
 import { chooseVariant, maxThreads, variantNames } from "../shared/variants.js";
 import type { LoadOptions } from "../types.js";
 import { abortable } from "./abort.js";
 import { checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
 import { EngineClient } from "./client.js";
 import { readModel } from "./model-input.js";
-import type { PagePlatform } from "./platform.js";
 
-export async function loadOn(platform: PagePlatform, options: LoadOptions): Promise<Embedder> {
+export interface StartedEngine {
+  readonly client: EngineClient;
+  readonly info: EngineInfo;
+}
+
+/** Errors: EmbedError, or the reason of the signal; nothing is left running then. */
+export async function startEngine(platform: PagePlatform, options: LoadOptions): Promise<StartedEngine> {
   checkOptions("options", options);
   checkSignal(options.signal);
   checkFunction("onProgress", options.onProgress);
@@ -30,7 +35,7 @@ export async function loadOn(platform: PagePlatform, options: LoadOptions): Prom
   const client = new EngineClient(platform.createWorker());
   const request = { source, sourceName: model.name, ...choice, ...urls, towers, dtype, maxTokens, maxPixels };
   const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, source: model.source });
-  return new Embedder(client, info);
+  return { client, info };
 }
 
 async function describe(model: ReturnType<typeof readModel>) {
@@ -52,6 +57,6 @@ function checkTowers(towers: readonly Tower[] | undefined): readonly Tower[] {
 }
 
 function movedAssets(platform: PagePlatform, base: URL | string, variant: string): { moduleUrl: string; wasmUrl: string } {
-  const folder = platform.resolveFolder(base);
+  const folder = platform.resolveFolder(String(base));
   return { moduleUrl: `${folder}clipglot-${variant}.mjs`, wasmUrl: `${folder}clipglot-${variant}.wasm` };
 }

@@ -1,8 +1,23 @@
-// A model in a folder on disk. Node only.
+// The worker's side in Node, and models in a folder on disk.
 import { open, readdir, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { parentPort } from "node:worker_threads";
 import { EmbedError } from "../errors.js";
-import { readInPieces, type OpenSource, type SourceFile } from "./source.js";
+import type { WorkerPlatform } from "../shared/platforms.js";
+import type { ToWorker } from "../shared/protocol.js";
+import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
+
+/** Of a worker thread only. */
+export function nodeWorkerPlatform(): WorkerPlatform {
+  const port = parentPort;
+  if (!port) throw new Error("not in a worker thread");
+  return {
+    post: (message, transfer) => port.postMessage(message, transfer),
+    listen: (handle) => port.on("message", (message: ToWorker) => handle(message)),
+    openPath,
+    namedThreadScript: false,
+  };
+}
 
 /** Errors: "network" when the folder or a file cannot be read. */
 export async function openPath(folder: string): Promise<OpenSource> {

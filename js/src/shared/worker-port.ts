@@ -1,5 +1,5 @@
 // How the client sees a worker, whatever the platform.
-import type { FromWorker, ToWorker } from "../shared/protocol.js";
+import type { FromWorker, ToWorker } from "./protocol.js";
 
 export interface WorkerPort {
   /** `transfer`: buffers that move instead of being copied; only buffers that we made. */

@@ -1,0 +1,38 @@
+// What the two sides need from the place they run in; ../platform/ has one of each for browsers and for Node.
+import type { FromWorker, SourceDescription, ToWorker } from "./protocol.js";
+import type { OpenSource } from "./source.js";
+import type { Capabilities } from "./variants.js";
+import type { WorkerPort } from "./worker-port.js";
+
+/** The caller's side. */
+export interface PagePlatform {
+  capabilities(): Capabilities;
+  createWorker(): WorkerPort;
+  /** A model given as URL (or path, in Node). Throws "invalid-argument" for what this place cannot read. */
+  describeFolder(model: string): SourceDescription;
+  /** An address given by the user, e.g. assetBase, made absolute; with a "/" at its end. */
+  resolveFolder(address: string): string;
+}
+
+export interface Pixels {
+  /** RGBA, 4 bytes each. */
+  readonly bytes: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The worker's side. */
+export interface WorkerPlatform {
+  /** `transfer`: buffers that move instead of being copied. */
+  post(message: FromWorker, transfer: ArrayBuffer[]): void;
+  /** Calls `handle` for each message, in their order. */
+  listen(handle: (message: ToWorker) => void): void;
+  /** A model in a folder on disk, where there are such. */
+  openPath?(path: string): Promise<OpenSource>;
+  /** The platform's own image decoder. Fails when it does not know the format either. */
+  decode?(file: Uint8Array, ignoreOrientation: boolean): Promise<Pixels>;
+  /** The pixels of an ImageBitmap. */
+  readBitmap?(bitmap: unknown): Pixels;
+  /** Thread workers are told the address of the module, which a bundler may have renamed; in Node they find it themselves. */
+  readonly namedThreadScript: boolean;
+}
