@@ -19,9 +19,10 @@ export const haveApt = () => ['apt-get', 'apt-cache', 'apt-config', 'dpkg-deb'].
 export function mirror() {
   if (process.env.CLIPGLOT_DEBIAN_MIRROR) return process.env.CLIPGLOT_DEBIAN_MIRROR.replace(/\/$/, '');
   const counts = new Map();
-  for (const line of capture('apt-get', ['indextargets', '--format', '$(REPO_URI)']).stdout.split('\n')) {
+  // --no-release-info: also where `apt-get update` was never called.
+  for (const line of capture('apt-get', ['indextargets', '--no-release-info', '--format', '$(REPO_URI)']).stdout.split('\n')) {
     const uri = line.trim().replace(/\/$/, '');
-    if (/\/debian$/.test(uri)) counts.set(uri, (counts.get(uri) ?? 0) + 1);
+    if (/\/debian$|\/debian\.list$/.test(uri)) counts.set(uri, (counts.get(uri) ?? 0) + 1);
   }
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
 }
