@@ -73,12 +73,14 @@ class EngineImpl final : public Engine, private ModelSink {
   std::vector<float> pooled_;  // [dimensions]
   std::vector<float> vector_;  // what the last call gave
   uint64_t loaded_bytes_ = 0;
+  bool begun_ = false;  // BeginLoad was called, whatever came of it
   bool ready_ = false;
   std::atomic<uint32_t> cancel_{0};
 };
 
 Status EngineImpl::BeginLoad(std::vector<FileEntry> files) {
-  if (ready_ || reader_) return Status(Code::kInvalidArgument, "an engine loads one model; make a new one");
+  if (begun_) return Status(Code::kInvalidArgument, "an engine loads one model, once; make a new one");
+  begun_ = true;
   ReadOptions read;
   read.text = options_.text;
   read.vision = options_.vision;

@@ -159,9 +159,9 @@ TEST_P(GoldenRoad, ImagesBecomeUpstreamsVectors) {
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenRoad,
                          ::testing::Combine(::testing::Values("f32", "q8"), ::testing::Values(size_t{1}, size_t{2})),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param)) + "_" +
-                                  std::to_string(std::get<1>(info.param)) + "_threads";
+                         [](const auto& run) {
+                           return std::string(std::get<0>(run.param)) + "_" +
+                                  std::to_string(std::get<1>(run.param)) + "_threads";
                          });
 
 }  // namespace
