@@ -31,29 +31,27 @@ Status VerifySelf(std::string_view text) {
   return OkStatus();
 }
 
+// Names of letters, digits, '_', '.' and '-' with '/' between them; a name of dots alone would leave the folder.
 bool IsPlainPath(std::string_view path) {
-  if (path.empty() || path.size() > kMaxPath || !IsUtf8(path, nullptr)) return false;
-  for (const char c : path) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '\\' || c == ':' || c == '?' || c == '#' || c == '%') {
-      return false;
-    }
-  }
-  // Names between slashes: none empty (this also refuses absolute paths), none "." or "..".
+  if (path.size() > kMaxPath) return false;
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find('/', begin), path.size());
     const std::string_view name = path.substr(begin, end - begin);
-    if (name.empty() || name == "." || name == "..") return false;
+    const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    });
+    if (!plain || name.find_first_not_of('.') == std::string_view::npos) return false;
     begin = end + 1;
   }
   return true;
 }
 
 Status ParseFile(const Json& json, PackFile& file) {
-  CLIPGLOT_ASSIGN_OR_RETURN(file.path, json["file"].AsString());
-  if (!IsPlainPath(file.path)) return json["file"].Error(StrCat("not a plain relative path: ", Printable(file.path)));
-  CLIPGLOT_ASSIGN_OR_RETURN(const int64_t bytes, json["byteLength"].AsInt());
+  CLIPGLOT_ASSIGN_OR_RETURN(file.path, json["path"].AsString());
+  if (!IsPlainPath(file.path)) return json["path"].Error(StrCat("not a plain relative path: ", Printable(file.path)));
+  CLIPGLOT_ASSIGN_OR_RETURN(const int64_t bytes, json["bytes"].AsInt());
   if (bytes <= 0 || static_cast<uint64_t>(bytes) > kMaxPackFile) {
-    return json["byteLength"].Error(StrCat(bytes, " bytes; 1 to ", kMaxPackFile, " are allowed"));
+    return json["bytes"].Error(StrCat(bytes, " bytes; 1 to ", kMaxPackFile, " are allowed"));
   }
   file.bytes = static_cast<uint64_t>(bytes);
   const Json hashes = json["sha256"];
@@ -106,7 +104,7 @@ Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes) {
       return shards.At(i)["tower"].Error(StrCat("text or vision is expected, not ", Printable(shard.tower)));
     }
     if (!paths.insert(shard.path).second) {
-      return shards.At(i)["file"].Error(StrCat("named twice: ", Printable(shard.path)));
+      return shards.At(i)["path"].Error(StrCat("named twice: ", Printable(shard.path)));
     }
     manifest.shards.push_back(std::move(shard));
   }

@@ -22,7 +22,7 @@ inline constexpr uint64_t kMaxPackFile = uint64_t{64} << 20;   // shards and tok
 inline constexpr uint64_t kMaxPackManifest = uint64_t{4} << 20;
 
 struct PackFile {
-  std::string path;  // a plain relative name: no "..", no backslash, no colon, not absolute
+  std::string path;  // relative: names of letters, digits, '_', '.', '-' with '/' between, none of dots alone
   uint64_t bytes = 0;
   std::vector<std::string> sha256;  // of each kPackChunk, the last one shorter; 64 lower-case hexadecimal digits
 };

@@ -14,8 +14,8 @@ const std::string kHash(64, 'a');
 // A manifest body without its end, with one hash for each file.
 std::string Body() {
   return R"({"formatVersion":1,"modelId":"m","revision":"r","license":"l","dtype":"q8","later":{"unknown":[1]},
-"config":{"a":1},"preprocessor":{},"tokenizer":{"file":"tokenizer.json","byteLength":3,"sha256":[")" + kHash + R"("]},
-"shards":[{"file":"text-00.safetensors","byteLength":4194305,"tower":"text","sha256":[")" + kHash + "\",\"" + kHash + R"("]}],)";
+"config":{"a":1},"preprocessor":{},"tokenizer":{"path":"tokenizer.json","bytes":3,"sha256":[")" + kHash + R"("]},
+"shards":[{"path":"text-00.safetensors","bytes":4194305,"tower":"text","sha256":[")" + kHash + "\",\"" + kHash + R"("]}],)";
 }
 
 std::string Signed(std::string body) {
@@ -74,12 +74,12 @@ TEST(PackManifest, RefusesAnotherVersion) {
 }
 
 TEST(PackManifest, RefusesPathsThatLeaveTheFolder) {
-  for (const char* path : {"", "../x", "a/../x", "/x", "a//x", "./x", "x/", "a\\\\x", "c:x", "https://x", "a\\u0000x",
-                           "a%2e%2e", "a?b", "a#b", "manifest.json", "tokenizer.json"}) {
+  for (const char* path : {"", "../x", "a/../x", "/x", "a//x", "./x", "x/", "...", "a\\\\x", "c:x", "https://x", "a\\u0000x",
+                           "a%2e%2e", "a?b", "a#b", "a b", "ä", "manifest.json", "tokenizer.json"}) {
     const auto manifest = Parse(Signed(Replaced(Body(), "text-00.safetensors", path)));
     ASSERT_FALSE(manifest.ok()) << path;
     EXPECT_EQ(manifest.status().code(), Code::kCorruptModel);
-    EXPECT_NE(manifest.status().detail().find("shards[0].file"), std::string::npos) << manifest.status().detail();
+    EXPECT_NE(manifest.status().detail().find("shards[0].path"), std::string::npos) << manifest.status().detail();
   }
   EXPECT_TRUE(Parse(Signed(Replaced(Body(), "text-00.safetensors", "text/00.safetensors"))).ok());
 }
@@ -91,10 +91,10 @@ TEST(PackManifest, NamesTheMemberThatIsWrong) {
       {"\"formatVersion\":1,", "", "formatVersion"},
       {"\"modelId\":\"m\"", "\"modelId\":7", "modelId"},
       {"\"license\":\"l\",", "", "license"},
-      {"\"byteLength\":3", "\"byteLength\":0", "tokenizer.byteLength"},
-      {"\"byteLength\":3", "\"byteLength\":99999999", "tokenizer.byteLength"},
-      {"\"byteLength\":4194305", "\"byteLength\":4194304", "shards[0].sha256"},
-      {"\"byteLength\":4194305", "\"byteLength\":-1", "shards[0].byteLength"},
+      {"\"bytes\":3", "\"bytes\":0", "tokenizer.bytes"},
+      {"\"bytes\":3", "\"bytes\":99999999", "tokenizer.bytes"},
+      {"\"bytes\":4194305", "\"bytes\":4194304", "shards[0].sha256"},
+      {"\"bytes\":4194305", "\"bytes\":-1", "shards[0].bytes"},
       {"\"tower\":\"text\"", "\"tower\":\"sound\"", "shards[0].tower"},
       {kHash, std::string(64, 'A'), "tokenizer.sha256[0]"},
       {"\"shards\":[", "\"shards\":7,\"x\":[", "shards"},

@@ -281,7 +281,7 @@ json SignedFile(const std::string& path, const Bytes& bytes) {
     const size_t length = std::min(size_t{4} << 20, bytes.size() - at);
     hashes.push_back(Sha256Hex(Sha256(std::span(bytes).subspan(at, length))));
   }
-  return {{"file", path}, {"byteLength", bytes.size()}, {"sha256", hashes}};
+  return {{"path", path}, {"bytes", bytes.size()}, {"sha256", hashes}};
 }
 
 Files MakePack(const Files& checkpoint, ModelDType dtype, uint64_t shard_bytes) {

@@ -81,7 +81,7 @@ std::map<std::string, Bytes> AllNumbers(ReadModel& model);
 Files MakePack(const Files& checkpoint, ModelDType dtype, uint64_t shard_bytes);
 // The manifest with its own hash at its end.
 Bytes SignManifest(nlohmann::json manifest);
-// A file as the manifest lists it: file, byteLength, sha256.
+// A file as the manifest lists it: path, bytes, sha256.
 nlohmann::json SignedFile(const std::string& path, const Bytes& bytes);
 
 }  // namespace clipglot::testing

@@ -40,12 +40,12 @@ Files WithTensors(size_t shard, Change change) {
   Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
   json manifest = ManifestOf(pack);
   json& entry = manifest["shards"][shard];
-  Bytes& file = pack[entry["file"].get<std::string>()];
+  Bytes& file = pack[entry["path"].get<std::string>()];
   auto tensors = SplitTensors(file);
   change(tensors);
   file = JoinTensors(tensors);
-  const json resigned = SignedFile(entry["file"], file);
-  entry["byteLength"] = resigned["byteLength"];
+  const json resigned = SignedFile(entry["path"], file);
+  entry["bytes"] = resigned["bytes"];
   entry["sha256"] = resigned["sha256"];
   pack["manifest.json"] = SignManifest(manifest);
   return pack;
