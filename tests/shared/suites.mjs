@@ -1,0 +1,342 @@
+// What the package promises, checked on a real engine with the golden model. Written once, called by tests/js (Node) and
+// tests/browser (a page): nothing here knows where it runs.
+//
+// The place gives a context:
+//   load(options)   load() of the package, for the build under test, of the golden model unless options.model is given
+//   read(path)      bytes of a file below tests/data/golden-a/
+//   variant         the build under test
+//   threads         how many threads it runs with
+import { close, cosine, equal, fails, identical, matches, ok, rejection } from "./check.mjs";
+import { readGolden } from "./golden.mjs";
+
+const cases = [];
+const add = (name, run) => cases.push({ name, run });
+
+/** Names of all checks, and how to run one. Throws when it does not hold. */
+export const names = () => cases.map(({ name }) => name);
+export const run = (name, context) => cases.find((entry) => entry.name === name).run(context);
+
+const shortTexts = ({ expected }) => expected.texts.map((entry, i) => ({ ...entry, i })).filter(({ ids }) => ids.length <= 512);
+const pngFiles = ({ expected }) => expected.images.map((entry, i) => ({ ...entry, i })).filter(({ file }) => file.endsWith(".png"));
+
+async function using(embedder, use) {
+  try {
+    return await use(embedder);
+  } finally {
+    await embedder.dispose();
+  }
+}
+
+add("info tells what was loaded", async ({ load, variant, threads }) => {
+  const events = [];
+  await using(await load({ dtype: "f32", onProgress: (event) => events.push(event) }), async ({ info }) => {
+    equal(info.variant, variant, "variant");
+    equal(info.threads, threads, "threads");
+    equal([...info.towers].sort(), ["text", "vision"], "towers");
+    equal(info.dtype, "f32", "dtype");
+    equal(info.fullDimensions, 64, "fullDimensions");
+    equal(info.maxTokens, 512, "maxTokens");
+    equal(info.imageSize, 56, "imageSize");
+    equal(info.numerics, variant.startsWith("relaxed") ? "relaxed-simd" : "simd", "numerics");
+    ok(info.residentBytes > 100_000, `residentBytes ${info.residentBytes}`);
+    ok(typeof info.modelId === "string" && typeof info.license === "string", "modelId and license are texts");
+    ok(info.dimensions.every((n, i, all) => n > 0 && n <= 64 && (i === 0 || n > all[i - 1])), `dimensions ${info.dimensions}`);
+  });
+  equal(events.at(-1).status, "ready", "last event");
+  equal(events.at(-1).progress, 100, "last progress");
+  const totals = events.filter(({ status }) => status === "progress_total");
+  ok(totals.every((e, i) => i === 0 || (e.progress >= totals[i - 1].progress && e.loaded >= totals[i - 1].loaded)), "progress goes backwards");
+  ok(events.some(({ status, file, loaded, total }) => status === "done" && file === "model.safetensors" && loaded <= total), "done of model.safetensors");
+});
+
+add("texts at f32: upstream's vectors, whole and cut, for documents and queries", async ({ load, read }) => {
+  const golden = await readGolden(read);
+  await using(await load({ dtype: "f32" }), async (embedder) => {
+    for (const { name, text, i, ids, ids_query } of shortTexts(golden)) {
+      const document = await embedder.embedText(text);
+      close(document.vector, golden.row("text.document.normalized", i), 1e-5, `document ${name}`);
+      equal([document.tokens, document.totalTokens, document.truncated], [ids.length, ids.length, false], `tokens of ${name}`);
+      if (ids_query.length > 512) continue;
+      const query = await embedder.embedText(text, { task: "retrieval.query", dimensions: 16 });
+      close(query.vector, golden.row("text.query.normalized_16", i), 1e-5, `query ${name}`);
+      equal(await embedder.countTokens(text, { task: "retrieval.query" }), { tokens: ids_query.length, maxTokens: 512 }, `countTokens of ${name}`);
+    }
+    const { vector, dimensions } = await embedder.embedText("cat", { normalized: false });
+    equal(dimensions, 64, "dimensions");
+    ok(Math.abs(Math.hypot(...vector) - 1) > 1e-3, "the raw vector has unit length");
+    await fails(embedder.embedText("cat", { normalized: false, dimensions: 16 }), "invalid-argument");
+  });
+});
+
+add("images at f32: upstream's vectors", async ({ load, read }) => {
+  const golden = await readGolden(read);
+  await using(await load({ dtype: "f32" }), async (embedder) => {
+    for (const { file, i } of pngFiles(golden)) {
+      const image = await embedder.embedImage(await read(`images/${file}`), { orientation: "ignore" });
+      close(image.vector, golden.row("image.normalized", i), 1e-5, file);
+      equal([image.decoder, image.tokens, image.truncated], ["core", 0, false], file);
+    }
+    // Decoders of JPEG differ by one or two of 255.
+    const photo = await embedder.embedImage(await read("images/photo.jpg"), { orientation: "ignore" });
+    close(photo.vector, golden.row("image.normalized", golden.image("photo.jpg")), 0.02, "photo.jpg");
+  });
+});
+
+add("q8 stays near upstream", async ({ load, read }) => {
+  const golden = await readGolden(read);
+  await using(await load({ dtype: "q8" }), async (embedder) => {
+    equal(embedder.info.dtype, "q8", "dtype");
+    for (const { name, text, i } of shortTexts(golden)) {
+      const found = cosine((await embedder.embedText(text)).vector, golden.row("text.document.normalized", i));
+      ok(found >= 0.996, `${name}: cosine ${found}`);
+    }
+  });
+});
+
+add("EXIF orientation is applied, unless ignored", async ({ load, read }) => {
+  await using(await load({ dtype: "f32", towers: ["vision"] }), async (embedder) => {
+    const file = await read("images/exif_rotate6.jpg");
+    const [upright, stored] = [await embedder.embedImage(file), await embedder.embedImage(file, { orientation: "ignore" })];
+    ok(cosine(upright.vector, stored.vector) < 0.999, "orientation makes no difference");
+  });
+});
+
+add("a text gives the same vector alone and in a batch", async ({ load, read, variant }) => {
+  const golden = await readGolden(read);
+  const texts = shortTexts(golden).map(({ text }) => text);
+  for (const dtype of ["f32", "q8"]) {
+    await using(await load({ dtype, towers: ["text"] }), async (embedder) => {
+      const alone = [];
+      for (const text of texts) alone.push((await embedder.embedText(text)).vector);
+      const order = texts.map((_, i) => (i * 7 + 3) % texts.length);
+      const batch = await embedder.embedTexts(order.map((i) => texts[i]));
+      order.forEach((i, place) =>
+        variant.startsWith("relaxed") ? close(batch.row(place), alone[i], 1e-5, `${dtype} ${i}`) : identical(batch.row(place), alone[i], `${dtype} text ${i}`));
+    });
+  }
+});
+
+add("pixels, a file of the same pixels, a Blob: one vector", async ({ load }) => {
+  const { rgba, bmp } = picture(37, 23);
+  const before = { rgba: rgba.slice(), bmp: bmp.slice() };
+  await using(await load({ dtype: "f32", towers: ["vision"] }), async (embedder) => {
+    const pixels = await embedder.embedImage({ data: rgba, width: 37, height: 23 });
+    equal(pixels.decoder, undefined, "decoder of pixels");
+    for (const [what, input] of Object.entries({ bytes: bmp, buffer: bmp.buffer, encoded: { bytes: bmp }, blob: new Blob([bmp]) }))
+      identical((await embedder.embedImage(input)).vector, pixels.vector, what);
+    const batch = await embedder.embedImages([new Blob([bmp]), { data: new Uint8ClampedArray(rgba), width: 37, height: 23 }], { dimensions: 32 });
+    identical(batch.row(0), batch.row(1), "batch");
+    equal(batch.data.length, 64, "numbers in the batch");
+  });
+  identical(rgba, before.rgba, "the caller's pixels");
+  identical(bmp, before.bmp, "the caller's bytes");
+});
+
+add("long texts are cut and say so, or fail", async ({ load, read }) => {
+  const golden = await readGolden(read);
+  const { text, ids } = golden.expected.texts[golden.text("long1200")];
+  await using(await load({ dtype: "f32", towers: ["text"] }), async (embedder) => {
+    const cut = await embedder.embedText(text);
+    equal([cut.tokens, cut.totalTokens, cut.truncated], [512, ids.length, true], "cut");
+    const row = golden.expected.max_length_512_rows.indexOf(golden.text("long1200"));
+    close(cut.vector, upstream(golden, "text.document_max_length_512.raw", row), 1e-5, "cut vector");
+    const shorter = await embedder.embedText(text, { maxTokens: 10 });
+    equal([shorter.tokens, shorter.totalTokens, shorter.truncated], [10, ids.length, true], "cut at 10");
+    await fails(embedder.embedText(text, { tooLong: "error" }), "too-long", new RegExp(String(ids.length)));
+    await fails(embedder.embedTexts(["short", text], { tooLong: "error" }), "too-long", /^texts\[1\]: /);
+    equal((await embedder.embedTexts([text, "short", text])).truncated, [0, 2], "rows that were cut");
+    equal(await embedder.countTokens(text), { tokens: ids.length, maxTokens: 512 }, "countTokens");
+  });
+});
+
+add("NFC is applied when asked for", async ({ load }) => {
+  await using(await load({ dtype: "f32", towers: ["text"] }), async (embedder) => {
+    const [composed, decomposed] = ["été à la mañana", "e\u0301te\u0301 a\u0300 la man\u0303ana"];
+    const wanted = await embedder.embedText(composed);
+    identical((await embedder.embedText(decomposed, { normalizeText: "NFC" })).vector, wanted.vector, "NFC");
+  });
+});
+
+add("a tower that was not loaded", async ({ load }) => {
+  const { rgba } = picture(8, 8);
+  await using(await load({ dtype: "f32", towers: ["text"] }), async (embedder) => {
+    equal(embedder.info.towers, ["text"], "towers");
+    await fails(embedder.embedImage({ data: rgba, width: 8, height: 8 }), "not-loaded", /vision/);
+    ok((await embedder.embedText("still here")).vector.length === 64, "the next call");
+  });
+  await using(await load({ dtype: "f32", towers: ["vision"] }), async (embedder) => {
+    await fails(embedder.embedText("cat"), "not-loaded", /text/);
+    await fails(embedder.countTokens("cat"), "not-loaded", /text/);
+    ok((await embedder.embedImage({ data: rgba, width: 8, height: 8 })).vector.length === 64, "the next call");
+  });
+});
+
+add("bad images: typed errors, and the next call works", async ({ load, read }) => {
+  await using(await load({ dtype: "f32", towers: ["vision"], maxPixels: 10_000 }), async (embedder) => {
+    const good = await read("images/exact.png");
+    const wanted = (await embedder.embedImage(good)).vector;
+    const photo = await read("images/photo.jpg");
+    const bad = {
+      "no bytes": new Uint8Array(0),
+      "noise": Uint8Array.from({ length: 1000 }, (_, i) => (i * 37) & 255),
+      "a text": new TextEncoder().encode("this is not a picture"),
+      "only a signature": photo.slice(0, 4),
+      "a broken JPEG": photo.slice(0, 200),
+      "a broken PNG": good.slice(0, 40),
+      "no pixels": { data: new Uint8Array(0), width: 0, height: 0 },
+      "no height": { data: new Uint8Array(0), width: 5, height: 0 },
+      "too many pixels": { data: new Uint8Array(101 * 100 * 4), width: 101, height: 100 },
+      "a file of too many pixels": await read("images/large.jpg"),
+      "a file that claims too many pixels": hugePng(60_000, 60_000),
+      "a file of no pixels": hugePng(0, 7),
+    };
+    for (const [what, input] of Object.entries(bad)) {
+      const error = await fails(embedder.embedImage(input), "invalid-image").catch((cause) => {
+        throw new Error(`${what}: ${cause.message}`, { cause });
+      });
+      ok(error.detail.length > 5, `${what}: "${error.detail}" says nothing`);
+      identical((await embedder.embedImage(good)).vector, wanted, `after ${what}`);
+    }
+    await fails(embedder.embedImages([good, bad.noise, good]), "invalid-image", /^images\[1\]: /);
+  });
+});
+
+add("calls do not make the heap grow", async ({ load, read }) => {
+  const golden = await readGolden(read);
+  const texts = shortTexts(golden).map(({ text }) => text);
+  const { rgba } = picture(60, 60);
+  await using(await load({ dtype: "q8" }), async (embedder) => {
+    const everything = async (rounds) => {
+      for (let i = 0; i < rounds; i++) {
+        await embedder.embedText(texts[i % texts.length]);
+        if (i % 10 === 0) await embedder.embedImage({ data: rgba, width: 60, height: 60 });
+        if (i % 10 === 5) await rejection(embedder.embedImage(new Uint8Array(10)));
+      }
+    };
+    await everything(texts.length);
+    const before = await embedder.diagnostics();
+    await everything(1000);
+    const after = await embedder.diagnostics();
+    equal(after.heapBytes, before.heapBytes, "bytes of the heap");
+    ok(after.allocatedBytes - before.allocatedBytes < 4096, `${after.allocatedBytes - before.allocatedBytes} bytes more are in use`);
+  });
+});
+
+add("threads: all of them work", async ({ load, read, threads }) => {
+  const golden = await readGolden(read);
+  await using(await load({ dtype: "q8" }), async (embedder) => {
+    const { text } = golden.expected.texts[golden.text("long1200")];
+    for (let i = 0; i < 20 && (await embedder.diagnostics()).threadsSeen < threads; i++) await embedder.embedText(text);
+    equal((await embedder.diagnostics()).threadsSeen, threads, "threads that worked");
+  });
+});
+
+add("abort of a running call, and the next call works", async ({ load, read }) => {
+  const golden = await readGolden(read);
+  const { text } = golden.expected.texts[golden.text("long9000")];
+  await using(await load({ dtype: "f32", towers: ["text"], maxTokens: 8192 }), async (embedder) => {
+    const wanted = (await embedder.embedText("cat")).vector;
+    for (const delay of [0, 30]) {
+      const abort = new AbortController();
+      const call = embedder.embedText(text, { signal: abort.signal });
+      setTimeout(() => abort.abort(), delay);
+      equal((await rejection(call)).name, "AbortError", "name");
+      identical((await embedder.embedText("cat")).vector, wanted, "the next vector");
+    }
+  });
+});
+
+add("an index finds the nearest vectors of both kinds", async ({ load, read, variant }) => {
+  const golden = await readGolden(read);
+  const texts = shortTexts(golden);
+  await using(await load({ dtype: "f32" }), async (embedder) => {
+    const index = await embedder.createIndex({ dimensions: 32 });
+    const batch = await embedder.embedTexts(texts.map(({ text }) => text), { dimensions: 32 });
+    await index.add(texts.map(({ name }, i) => ({ id: name, vector: batch.row(i) })));
+    equal(index.size, texts.length, "size");
+    const image = await embedder.embedImage(await read("images/exact.png"), { dimensions: 32 });
+    for (const query of [image, await embedder.embedText(texts[3].text, { dimensions: 32 })]) {
+      const scores = texts.map(({ name }, i) => ({ id: name, score: batch.row(i).reduce((sum, value, j) => sum + value * query.vector[j], 0) }));
+      scores.sort((a, b) => b.score - a.score);
+      const hits = await index.search(query, { k: 5 });
+      equal(hits.length, 5, "hits");
+      hits.forEach(({ score }, i) => ok(Math.abs(score - scores[i].score) < 1e-6, `score ${i}: ${score}, expected ${scores[i].score}`));
+      if (query !== image) ok(hits[0].score > 1 - 1e-6, `a text does not find itself: ${hits[0].score}`);
+    }
+    await fails(index.search(await embedder.embedText("x"), { k: 1 }), "invalid-argument", /64 dimensions, the index has 32/);
+    await fails(index.add([{ id: "x", vector: new Float32Array(32).fill(Infinity) }]), "invalid-argument");
+    await index.dispose();
+    matches(variant, /simd/);
+  });
+});
+
+add("an end while calls run", async ({ load }) => {
+  const embedder = await load({ dtype: "q8" });
+  const calls = Array.from({ length: 20 }, (_, i) => embedder.embedText(`text ${i}`));
+  const settled = Promise.allSettled(calls);
+  await embedder.dispose();
+  for (const { status, reason } of await settled) ok(status === "fulfilled" || reason.code === "disposed", `${reason}`);
+  await embedder.dispose();
+  await fails(embedder.embedText("x"), "disposed");
+});
+
+add("two embedders side by side", async ({ load }) => {
+  await using(await load({ dtype: "f32", towers: ["text"] }), async (one) => {
+    await using(await load({ dtype: "f32", towers: ["text"] }), async (two) => {
+      const [a, b] = await Promise.all([one.embedText("cat"), two.embedText("cat")]);
+      identical(a.vector, b.vector, "vectors");
+    });
+  });
+});
+
+function upstream(golden, name, row) {
+  const raw = golden.row(name, row);
+  const length = Math.hypot(...raw);
+  return raw.map((value) => value / length);
+}
+
+/** The same picture as pixels and as a BMP file (24 bits, bottom row first). */
+export function picture(width, height) {
+  const rgba = new Uint8Array(width * height * 4);
+  const stride = (width * 3 + 3) & ~3;
+  const bmp = new Uint8Array(54 + stride * height);
+  const header = new DataView(bmp.buffer);
+  bmp.set([0x42, 0x4d]);
+  header.setUint32(2, bmp.length, true);
+  header.setUint32(10, 54, true);
+  header.setUint32(14, 40, true);
+  header.setInt32(18, width, true);
+  header.setInt32(22, height, true);
+  header.setUint16(26, 1, true);
+  header.setUint16(28, 24, true);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const colour = [(x * 7 + y) & 255, (y * 11) & 255, (x * y) & 255];
+      rgba.set([...colour, 255], (y * width + x) * 4);
+      bmp.set(colour.reverse(), 54 + (height - 1 - y) * stride + x * 3);
+    }
+  }
+  return { rgba, bmp };
+}
+
+/** The head of a PNG that claims to have so many pixels. */
+function hugePng(width, height) {
+  const png = new Uint8Array(33 + 12);
+  png.set([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52]);
+  const view = new DataView(png.buffer);
+  view.setUint32(16, width);
+  view.setUint32(20, height);
+  png.set([8, 2, 0, 0, 0], 24);
+  view.setUint32(29, crc(png.subarray(12, 29)));
+  png.set([0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82], 37);
+  return png;
+}
+
+function crc(bytes) {
+  let value = 0xffffffff;
+  for (const byte of bytes) {
+    value ^= byte;
+    for (let i = 0; i < 8; i++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+  }
+  return (value ^ 0xffffffff) >>> 0;
+}
