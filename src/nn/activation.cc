@@ -37,13 +37,13 @@ F32x4 SiluOf(F32x4 x) {
   return x * (x > zero ? Splat(1.0f) : e) / (Splat(1.0f) + e);
 }
 
-void GeluRange(float* x, size_t count) {
+CLIPGLOT_ROW_FUNCTION void GeluRange(float* x, size_t count) {
   size_t i = 0;
   for (; i + 4 <= count; i += 4) simd::Store(x + i, GeluOf(simd::Load(x + i)));
   if (i < count) simd::StorePart(x + i, GeluOf(simd::LoadPart(x + i, count - i)), count - i);
 }
 
-void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
+CLIPGLOT_ROW_FUNCTION void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
   size_t i = 0;
   for (; i + 4 <= count; i += 4)
     simd::Store(y + i, SiluOf(simd::Load(gate + i)) * simd::Load(up + i));
@@ -54,18 +54,28 @@ void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
   }
 }
 
-void AddRange(float* x, const float* y, size_t count) {
+CLIPGLOT_ROW_FUNCTION void AddRange(float* x, const float* y, size_t count) {
   for (size_t i = 0; i < count; ++i) x[i] += y[i];
 }
 
-// Elements that one task takes at least.
-constexpr size_t kGrain = 4096;
+// Elements that one call takes.
+constexpr size_t kPiece = 4096;
+
+// work(begin, count) for the pieces of 0 ... size - 1.
+template <typename Work>
+void RunPieces(Workspace::Impl& impl, size_t size, uint64_t nanoseconds, const Work& work) {
+  RunRanges(impl, size, kPiece, nanoseconds, [&](size_t begin, size_t end) {
+    for (size_t at = begin; at < end; at += kPiece) {
+      work(at, end - at < kPiece ? end - at : kPiece);
+    }
+  });
+}
 
 }  // namespace
 
 void Gelu(std::span<float> x, Workspace& workspace) {
-  RunRanges(workspace.impl(), x.size(), kGrain, /*nanoseconds=*/uint64_t{x.size()} * 3,
-            [&](size_t begin, size_t end) { GeluRange(x.data() + begin, end - begin); });
+  RunPieces(workspace.impl(), x.size(), /*nanoseconds=*/uint64_t{x.size()} * 3,
+            [&](size_t begin, size_t count) { GeluRange(x.data() + begin, count); });
 }
 
 void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<float> y,
@@ -80,9 +90,9 @@ void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<floa
 }
 
 void Add(std::span<float> x, std::span<const float> y, Workspace& workspace) {
-  RunRanges(
-      workspace.impl(), x.size(), kGrain, /*nanoseconds=*/uint64_t{x.size()} / 2,
-      [&](size_t begin, size_t end) { AddRange(x.data() + begin, y.data() + begin, end - begin); });
+  RunPieces(
+      workspace.impl(), x.size(), /*nanoseconds=*/uint64_t{x.size()} / 2,
+      [&](size_t begin, size_t count) { AddRange(x.data() + begin, y.data() + begin, count); });
 }
 
 }  // namespace clipglot

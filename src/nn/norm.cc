@@ -87,8 +87,9 @@ void ScaleRow(float* y, size_t columns, float mean, float inverse, const float* 
   for (; c < columns; ++c) y[c] = (y[c] - mean) * inverse * weight[c] + bias[c];
 }
 
-void NormalizeRow(const float* x, const float* residual, size_t columns, const float* weight,
-                  const float* bias, double eps, float* y) {
+CLIPGLOT_ROW_FUNCTION void NormalizeRow(const float* x, const float* residual, size_t columns,
+                                        const float* weight, const float* bias, double eps,
+                                        float* y) {
   const float mean = SumRow(x, residual, columns, y);
   const Moments moments = DeviationsOfRow(y, columns, mean);
   // `mean` is rounded: what is left of it comes out of the deviations.

@@ -26,7 +26,8 @@ RotaryTable MakeTable(size_t positions, size_t pairs) {
   return table;
 }
 
-void RotateHalfSplit(float* head, size_t pairs, const float* cos, const float* sin) {
+CLIPGLOT_ROW_FUNCTION void RotateHalfSplit(float* head, size_t pairs, const float* cos,
+                                           const float* sin) {
   for (size_t j = 0; j < pairs; ++j) {
     const float a = head[j], b = head[j + pairs];
     head[j] = a * cos[j] - b * sin[j];
@@ -34,7 +35,8 @@ void RotateHalfSplit(float* head, size_t pairs, const float* cos, const float* s
   }
 }
 
-void RotateInterleaved(float* head, size_t pairs, const float* cos, const float* sin) {
+CLIPGLOT_ROW_FUNCTION void RotateInterleaved(float* head, size_t pairs, const float* cos,
+                                             const float* sin) {
   for (size_t j = 0; j < pairs; ++j) {
     const float a = head[2 * j], b = head[2 * j + 1];
     head[2 * j] = a * cos[j] - b * sin[j];

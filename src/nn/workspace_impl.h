@@ -52,6 +52,11 @@ struct Workspace::Impl {
   }
 };
 
+// Put before the function that does one row (or one piece of some thousand elements). A browser's
+// engine runs new code in a slow tier and changes to the fast one only when a function is called
+// again, so a loop over all rows must not swallow the loop inside a row.
+#define CLIPGLOT_ROW_FUNCTION [[gnu::noinline]]
+
 // task(thread, index) for index 0 ... count - 1, on the threads if one thread would need about
 // `nanoseconds` and that is worth it. Allocates nothing. Each call of `task` must be long enough to
 // be worth a jump (some microseconds).
