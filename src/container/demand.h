@@ -1,5 +1,5 @@
-// The language of loading: whoever understands the format says which bytes come next, whoever owns the source (a URL, a
-// file, a Blob) brings them. Bytes never travel in the other direction.
+// The language of loading: whoever understands the format says which bytes come next, whoever owns
+// the source (a URL, a file, a Blob) brings them. Bytes never travel in the other direction.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,8 @@
 
 namespace clipglot {
 
-// One file that the source can give. `path` is relative to the model's folder, with '/' between names.
+// One file that the source can give. `path` is relative to the model's folder, with '/' between
+// names.
 struct FileEntry {
   std::string path;
   uint64_t bytes = 0;

@@ -16,29 +16,36 @@ constexpr size_t kDigits = 64;
 constexpr std::string_view kBeforeDigits = "\"sha256\": \"";
 constexpr std::string_view kAfterDigits = "\"\n}\n";
 
-Status Corrupt(std::string problem) { return Status(Code::kCorruptModel, StrCat(kFile, ": ", problem)); }
+Status Corrupt(std::string problem) {
+  return Status(Code::kCorruptModel, StrCat(kFile, ": ", problem));
+}
 
-// The manifest's own hash; every bit of the file either is hashed, is a digit of the hash, or is compared.
+// The manifest's own hash; every bit of the file either is hashed, is a digit of the hash, or is
+// compared.
 Status VerifySelf(std::string_view text) {
-  if (text.size() < kBeforeDigits.size() + kDigits + kAfterDigits.size() || !text.ends_with(kAfterDigits)) {
+  if (text.size() < kBeforeDigits.size() + kDigits + kAfterDigits.size() ||
+      !text.ends_with(kAfterDigits)) {
     return Corrupt("does not end with its own sha256 (cut off or edited?)");
   }
   const size_t digits = text.size() - kAfterDigits.size() - kDigits;
   const std::string_view hashed = text.substr(0, digits), expected = text.substr(digits, kDigits);
-  if (!hashed.ends_with(kBeforeDigits)) return Corrupt("does not end with its own sha256 (cut off or edited?)");
+  if (!hashed.ends_with(kBeforeDigits))
+    return Corrupt("does not end with its own sha256 (cut off or edited?)");
   const std::string found = Sha256Hex(Sha256(std::as_bytes(std::span(hashed))));
   if (found != expected) return Corrupt(StrCat("its sha256 is ", found, ", not as it says itself"));
   return OkStatus();
 }
 
-// Names of letters, digits, '_', '.' and '-' with '/' between them; a name of dots alone would leave the folder.
+// Names of letters, digits, '_', '.' and '-' with '/' between them; a name of dots alone would
+// leave the folder.
 bool IsPlainPath(std::string_view path) {
   if (path.size() > kMaxPath) return false;
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find('/', begin), path.size());
     const std::string_view name = path.substr(begin, end - begin);
     const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '_' || c == '.' || c == '-';
     });
     if (!plain || name.find_first_not_of('.') == std::string_view::npos) return false;
     begin = end + 1;
@@ -48,7 +55,8 @@ bool IsPlainPath(std::string_view path) {
 
 Status ParseFile(const Json& json, PackFile& file) {
   CLIPGLOT_ASSIGN_OR_RETURN(file.path, json["path"].AsString());
-  if (!IsPlainPath(file.path)) return json["path"].Error(StrCat("not a plain relative path: ", Printable(file.path)));
+  if (!IsPlainPath(file.path))
+    return json["path"].Error(StrCat("not a plain relative path: ", Printable(file.path)));
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t bytes, json["bytes"].AsInt());
   if (bytes <= 0 || static_cast<uint64_t>(bytes) > kMaxPackFile) {
     return json["bytes"].Error(StrCat(bytes, " bytes; 1 to ", kMaxPackFile, " are allowed"));
@@ -61,7 +69,8 @@ Status ParseFile(const Json& json, PackFile& file) {
   }
   for (size_t i = 0; i < hashes.size(); ++i) {
     CLIPGLOT_ASSIGN_OR_RETURN(std::string hash, hashes.At(i).AsString());
-    if (!IsSha256Hex(hash)) return hashes.At(i).Error("64 lower-case hexadecimal digits are expected");
+    if (!IsSha256Hex(hash))
+      return hashes.At(i).Error("64 lower-case hexadecimal digits are expected");
     file.sha256.push_back(std::move(hash));
   }
   return OkStatus();
@@ -77,8 +86,8 @@ Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes) {
   CLIPGLOT_ASSIGN_OR_RETURN(const Json json, Json::Parse(text, std::string(kFile), limits));
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t version, json["formatVersion"].AsInt());
   if (version != kPackFormatVersion) {
-    return Status(Code::kUnsupportedVersion, StrCat(kFile, ": formatVersion is ", version, ", this build reads ",
-                                                    kPackFormatVersion));
+    return Status(Code::kUnsupportedVersion, StrCat(kFile, ": formatVersion is ", version,
+                                                    ", this build reads ", kPackFormatVersion));
   }
 
   PackManifest manifest;
@@ -95,13 +104,15 @@ Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes) {
     paths.insert(manifest.tokenizer.path);
   }
   const Json shards = json["shards"];
-  if (!shards.is_array() || shards.size() > kMaxShards) return shards.Error("a list of at most 4096 shards is expected");
+  if (!shards.is_array() || shards.size() > kMaxShards)
+    return shards.Error("a list of at most 4096 shards is expected");
   for (size_t i = 0; i < shards.size(); ++i) {
     PackShard shard;
     CLIPGLOT_RETURN_IF_ERROR(ParseFile(shards.At(i), shard));
     CLIPGLOT_ASSIGN_OR_RETURN(shard.tower, shards.At(i)["tower"].AsString());
     if (shard.tower != "text" && shard.tower != "vision") {
-      return shards.At(i)["tower"].Error(StrCat("text or vision is expected, not ", Printable(shard.tower)));
+      return shards.At(i)["tower"].Error(
+          StrCat("text or vision is expected, not ", Printable(shard.tower)));
     }
     if (!paths.insert(shard.path).second) {
       return shards.At(i)["path"].Error(StrCat("named twice: ", Printable(shard.path)));
@@ -115,11 +126,13 @@ Status VerifyPackChunk(const PackFile& file, uint64_t offset, std::span<const st
   const uint64_t index = offset / kPackChunk;
   if (offset % kPackChunk != 0 || index >= file.sha256.size() ||
       chunk.size() != std::min(kPackChunk, file.bytes - offset)) {
-    return Status(Code::kInternal, StrCat(file.path, ": no chunk of ", chunk.size(), " bytes at byte ", offset));
+    return Status(Code::kInternal,
+                  StrCat(file.path, ": no chunk of ", chunk.size(), " bytes at byte ", offset));
   }
   if (Sha256Hex(Sha256(chunk)) != file.sha256[index]) {
-    return Status(Code::kCorruptModel, StrCat(file.path, ": sha256 of the ", chunk.size(), " bytes at byte ", offset,
-                                              " differs from the manifest (damaged download?)"));
+    return Status(Code::kCorruptModel,
+                  StrCat(file.path, ": sha256 of the ", chunk.size(), " bytes at byte ", offset,
+                         " differs from the manifest (damaged download?)"));
   }
   return OkStatus();
 }

@@ -16,7 +16,8 @@ constexpr int kHeaderDepth = 3;  // header, tensor, shape
 constexpr size_t kMaxRank = 8;
 
 std::optional<DType> ParseDType(std::string_view name) {
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kI8, DType::kU8, DType::kI32, DType::kI64}) {
+  for (const DType dtype :
+       {DType::kF32, DType::kF16, DType::kBF16, DType::kI8, DType::kU8, DType::kI32, DType::kI64}) {
     if (name == DTypeName(dtype)) return dtype;
   }
   return std::nullopt;
@@ -26,15 +27,18 @@ std::string TensorName(std::string_view file, std::string_view name) {
   return StrCat(file, ": tensor ", Printable(name));
 }
 
-// Members of all objects in a text that is known to be JSON: each has one colon outside strings. A parser that builds
-// objects keeps one of two members with the same name; the difference of the counts betrays it.
+// Members of all objects in a text that is known to be JSON: each has one colon outside strings. A
+// parser that builds objects keeps one of two members with the same name; the difference of the
+// counts betrays it.
 size_t CountColons(std::string_view json) {
   size_t colons = 0;
   bool in_string = false;
   for (size_t i = 0; i < json.size(); ++i) {
     if (in_string) {
-      if (json[i] == '\\') ++i;
-      else if (json[i] == '"') in_string = false;
+      if (json[i] == '\\')
+        ++i;
+      else if (json[i] == '"')
+        in_string = false;
     } else if (json[i] == '"') {
       in_string = true;
     } else if (json[i] == ':') {
@@ -44,8 +48,8 @@ size_t CountColons(std::string_view json) {
   return colons;
 }
 
-// The member name at depth 1 that stands twice in valid JSON, as it is spelled; empty when none does (a name may be
-// spelled in two ways, or the repeated member is one inside a tensor).
+// The member name at depth 1 that stands twice in valid JSON, as it is spelled; empty when none
+// does (a name may be spelled in two ways, or the repeated member is one inside a tensor).
 std::string_view RepeatedName(std::string_view json) {
   std::vector<std::string_view> names;
   int depth = 0;
@@ -90,11 +94,14 @@ Status CheckMetadata(const Json& metadata) {
 }
 
 // One entry of the header; `data_begin`: where the tensor data starts in the file.
-Result<Section> ParseSection(std::string_view file, const std::string& name, const Json& entry, uint64_t data_begin,
-                             uint64_t file_bytes) {
+Result<Section> ParseSection(std::string_view file, const std::string& name, const Json& entry,
+                             uint64_t data_begin, uint64_t file_bytes) {
   const std::string what = TensorName(file, name);
-  const auto corrupt = [&](std::string_view problem) { return Status(Code::kCorruptModel, StrCat(what, ": ", problem)); };
-  if (!entry.is_object() || entry.size() != 3) return corrupt("exactly dtype, shape and data_offsets are expected");
+  const auto corrupt = [&](std::string_view problem) {
+    return Status(Code::kCorruptModel, StrCat(what, ": ", problem));
+  };
+  if (!entry.is_object() || entry.size() != 3)
+    return corrupt("exactly dtype, shape and data_offsets are expected");
 
   Section section;
   section.name = name;
@@ -102,12 +109,14 @@ Result<Section> ParseSection(std::string_view file, const std::string& name, con
   if (!dtype_name.ok()) return corrupt("dtype is not a string");
   const auto dtype = ParseDType(*dtype_name);
   if (!dtype) {
-    return Status(Code::kUnsupportedModel, StrCat(what, ": unknown number format ", Printable(*dtype_name, 20)));
+    return Status(Code::kUnsupportedModel,
+                  StrCat(what, ": unknown number format ", Printable(*dtype_name, 20)));
   }
   section.dtype = *dtype;
 
   const Json shape = entry["shape"];
-  if (!shape.is_array() || shape.size() > kMaxRank) return corrupt("shape is not a list of at most 8 sizes");
+  if (!shape.is_array() || shape.size() > kMaxRank)
+    return corrupt("shape is not a list of at most 8 sizes");
   uint64_t bytes = DTypeSize(section.dtype);
   for (size_t i = 0; i < shape.size(); ++i) {
     const auto size = shape.At(i).AsInt();
@@ -125,7 +134,8 @@ Result<Section> ParseSection(std::string_view file, const std::string& name, con
     return corrupt("data_offsets is not a pair of ascending whole numbers");
   }
   if (static_cast<uint64_t>(*end - *begin) != bytes) {
-    return corrupt(StrCat("data_offsets span ", *end - *begin, " bytes, but shape and dtype need ", bytes));
+    return corrupt(
+        StrCat("data_offsets span ", *end - *begin, " bytes, but shape and dtype need ", bytes));
   }
   const uint64_t data_bytes = file_bytes - data_begin;
   if (static_cast<uint64_t>(*end) > data_bytes) {
@@ -141,18 +151,22 @@ Result<Section> ParseSection(std::string_view file, const std::string& name, con
 Result<uint64_t> ParseSafetensorsPrefix(std::string_view file, std::span<const std::byte> prefix,
                                         uint64_t file_bytes) {
   if (prefix.size() != kSafetensorsPrefix || file_bytes < kSafetensorsPrefix) {
-    return Status(Code::kCorruptModel, StrCat(file, ": ", file_bytes, " bytes are too few for a safetensors file"));
+    return Status(Code::kCorruptModel,
+                  StrCat(file, ": ", file_bytes, " bytes are too few for a safetensors file"));
   }
   uint64_t length = 0;
-  for (size_t i = 0; i < kSafetensorsPrefix; ++i) length |= static_cast<uint64_t>(prefix[i]) << (8 * i);
+  for (size_t i = 0; i < kSafetensorsPrefix; ++i)
+    length |= static_cast<uint64_t>(prefix[i]) << (8 * i);
   if (length < 2 || length > kMaxSafetensorsHeader || length > file_bytes - kSafetensorsPrefix) {
-    return Status(Code::kCorruptModel, StrCat(file, ": header of ", length, " bytes (at most ", kMaxSafetensorsHeader,
-                                              ", and within the file of ", file_bytes, " bytes)"));
+    return Status(Code::kCorruptModel,
+                  StrCat(file, ": header of ", length, " bytes (at most ", kMaxSafetensorsHeader,
+                         ", and within the file of ", file_bytes, " bytes)"));
   }
   return length;
 }
 
-Result<SectionTable> SectionTable::Parse(std::string_view file, std::string_view header, uint64_t file_bytes) {
+Result<SectionTable> SectionTable::Parse(std::string_view file, std::string_view header,
+                                         uint64_t file_bytes) {
   const auto data_begin = CheckedAdd(kSafetensorsPrefix, header.size());
   if (!data_begin || *data_begin > file_bytes) {
     return Status(Code::kCorruptModel, StrCat(file, ": the header is longer than the file"));
@@ -163,10 +177,12 @@ Result<SectionTable> SectionTable::Parse(std::string_view file, std::string_view
   Json::Limits limits;
   limits.max_bytes = kMaxSafetensorsHeader;
   limits.max_depth = kHeaderDepth;
-  CLIPGLOT_ASSIGN_OR_RETURN(const Json json, Json::Parse(header, StrCat(file, " (header)"), limits));
+  CLIPGLOT_ASSIGN_OR_RETURN(const Json json,
+                            Json::Parse(header, StrCat(file, " (header)"), limits));
   if (CountMembers(json) != CountColons(header)) {
-    return Status(Code::kCorruptModel, StrCat(file, ": a name stands twice in the header: ",
-                                              Printable(RepeatedName(header))));
+    return Status(
+        Code::kCorruptModel,
+        StrCat(file, ": a name stands twice in the header: ", Printable(RepeatedName(header))));
   }
 
   SectionTable table;
@@ -175,7 +191,8 @@ Result<SectionTable> SectionTable::Parse(std::string_view file, std::string_view
       CLIPGLOT_RETURN_IF_ERROR(CheckMetadata(json[name]));
       continue;
     }
-    CLIPGLOT_ASSIGN_OR_RETURN(Section section, ParseSection(file, name, json[name], *data_begin, file_bytes));
+    CLIPGLOT_ASSIGN_OR_RETURN(Section section,
+                              ParseSection(file, name, json[name], *data_begin, file_bytes));
     table.sections_.push_back(std::move(section));
   }
   std::sort(table.sections_.begin(), table.sections_.end(), [](const Section& a, const Section& b) {
@@ -194,19 +211,22 @@ Result<SectionTable> SectionTable::Parse(std::string_view file, std::string_view
     next += section.bytes;
   }
   if (next != file_bytes) {
-    return Status(Code::kCorruptModel, StrCat(file, ": ", file_bytes - next, " bytes behind the last tensor"));
+    return Status(Code::kCorruptModel,
+                  StrCat(file, ": ", file_bytes - next, " bytes behind the last tensor"));
   }
 
   table.by_name_.resize(table.sections_.size());
   std::iota(table.by_name_.begin(), table.by_name_.end(), 0u);
-  std::sort(table.by_name_.begin(), table.by_name_.end(),
-            [&](uint32_t a, uint32_t b) { return table.sections_[a].name < table.sections_[b].name; });
+  std::sort(table.by_name_.begin(), table.by_name_.end(), [&](uint32_t a, uint32_t b) {
+    return table.sections_[a].name < table.sections_[b].name;
+  });
   return table;
 }
 
 const Section* SectionTable::Find(std::string_view name) const {
-  const auto found = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                      [&](uint32_t place, std::string_view wanted) { return sections_[place].name < wanted; });
+  const auto found = std::lower_bound(
+      by_name_.begin(), by_name_.end(), name,
+      [&](uint32_t place, std::string_view wanted) { return sections_[place].name < wanted; });
   return found != by_name_.end() && sections_[*found].name == name ? &sections_[*found] : nullptr;
 }
 

@@ -1,8 +1,8 @@
 // The table of a safetensors file, read strictly: which tensor lies where. Knows nothing of models.
 //
-// Takes: the first 8 bytes, then the header, and the file's length. Gives: a SectionTable in which every byte of the file
-// behind the header belongs to exactly one tensor. Never reads tensor data. Thread-safe: plain values.
-// Format: https://github.com/huggingface/safetensors (README, "Format").
+// Takes: the first 8 bytes, then the header, and the file's length. Gives: a SectionTable in which
+// every byte of the file behind the header belongs to exactly one tensor. Never reads tensor data.
+// Thread-safe: plain values. Format: https://github.com/huggingface/safetensors (README, "Format").
 #pragma once
 
 #include <cstdint>
@@ -31,11 +31,13 @@ struct Section {
 
 class SectionTable {
  public:
-  // `file`: the file's name, for errors. `header`: the JSON behind the prefix, padding included. `file_bytes`: length of
-  // the whole file, prefix and header included.
-  // Errors: kCorruptModel (not JSON, a name twice, a shape that does not fit its bytes, offsets outside the file, holes,
-  // overlaps, a file that is too short or too long), kUnsupportedModel (number format), naming the tensor.
-  static Result<SectionTable> Parse(std::string_view file, std::string_view header, uint64_t file_bytes);
+  // `file`: the file's name, for errors. `header`: the JSON behind the prefix, padding included.
+  // `file_bytes`: length of the whole file, prefix and header included. Errors: kCorruptModel (not
+  // JSON, a name twice, a shape that does not fit its bytes, offsets outside the file, holes,
+  // overlaps, a file that is too short or too long), kUnsupportedModel (number format), naming the
+  // tensor.
+  static Result<SectionTable> Parse(std::string_view file, std::string_view header,
+                                    uint64_t file_bytes);
 
   // Nothing when there is no such tensor.
   const Section* Find(std::string_view name) const;

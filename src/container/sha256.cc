@@ -7,7 +7,8 @@
 namespace clipglot {
 namespace {
 
-// FIPS 180-4 §4.2.2: first 32 bits of the fractional parts of the cube roots of the first 64 primes.
+// FIPS 180-4 §4.2.2: first 32 bits of the fractional parts of the cube roots of the first 64
+// primes.
 constexpr std::array<uint32_t, 64> kRound = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -28,7 +29,8 @@ constexpr size_t kBlock = 64;
 void Compress(std::array<uint32_t, 8>& state, const std::byte* block) {
   uint32_t w[64];
   for (int t = 0; t < 16; ++t) {
-    w[t] = static_cast<uint32_t>(block[4 * t]) << 24 | static_cast<uint32_t>(block[4 * t + 1]) << 16 |
+    w[t] = static_cast<uint32_t>(block[4 * t]) << 24 |
+           static_cast<uint32_t>(block[4 * t + 1]) << 16 |
            static_cast<uint32_t>(block[4 * t + 2]) << 8 | static_cast<uint32_t>(block[4 * t + 3]);
   }
   for (int t = 16; t < 64; ++t) {
@@ -58,7 +60,8 @@ Sha256Digest Sha256(std::span<const std::byte> bytes) {
   const size_t whole = bytes.size() / kBlock * kBlock;
   for (size_t i = 0; i < whole; i += kBlock) Compress(state, bytes.data() + i);
 
-  // The rest, a one bit, zeros, and the length in bits as 64-bit big-endian: one block, or two when it does not fit.
+  // The rest, a one bit, zeros, and the length in bits as 64-bit big-endian: one block, or two when
+  // it does not fit.
   std::array<std::byte, 2 * kBlock> tail{};
   const size_t rest = bytes.size() - whole;
   if (rest > 0) std::memcpy(tail.data(), bytes.data() + whole, rest);

@@ -20,7 +20,9 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
     started_ = true;
     return OkStatus();
   }
-  std::optional<ByteRange> Want() const override { return reader_ ? reader_->Want() : std::nullopt; }
+  std::optional<ByteRange> Want() const override {
+    return reader_ ? reader_->Want() : std::nullopt;
+  }
   Result<std::span<std::byte>> Reserve() override {
     if (!reader_) return Status(Code::kInvalidArgument, "Reserve before Begin");
     return reader_->Reserve();
@@ -56,22 +58,28 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
     tokenizer_ = name;
     return OkStatus();
   }
-  Status OnTextEmbeddings(TextEmbeddings part) override { return Keep({PartKind::kTextEmbeddings, 0}, std::move(part)); }
+  Status OnTextEmbeddings(TextEmbeddings part) override {
+    return Keep({PartKind::kTextEmbeddings, 0}, std::move(part));
+  }
   Status OnTextLayer(size_t index, TextLayer part) override {
     return Keep({PartKind::kTextLayer, index}, std::move(part));
   }
-  Status OnVisionStem(VisionStem part) override { return Keep({PartKind::kVisionStem, 0}, std::move(part)); }
+  Status OnVisionStem(VisionStem part) override {
+    return Keep({PartKind::kVisionStem, 0}, std::move(part));
+  }
   Status OnVisionLayer(size_t index, VisionLayer part) override {
     return Keep({PartKind::kVisionLayer, index}, std::move(part));
   }
-  Status OnVisionNorm(NormWeights part) override { return Keep({PartKind::kVisionNorm, 0}, std::move(part)); }
+  Status OnVisionNorm(NormWeights part) override {
+    return Keep({PartKind::kVisionNorm, 0}, std::move(part));
+  }
 
   Status Keep(PartId id, PartData part) {
     PartData& kept = *parts_.emplace_back(std::make_unique<PartData>(std::move(part)));
     for (const Slot& slot : ListSlots(config_, id, kept)) {
       for (PackEntry& entry : ListPackEntries(slot)) {
-        tensors_.push_back({std::move(entry.name), entry.dtype, std::move(entry.shape), std::string(PartGroup(id)),
-                            entry.bytes});
+        tensors_.push_back({std::move(entry.name), entry.dtype, std::move(entry.shape),
+                            std::string(PartGroup(id)), entry.bytes});
       }
     }
     return OkStatus();
@@ -89,7 +97,8 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
 }  // namespace
 
 Result<std::unique_ptr<PackWriter>> PackWriter::Create(const PackOptions& options) {
-  if (!options.text && !options.vision) return Status(Code::kInvalidArgument, "towers: none asked for");
+  if (!options.text && !options.vision)
+    return Status(Code::kInvalidArgument, "towers: none asked for");
   CLIPGLOT_ASSIGN_OR_RETURN(const ModelDType dtype, ParseModelDType(options.dtype));
   return std::unique_ptr<PackWriter>(
       std::make_unique<PackWriterImpl>(ReadOptions{options.text, options.vision, dtype}));

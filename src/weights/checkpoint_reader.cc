@@ -1,5 +1,6 @@
-// Reads an upstream checkpoint: config.json, preprocessor_config.json, the tokenizer, then model.safetensors part by
-// part. Adapters are folded in, fused matrices assembled, and linears quantised row by row while the bytes pass.
+// Reads an upstream checkpoint: config.json, preprocessor_config.json, the tokenizer, then
+// model.safetensors part by part. Adapters are folded in, fused matrices assembled, and linears
+// quantised row by row while the bytes pass.
 
 #include <algorithm>
 #include <map>
@@ -33,7 +34,8 @@ std::string ShapeText(std::span<const uint64_t> shape) {
 }
 
 Status TensorError(std::string_view name, std::string_view problem) {
-  return Status(Code::kCorruptModel, StrCat(kTensorFile, ": tensor ", Printable(name), ": ", problem));
+  return Status(Code::kCorruptModel,
+                StrCat(kTensorFile, ": tensor ", Printable(name), ": ", problem));
 }
 
 // The applied adapter's factors for the rows that are read next.
@@ -58,8 +60,8 @@ class CheckpointReader final : public StepReader {
   Status PlanPart();
   void PlanSource(const Slot& slot, const Source& source, std::vector<Step>& steps);
   Step FactorStep(const std::string& name, uint64_t first, size_t count, std::vector<float>* out);
-  Status StoreRows(const Slot& slot, const Source& source, DType dtype, size_t first_row, const Factors* factors,
-                   std::span<const std::byte> bytes);
+  Status StoreRows(const Slot& slot, const Source& source, DType dtype, size_t first_row,
+                   const Factors* factors, std::span<const std::byte> bytes);
 
   ByteRange TensorRange(const Section& section, uint64_t first, uint64_t count) const {
     const uint64_t size = DTypeSize(section.dtype);
@@ -99,9 +101,9 @@ Status CheckpointReader::Plan() {
       return PlanPrefix();
     case Stage::kHeader:
       stage_ = Stage::kTensors;
-      Add({{tensor_file_, kSafetensorsPrefix, header_bytes_}, false, [this](std::span<const std::byte> bytes) {
-             return ParseHeader(AsText(bytes));
-           }});
+      Add({{tensor_file_, kSafetensorsPrefix, header_bytes_},
+           false,
+           [this](std::span<const std::byte> bytes) { return ParseHeader(AsText(bytes)); }});
       return OkStatus();
     case Stage::kTensors:
       if (part_) {
@@ -122,26 +124,34 @@ Status CheckpointReader::PlanConfig() {
       return OkStatus();
     };
   };
-  CLIPGLOT_RETURN_IF_ERROR(AddWholeFile(kConfigFile, kMaxConfigFile, parse(config_json_, kConfigFile)));
-  return AddWholeFile(kPreprocessorFile, kMaxConfigFile, parse(preprocessor_json_, kPreprocessorFile));
+  CLIPGLOT_RETURN_IF_ERROR(
+      AddWholeFile(kConfigFile, kMaxConfigFile, parse(config_json_, kConfigFile)));
+  return AddWholeFile(kPreprocessorFile, kMaxConfigFile,
+                      parse(preprocessor_json_, kPreprocessorFile));
 }
 
 Status CheckpointReader::PlanTokenizer() {
   for (const std::string_view name : kTokenizerFiles) {
     if (!HasFile(name)) continue;
-    return AddWholeFile(name, kMaxSmallFile,
-                        [this, name](std::span<const std::byte> bytes) { return sink_->OnTokenizer(name, bytes); });
+    return AddWholeFile(name, kMaxSmallFile, [this, name](std::span<const std::byte> bytes) {
+      return sink_->OnTokenizer(name, bytes);
+    });
   }
-  return Status(Code::kCorruptModel, "neither tokenizer.json nor sentencepiece.bpe.model is in the model's folder");
+  return Status(Code::kCorruptModel,
+                "neither tokenizer.json nor sentencepiece.bpe.model is in the model's folder");
 }
 
 Status CheckpointReader::PlanPrefix() {
   const uint64_t file_bytes = files_[tensor_file_].bytes;
   if (file_bytes < kSafetensorsPrefix) {
-    return Status(Code::kCorruptModel, StrCat(kTensorFile, ": ", file_bytes, " bytes are too few for a safetensors file"));
+    return Status(Code::kCorruptModel, StrCat(kTensorFile, ": ", file_bytes,
+                                              " bytes are too few for a safetensors file"));
   }
-  Add({{tensor_file_, 0, kSafetensorsPrefix}, false, [this, file_bytes](std::span<const std::byte> bytes) -> Status {
-         CLIPGLOT_ASSIGN_OR_RETURN(header_bytes_, ParseSafetensorsPrefix(kTensorFile, bytes, file_bytes));
+  Add({{tensor_file_, 0, kSafetensorsPrefix},
+       false,
+       [this, file_bytes](std::span<const std::byte> bytes) -> Status {
+         CLIPGLOT_ASSIGN_OR_RETURN(header_bytes_,
+                                   ParseSafetensorsPrefix(kTensorFile, bytes, file_bytes));
          return OkStatus();
        }});
   return OkStatus();
@@ -149,19 +159,24 @@ Status CheckpointReader::PlanPrefix() {
 
 // The table must hold exactly the tensors that the configuration asks for, whichever tower is read.
 Status CheckpointReader::ParseHeader(std::string_view header) {
-  CLIPGLOT_ASSIGN_OR_RETURN(table_, SectionTable::Parse(kTensorFile, header, files_[tensor_file_].bytes));
+  CLIPGLOT_ASSIGN_OR_RETURN(table_,
+                            SectionTable::Parse(kTensorFile, header, files_[tensor_file_].bytes));
   std::set<std::string_view> known;
   const std::vector<ExpectedTensor> expected = ListCheckpointTensors(config_);
   for (const ExpectedTensor& tensor : expected) {
     known.insert(tensor.name);
     const Section* section = table_.Find(tensor.name);
-    if (section == nullptr) return TensorError(tensor.name, StrCat("missing, shape ", ShapeText(tensor.shape), " expected"));
+    if (section == nullptr)
+      return TensorError(tensor.name,
+                         StrCat("missing, shape ", ShapeText(tensor.shape), " expected"));
     if (section->shape != tensor.shape) {
-      return TensorError(tensor.name, StrCat("shape ", ShapeText(section->shape), ", but ", ShapeText(tensor.shape),
-                                             " expected by ", kConfigFile));
+      return TensorError(tensor.name,
+                         StrCat("shape ", ShapeText(section->shape), ", but ",
+                                ShapeText(tensor.shape), " expected by ", kConfigFile));
     }
     if (!IsFloat(section->dtype)) {
-      return TensorError(tensor.name, StrCat("number format ", DTypeName(section->dtype), ", but F32, F16 or BF16 expected"));
+      return TensorError(tensor.name, StrCat("number format ", DTypeName(section->dtype),
+                                             ", but F32, F16 or BF16 expected"));
     }
   }
   for (const Section& section : table_.sections()) {
@@ -188,7 +203,8 @@ Status CheckpointReader::PlanPart() {
   const PartId id = parts_[next_part_++];
   part_ = MakePart(id);
   slots_ = ListSlots(config_, id, *part_);
-  // Sources in the order of the file, so that neighbours are read at once. The steps of one source keep their order.
+  // Sources in the order of the file, so that neighbours are read at once. The steps of one source
+  // keep their order.
   std::multimap<uint64_t, std::vector<Step>> by_offset;
   for (const Slot& slot : slots_) {
     CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, config_.dtype));
@@ -205,9 +221,10 @@ Status CheckpointReader::PlanPart() {
   return OkStatus();
 }
 
-// Row blocks of at most kReadBytes; with an adapter, the factor that all rows share comes first, and the factor of a
-// block's rows before the block.
-void CheckpointReader::PlanSource(const Slot& slot, const Source& source, std::vector<Step>& steps) {
+// Row blocks of at most kReadBytes; with an adapter, the factor that all rows share comes first,
+// and the factor of a block's rows before the block.
+void CheckpointReader::PlanSource(const Slot& slot, const Source& source,
+                                  std::vector<Step>& steps) {
   const Section& section = *table_.Find(source.name);
   const bool adapted = !source.row_factor.empty();
   const size_t rank = config_.text.lora_rank;
@@ -217,36 +234,44 @@ void CheckpointReader::PlanSource(const Slot& slot, const Source& source, std::v
   if (adapted) {
     factors = std::make_shared<Factors>();
     block = std::min(block, static_cast<size_t>(kReadBytes) / (rank * sizeof(float)));
-    steps.push_back(FactorStep(source.column_factor, index * rank * source.columns, rank * source.columns,
-                               &factors->columns));
+    steps.push_back(FactorStep(source.column_factor, index * rank * source.columns,
+                               rank * source.columns, &factors->columns));
   }
   for (size_t row = 0; row < source.rows; row += block) {
     const size_t rows = std::min(block, source.rows - row);
     if (adapted) {
-      steps.push_back(FactorStep(source.row_factor, (index * source.rows + row) * rank, rows * rank, &factors->rows));
+      steps.push_back(FactorStep(source.row_factor, (index * source.rows + row) * rank, rows * rank,
+                                 &factors->rows));
       if (row == 0 && steps[1].range.offset < steps[0].range.offset) std::swap(steps[0], steps[1]);
     }
-    steps.push_back({TensorRange(section, uint64_t{row} * source.columns, uint64_t{rows} * source.columns), true,
-                     [this, &slot, &source, dtype = section.dtype, row, factors](std::span<const std::byte> bytes) {
-                       return StoreRows(slot, source, dtype, row, factors.get(), bytes);
-                     }});
+    steps.push_back(
+        {TensorRange(section, uint64_t{row} * source.columns, uint64_t{rows} * source.columns),
+         true,
+         [this, &slot, &source, dtype = section.dtype, row,
+          factors](std::span<const std::byte> bytes) {
+           return StoreRows(slot, source, dtype, row, factors.get(), bytes);
+         }});
   }
 }
 
 // Reads `count` numbers of an adapter's factor, from number `first` on.
-CheckpointReader::Step CheckpointReader::FactorStep(const std::string& name, uint64_t first, size_t count,
-                                                    std::vector<float>* out) {
+CheckpointReader::Step CheckpointReader::FactorStep(const std::string& name, uint64_t first,
+                                                    size_t count, std::vector<float>* out) {
   const Section& section = *table_.Find(name);
-  return {TensorRange(section, first, count), true, [&section, count, out](std::span<const std::byte> bytes) {
+  return {TensorRange(section, first, count), true,
+          [&section, count, out](std::span<const std::byte> bytes) {
             out->resize(count);
             DecodeFloats(section.dtype, bytes, *out);
-            return AllFinite(*out) ? OkStatus() : TensorError(section.name, "holds NaN or infinity");
+            return AllFinite(*out) ? OkStatus()
+                                   : TensorError(section.name, "holds NaN or infinity");
           }};
 }
 
-Status CheckpointReader::StoreRows(const Slot& slot, const Source& source, DType dtype, size_t first_row,
-                                   const Factors* factors, std::span<const std::byte> bytes) {
-  const size_t columns = source.columns, row_bytes = columns * DTypeSize(dtype), rows = bytes.size() / row_bytes;
+Status CheckpointReader::StoreRows(const Slot& slot, const Source& source, DType dtype,
+                                   size_t first_row, const Factors* factors,
+                                   std::span<const std::byte> bytes) {
+  const size_t columns = source.columns, row_bytes = columns * DTypeSize(dtype),
+               rows = bytes.size() / row_bytes;
   const size_t rank = config_.text.lora_rank;
   const auto scale = static_cast<float>(config_.text.lora_scale);
   row_.resize(columns);
@@ -280,8 +305,8 @@ Status CheckpointReader::StoreRows(const Slot& slot, const Source& source, DType
 
 }  // namespace
 
-std::unique_ptr<StepReader> NewCheckpointReader(std::vector<FileEntry> files, const ReadOptions& options,
-                                                ModelSink* sink) {
+std::unique_ptr<StepReader> NewCheckpointReader(std::vector<FileEntry> files,
+                                                const ReadOptions& options, ModelSink* sink) {
   return std::make_unique<CheckpointReader>(std::move(files), options, sink);
 }
 

@@ -24,8 +24,8 @@ constexpr size_t kMaxDimensions = 64;
 constexpr size_t kMaxInstruction = 4096;
 
 // What jinaai/jina-embeddings-v3's own configuration gives where hf_model_config_kwargs is silent.
-constexpr std::string_view kBaseAdapters[] = {"retrieval.query", "retrieval.passage", "separation", "classification",
-                                              "text-matching"};
+constexpr std::string_view kBaseAdapters[] = {"retrieval.query", "retrieval.passage", "separation",
+                                              "classification", "text-matching"};
 constexpr int64_t kBaseLoraRank = 4;
 constexpr double kBaseLoraAlpha = 1.0;
 
@@ -54,14 +54,16 @@ Result<size_t> SizeOr(const Json& json, size_t fallback, int64_t lowest, int64_t
 // A real number in (0, highest].
 Result<double> PositiveOr(const Json& json, double fallback, double highest) {
   CLIPGLOT_ASSIGN_OR_RETURN(const double value, json.AsDoubleOr(fallback));
-  if (!(value > 0 && value <= highest)) return json.Error("the number is not positive or too large");
+  if (!(value > 0 && value <= highest))
+    return json.Error("the number is not positive or too large");
   return value;
 }
 
 // Only `only` is built. A missing flag has upstream's default, `missing`.
 Status RequireFlag(const Json& json, bool only, bool missing) {
   CLIPGLOT_ASSIGN_OR_RETURN(const bool value, json.AsBoolOr(missing));
-  if (value != only) return Unsupported(json, only ? "false is not supported" : "true is not supported");
+  if (value != only)
+    return Unsupported(json, only ? "false is not supported" : "true is not supported");
   return OkStatus();
 }
 
@@ -73,7 +75,9 @@ Status RequireNull(const Json& json) {
 // Only `only` is built; missing means the same.
 Status RequireText(const Json& json, std::string_view only) {
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string value, json.AsStringOr(std::string(only)));
-  if (value != only) return Unsupported(json, StrCat("\"", Printable(value, 40), "\" is not supported, only \"", only, "\""));
+  if (value != only)
+    return Unsupported(
+        json, StrCat("\"", Printable(value, 40), "\" is not supported, only \"", only, "\""));
   return OkStatus();
 }
 
@@ -93,7 +97,8 @@ Status ParseAdapter(const Json& text, const Json& model, TextConfig& config) {
   }
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string chosen, task.AsStringOr(""));
   if (names.empty()) {
-    if (!chosen.empty()) return task.Error(StrCat("no adapter ", Printable(chosen), ": lora_adaptations is empty"));
+    if (!chosen.empty())
+      return task.Error(StrCat("no adapter ", Printable(chosen), ": lora_adaptations is empty"));
     return OkStatus();
   }
   if (chosen.empty()) return Unsupported(task, "adapters without a default one are not supported");
@@ -101,7 +106,8 @@ Status ParseAdapter(const Json& text, const Json& model, TextConfig& config) {
   if (found == names.end()) return task.Error(StrCat("unknown adapter ", Printable(chosen)));
   config.lora_adapters = names.size();
   config.lora_index = static_cast<size_t>(found - names.begin());
-  CLIPGLOT_ASSIGN_OR_RETURN(config.lora_rank, SizeOr(model["lora_rank"], kBaseLoraRank, 1, kMaxRank));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.lora_rank,
+                            SizeOr(model["lora_rank"], kBaseLoraRank, 1, kMaxRank));
   CLIPGLOT_ASSIGN_OR_RETURN(const double alpha, model["lora_alpha"].AsDoubleOr(kBaseLoraAlpha));
   if (std::abs(alpha) > 1e6) return model["lora_alpha"].Error("the number is too large");
   config.lora_scale = alpha / static_cast<double>(config.lora_rank);
@@ -114,31 +120,42 @@ Result<TextConfig> ParseText(const Json& text) {
   CLIPGLOT_RETURN_IF_ERROR(RequireNull(text["proj_type"]));
   CLIPGLOT_RETURN_IF_ERROR(RequireNull(text["default_instruction_task"]));
   const Json model = text["hf_model_config_kwargs"];
-  if (model.exists() && !model.is_null() && !model.is_object()) return model.Error("an object is expected");
+  if (model.exists() && !model.is_null() && !model.is_object())
+    return model.Error("an object is expected");
   CLIPGLOT_RETURN_IF_ERROR(RequireText(model["hidden_act"], "gelu"));
   CLIPGLOT_RETURN_IF_ERROR(RequireText(model["position_embedding_type"], "rotary"));
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t types, model["type_vocab_size"].AsIntOr(1));
   if (types != 1) return Unsupported(model["type_vocab_size"], "only one token type is supported");
 
   TextConfig config;
-  CLIPGLOT_ASSIGN_OR_RETURN(config.vocab_size, SizeOr(model["vocab_size"], config.vocab_size, 4, kMaxVocab));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.hidden_size, SizeOr(model["hidden_size"], config.hidden_size, 2, kMaxHidden));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.layers, SizeOr(model["num_hidden_layers"], config.layers, 1, kMaxLayers));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.heads, SizeOr(model["num_attention_heads"], config.heads, 1, kMaxHidden));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.intermediate_size,
-                            SizeOr(model["intermediate_size"], config.intermediate_size, 1, kMaxIntermediate));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.vocab_size,
+                            SizeOr(model["vocab_size"], config.vocab_size, 4, kMaxVocab));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.hidden_size,
+                            SizeOr(model["hidden_size"], config.hidden_size, 2, kMaxHidden));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.layers,
+                            SizeOr(model["num_hidden_layers"], config.layers, 1, kMaxLayers));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.heads,
+                            SizeOr(model["num_attention_heads"], config.heads, 1, kMaxHidden));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      config.intermediate_size,
+      SizeOr(model["intermediate_size"], config.intermediate_size, 1, kMaxIntermediate));
   CLIPGLOT_ASSIGN_OR_RETURN(
       config.max_position_embeddings,
       SizeOr(model["max_position_embeddings"], config.max_position_embeddings, 2, kMaxPositions));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.layer_norm_eps, PositiveOr(model["layer_norm_eps"], config.layer_norm_eps, 0.1));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.rotary_base, PositiveOr(model["rotary_emb_base"], config.rotary_base, 1e9));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.layer_norm_eps,
+                            PositiveOr(model["layer_norm_eps"], config.layer_norm_eps, 0.1));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.rotary_base,
+                            PositiveOr(model["rotary_emb_base"], config.rotary_base, 1e9));
   const struct {
     const char* key;
     int32_t* id;
-  } ids[] = {{"pad_token_id", &config.pad_id}, {"bos_token_id", &config.bos_id}, {"eos_token_id", &config.eos_id}};
+  } ids[] = {{"pad_token_id", &config.pad_id},
+             {"bos_token_id", &config.bos_id},
+             {"eos_token_id", &config.eos_id}};
   for (const auto& [key, id] : ids) {
-    CLIPGLOT_ASSIGN_OR_RETURN(const size_t value, SizeOr(model[key], static_cast<size_t>(*id), 0,
-                                                         static_cast<int64_t>(config.vocab_size) - 1));
+    CLIPGLOT_ASSIGN_OR_RETURN(const size_t value,
+                              SizeOr(model[key], static_cast<size_t>(*id), 0,
+                                     static_cast<int64_t>(config.vocab_size) - 1));
     *id = static_cast<int32_t>(value);
   }
   if (config.hidden_size % config.heads != 0) {
@@ -146,15 +163,17 @@ Result<TextConfig> ParseText(const Json& text) {
         StrCat(config.heads, " heads do not divide the hidden size ", config.hidden_size));
   }
   if (config.head_dim() % 2 != 0 || config.head_dim() > kMaxHeadDim) {
-    return model["num_attention_heads"].Error(
-        StrCat("heads are ", config.head_dim(), " wide; even and at most ", kMaxHeadDim, " is expected"));
+    return model["num_attention_heads"].Error(StrCat(
+        "heads are ", config.head_dim(), " wide; even and at most ", kMaxHeadDim, " is expected"));
   }
   CLIPGLOT_ASSIGN_OR_RETURN(const size_t embed_dim, Size(text["embed_dim"], 1, kMaxHidden));
   if (embed_dim != config.hidden_size) {
-    return text["embed_dim"].Error(StrCat(embed_dim, " is not the hidden size ", config.hidden_size));
+    return text["embed_dim"].Error(
+        StrCat(embed_dim, " is not the hidden size ", config.hidden_size));
   }
   CLIPGLOT_RETURN_IF_ERROR(ParseAdapter(text, model, config));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.query_instruction, model["task_instructions"]["retrieval.query"].AsStringOr(""));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.query_instruction,
+                            model["task_instructions"]["retrieval.query"].AsStringOr(""));
   if (config.query_instruction.size() > kMaxInstruction) {
     return model["task_instructions"]["retrieval.query"].Error("longer than 4096 bytes");
   }
@@ -173,11 +192,13 @@ Result<VisionConfig> ParseVision(const Json& vision) {
 
   VisionConfig config;
   CLIPGLOT_ASSIGN_OR_RETURN(config.width, Size(vision["width"], 4, kMaxHidden));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.head_width, SizeOr(vision["head_width"], config.head_width, 4, kMaxHeadDim));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.head_width,
+                            SizeOr(vision["head_width"], config.head_width, 4, kMaxHeadDim));
   CLIPGLOT_ASSIGN_OR_RETURN(config.layers, Size(vision["layers"], 1, kMaxLayers));
   CLIPGLOT_ASSIGN_OR_RETURN(config.image_size, Size(vision["image_size"], 1, kMaxImageSize));
   CLIPGLOT_ASSIGN_OR_RETURN(config.patch_size, Size(vision["patch_size"], 1, kMaxPatchSize));
-  CLIPGLOT_ASSIGN_OR_RETURN(config.rope_reference, SizeOr(vision["pt_hw_seq_len"], config.rope_reference, 1, kMaxImageSize));
+  CLIPGLOT_ASSIGN_OR_RETURN(config.rope_reference, SizeOr(vision["pt_hw_seq_len"],
+                                                          config.rope_reference, 1, kMaxImageSize));
   CLIPGLOT_ASSIGN_OR_RETURN(config.rope_interpolate, vision["intp_freq"].AsBoolOr(false));
   // 2-D rotary: rows and columns take half the channels each, in pairs.
   if (config.width % config.head_width != 0 || config.head_width % 4 != 0) {
@@ -185,13 +206,15 @@ Result<VisionConfig> ParseVision(const Json& vision) {
         StrCat(config.head_width, " is not a multiple of 4 that divides the width ", config.width));
   }
   if (config.patch_size > config.image_size || config.grid() > kMaxGrid) {
-    return vision["patch_size"].Error(StrCat("image of ", config.image_size, " with patches of ", config.patch_size,
-                                             " pixels; 1 to ", kMaxGrid, " patches a side are expected"));
+    return vision["patch_size"].Error(StrCat("image of ", config.image_size, " with patches of ",
+                                             config.patch_size, " pixels; 1 to ", kMaxGrid,
+                                             " patches a side are expected"));
   }
   // int(width * mlp_ratio), in double as Python computes it.
   CLIPGLOT_ASSIGN_OR_RETURN(const double ratio, vision["mlp_ratio"].AsDouble());
   const double hidden = static_cast<double>(config.width) * ratio;
-  if (!(hidden >= 1 && hidden <= kMaxIntermediate)) return vision["mlp_ratio"].Error("the hidden size is out of range");
+  if (!(hidden >= 1 && hidden <= kMaxIntermediate))
+    return vision["mlp_ratio"].Error("the hidden size is out of range");
   config.mlp_hidden = static_cast<size_t>(hidden);
   CLIPGLOT_ASSIGN_OR_RETURN(const size_t embed_dim, Size(vision["embed_dim"], 1, kMaxHidden));
   if (embed_dim != config.width) {
@@ -207,7 +230,8 @@ Result<PreprocessConfig> ParsePreprocess(const Json& preprocessor, const VisionC
   PreprocessConfig config;
   CLIPGLOT_ASSIGN_OR_RETURN(config.size, Size(preprocessor["size"], 1, kMaxImageSize));
   if (config.size != vision.image_size) {
-    return preprocessor["size"].Error(StrCat(config.size, " is not the image size ", vision.image_size));
+    return preprocessor["size"].Error(
+        StrCat(config.size, " is not the image size ", vision.image_size));
   }
   const struct {
     const char* key;
@@ -215,12 +239,14 @@ Result<PreprocessConfig> ParsePreprocess(const Json& preprocessor, const VisionC
   } lists[] = {{"mean", &config.mean}, {"std", &config.std}};
   for (const auto& [key, values] : lists) {
     const Json list = preprocessor[key];
-    if (!list.is_array() || list.size() != values->size()) return list.Error("a list of 3 numbers is expected");
+    if (!list.is_array() || list.size() != values->size())
+      return list.Error("a list of 3 numbers is expected");
     for (size_t i = 0; i < values->size(); ++i) {
       CLIPGLOT_ASSIGN_OR_RETURN(const double value, list.At(i).AsDouble());
       if (std::abs(value) > 1e3) return list.At(i).Error("the number is too large");
       (*values)[i] = static_cast<float>(value);
-      if (values == &config.std && !((*values)[i] >= 1e-6f)) return list.At(i).Error("the number is not positive");
+      if (values == &config.std && !((*values)[i] >= 1e-6f))
+        return list.At(i).Error("the number is not positive");
     }
   }
   return config;
@@ -231,7 +257,8 @@ Status ParseDimensions(const Json& list, ModelConfig& config) {
   if (list.size() > kMaxDimensions) return list.Error("more than 64 lengths");
   std::vector<size_t>& dimensions = config.matryoshka_dimensions;
   for (size_t i = 0; i < list.size(); ++i) {
-    CLIPGLOT_ASSIGN_OR_RETURN(const size_t value, Size(list.At(i), 1, static_cast<int64_t>(config.dimensions)));
+    CLIPGLOT_ASSIGN_OR_RETURN(const size_t value,
+                              Size(list.At(i), 1, static_cast<int64_t>(config.dimensions)));
     dimensions.push_back(value);
   }
   dimensions.push_back(config.dimensions);
@@ -244,8 +271,10 @@ Status ParseDimensions(const Json& list, ModelConfig& config) {
 
 std::string_view ModelDTypeName(ModelDType dtype) {
   switch (dtype) {
-    case ModelDType::kF32: return "f32";
-    case ModelDType::kQ8: return "q8";
+    case ModelDType::kF32:
+      return "f32";
+    case ModelDType::kQ8:
+      return "q8";
   }
   return "?";
 }
@@ -254,7 +283,8 @@ Result<ModelDType> ParseModelDType(std::string_view name) {
   for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
     if (name == ModelDTypeName(dtype)) return dtype;
   }
-  return Status(Code::kInvalidArgument, StrCat("dtype: \"", Printable(name, 20), "\" is not one of f32, q8"));
+  return Status(Code::kInvalidArgument,
+                StrCat("dtype: \"", Printable(name, 20), "\" is not one of f32, q8"));
 }
 
 Result<ModelConfig> ParseModelConfig(const Json& config, const Json& preprocessor) {
@@ -267,8 +297,8 @@ Result<ModelConfig> ParseModelConfig(const Json& config, const Json& preprocesso
   CLIPGLOT_ASSIGN_OR_RETURN(model.vision, ParseVision(config["vision_config"]));
   CLIPGLOT_ASSIGN_OR_RETURN(model.preprocess, ParsePreprocess(preprocessor, model.vision));
   if (model.text.hidden_size != model.vision.width) {
-    return config["vision_config"]["width"].Error(
-        StrCat(model.vision.width, " is not the text tower's hidden size ", model.text.hidden_size));
+    return config["vision_config"]["width"].Error(StrCat(
+        model.vision.width, " is not the text tower's hidden size ", model.text.hidden_size));
   }
   model.dimensions = model.text.hidden_size;
   CLIPGLOT_RETURN_IF_ERROR(ParseDimensions(config["matryoshka_dimensions"], model));

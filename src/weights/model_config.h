@@ -1,5 +1,5 @@
-// The model's configuration, read strictly from upstream's small files (config.json, preprocessor_config.json) or from a
-// pack's manifest that carries the same objects.
+// The model's configuration, read strictly from upstream's small files (config.json,
+// preprocessor_config.json) or from a pack's manifest that carries the same objects.
 #pragma once
 
 #include <array>
@@ -22,8 +22,8 @@ enum class ModelDType : uint8_t {
 std::string_view ModelDTypeName(ModelDType dtype);
 Result<ModelDType> ParseModelDType(std::string_view name);  // kInvalidArgument
 
-// Jina XLM-RoBERTa. Defaults are those of the base model jinaai/jina-embeddings-v3, which upstream merges with
-// text_config.hf_model_config_kwargs.
+// Jina XLM-RoBERTa. Defaults are those of the base model jinaai/jina-embeddings-v3, which upstream
+// merges with text_config.hf_model_config_kwargs.
 struct TextConfig {
   size_t vocab_size = 250002;
   size_t hidden_size = 1024;
@@ -36,10 +36,11 @@ struct TextConfig {
   int32_t pad_id = 1, bos_id = 0, eos_id = 2;
   // The adapter that upstream always applies; rank 0 when the checkpoint has none.
   size_t lora_rank = 0;
-  double lora_scale = 0.0;  // alpha / rank
-  size_t lora_adapters = 0; // adapters stored; `lora_index` is the one applied
+  double lora_scale = 0.0;   // alpha / rank
+  size_t lora_adapters = 0;  // adapters stored; `lora_index` is the one applied
   size_t lora_index = 0;
-  // task_instructions["retrieval.query"]: put before the text when the task is "retrieval.query". Empty when unknown.
+  // task_instructions["retrieval.query"]: put before the text when the task is "retrieval.query".
+  // Empty when unknown.
   std::string query_instruction;
 
   size_t head_dim() const { return hidden_size / heads; }
@@ -59,7 +60,9 @@ struct VisionConfig {
   double rotary_base = 10000.0;
 
   size_t heads() const { return width / head_width; }
-  size_t grid() const { return image_size / patch_size; }  // rounded down: the rest of the pixels is never read
+  size_t grid() const {
+    return image_size / patch_size;
+  }  // rounded down: the rest of the pixels is never read
   size_t tokens() const { return 1 + grid() * grid(); }
 };
 
@@ -80,10 +83,11 @@ struct ModelConfig {
   ModelDType dtype = ModelDType::kF32;  // arithmetic chosen for this load
 };
 
-// `config`: parsed config.json. `preprocessor`: parsed preprocessor_config.json. Every size is bounded and checked for
-// consistency (hidden divisible by heads, even head width, both towers of the same length, ...); a structure that this
-// engine would compute differently from upstream (another activation, pooler, projection, resize mode ...) is refused.
-// Errors: kCorruptModel (missing, of another kind or absurd), kUnsupportedModel (known but not built), each naming the
+// `config`: parsed config.json. `preprocessor`: parsed preprocessor_config.json. Every size is
+// bounded and checked for consistency (hidden divisible by heads, even head width, both towers of
+// the same length, ...); a structure that this engine would compute differently from upstream
+// (another activation, pooler, projection, resize mode ...) is refused. Errors: kCorruptModel
+// (missing, of another kind or absurd), kUnsupportedModel (known but not built), each naming the
 // key.
 Result<ModelConfig> ParseModelConfig(const Json& config, const Json& preprocessor);
 

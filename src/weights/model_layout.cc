@@ -19,8 +19,10 @@ class SlotList {
   Slot& Vector(std::string name, size_t length, std::vector<float>& vector) {
     return slots_.emplace_back(Slot{std::move(name), 1, length, false, nullptr, &vector, {}});
   }
-  Slot& Matrix(std::string name, size_t rows, size_t columns, bool quantised, clipglot::Matrix& matrix) {
-    return slots_.emplace_back(Slot{std::move(name), rows, columns, quantised, &matrix, nullptr, {}});
+  Slot& Matrix(std::string name, size_t rows, size_t columns, bool quantised,
+               clipglot::Matrix& matrix) {
+    return slots_.emplace_back(
+        Slot{std::move(name), rows, columns, quantised, &matrix, nullptr, {}});
   }
   // A vector that comes from one tensor of the same name.
   void PlainVector(std::string name, size_t length, std::vector<float>& vector) {
@@ -34,7 +36,8 @@ class SlotList {
   void Linear(const std::string& prefix, size_t out, size_t in, LinearWeights& linear) {
     PlainVector(prefix + ".bias", out, linear.bias);
     const std::string name = prefix + ".weight";
-    Matrix(name, out, in, true, linear.weight).sources = {Source{name, {out, in}, out, in, 0, "", ""}};
+    Matrix(name, out, in, true, linear.weight).sources = {
+        Source{name, {out, in}, out, in, 0, "", ""}};
   }
   // A linear layer of the text tower: its weight may carry an adapter.
   void TextLinear(const std::string& prefix, size_t out, size_t in, LinearWeights& linear) {
@@ -42,12 +45,18 @@ class SlotList {
     Matrix(prefix + ".weight", out, in, true, linear.weight).sources = {
         Adapted(prefix, out, in, /*row_factor=*/"lora_B", /*column_factor=*/"lora_A")};
   }
-  // Upstream parametrises the weight of every adapted layer (torch.nn.utils.parametrize); without adapters it is plain.
-  Source Adapted(const std::string& prefix, size_t rows, size_t columns, std::string_view row_factor,
-                 std::string_view column_factor) const {
+  // Upstream parametrises the weight of every adapted layer (torch.nn.utils.parametrize); without
+  // adapters it is plain.
+  Source Adapted(const std::string& prefix, size_t rows, size_t columns,
+                 std::string_view row_factor, std::string_view column_factor) const {
     if (!adapters_) return Source{prefix + ".weight", {rows, columns}, rows, columns, 0, "", ""};
     const std::string weight = prefix + ".parametrizations.weight.";
-    return Source{weight + "original",          {rows, columns}, rows, columns, 0, StrCat(weight, "0.", row_factor),
+    return Source{weight + "original",
+                  {rows, columns},
+                  rows,
+                  columns,
+                  0,
+                  StrCat(weight, "0.", row_factor),
                   StrCat(weight, "0.", column_factor)};
   }
   std::vector<Slot> Take() { return std::move(slots_); }
@@ -61,7 +70,8 @@ void ListEmbeddings(const TextConfig& config, SlotList& slots, TextEmbeddings& p
   const std::string prefix(kText);
   const size_t hidden = config.hidden_size;
   slots.Norm(prefix + "emb_ln", hidden, part.norm);
-  const std::string types = prefix + "embeddings.token_type_embeddings", words = prefix + "embeddings.word_embeddings";
+  const std::string types = prefix + "embeddings.token_type_embeddings",
+                    words = prefix + "embeddings.word_embeddings";
   slots.Vector(types + ".weight", hidden, part.token_type).sources = {
       slots.Adapted(types, 1, hidden, "lora_A", "lora_B")};
   slots.Matrix(words + ".weight", config.vocab_size, hidden, true, part.words).sources = {
@@ -81,7 +91,8 @@ void ListTextLayer(const TextConfig& config, size_t index, SlotList& slots, Text
 
 void ListVisionStem(const VisionConfig& config, SlotList& slots, VisionStem& part) {
   const std::string prefix(kVision);
-  const size_t width = config.width, patch = config.patch_size, inputs = 3 * patch * patch, tokens = config.tokens();
+  const size_t width = config.width, patch = config.patch_size, inputs = 3 * patch * patch,
+               tokens = config.tokens();
   slots.Vector(prefix + "cls_token", width, part.cls_token).sources = {
       Source{prefix + "cls_token", {1, 1, width}, 1, width, 0, "", ""}};
   slots.PlainVector(prefix + "patch_embed.proj.bias", width, part.patch.bias);
@@ -105,7 +116,8 @@ void ListVisionLayer(const VisionConfig& config, size_t index, SlotList& slots, 
   Slot& qkv = slots.Matrix(attn + "qkv_proj.weight", 3 * width, width, true, part.qkv.weight);
   for (size_t i = 0; i < 3; ++i) {
     constexpr const char* kNames[] = {"q_proj.weight", "k_proj.weight", "v_proj.weight"};
-    qkv.sources.push_back(Source{attn + kNames[i], {width, width}, width, width, i * width * width, "", ""});
+    qkv.sources.push_back(
+        Source{attn + kNames[i], {width, width}, width, width, i * width * width, "", ""});
   }
   slots.Norm(mlp + "ffn_ln", hidden, part.ffn_norm);
   slots.Vector(mlp + "w12.bias", 2 * hidden, part.w12.bias).sources = {
@@ -119,7 +131,9 @@ void ListVisionLayer(const VisionConfig& config, size_t index, SlotList& slots, 
   slots.Norm(prefix + "norm2", width, part.norm2);
 }
 
-bool IsInt8(const Slot& slot, ModelDType dtype) { return slot.quantised && dtype == ModelDType::kQ8; }
+bool IsInt8(const Slot& slot, ModelDType dtype) {
+  return slot.quantised && dtype == ModelDType::kQ8;
+}
 
 }  // namespace
 
@@ -138,7 +152,8 @@ std::vector<PartId> ListParts(const ModelConfig& config, bool text, bool vision)
 }
 
 std::string_view PartTower(PartId id) {
-  return id.kind == PartKind::kTextEmbeddings || id.kind == PartKind::kTextLayer ? "text" : "vision";
+  return id.kind == PartKind::kTextEmbeddings || id.kind == PartKind::kTextLayer ? "text"
+                                                                                 : "vision";
 }
 
 std::string_view PartGroup(PartId id) {
@@ -148,22 +163,32 @@ std::string_view PartGroup(PartId id) {
 
 PartData MakePart(PartId id) {
   switch (id.kind) {
-    case PartKind::kTextEmbeddings: return TextEmbeddings();
-    case PartKind::kTextLayer: return TextLayer();
-    case PartKind::kVisionStem: return VisionStem();
-    case PartKind::kVisionLayer: return VisionLayer();
-    case PartKind::kVisionNorm: return NormWeights();
+    case PartKind::kTextEmbeddings:
+      return TextEmbeddings();
+    case PartKind::kTextLayer:
+      return TextLayer();
+    case PartKind::kVisionStem:
+      return VisionStem();
+    case PartKind::kVisionLayer:
+      return VisionLayer();
+    case PartKind::kVisionNorm:
+      return NormWeights();
   }
   return NormWeights();
 }
 
 Status DeliverPart(PartId id, PartData part, ModelSink& sink) {
   switch (id.kind) {
-    case PartKind::kTextEmbeddings: return sink.OnTextEmbeddings(std::move(*std::get_if<TextEmbeddings>(&part)));
-    case PartKind::kTextLayer: return sink.OnTextLayer(id.index, std::move(*std::get_if<TextLayer>(&part)));
-    case PartKind::kVisionStem: return sink.OnVisionStem(std::move(*std::get_if<VisionStem>(&part)));
-    case PartKind::kVisionLayer: return sink.OnVisionLayer(id.index, std::move(*std::get_if<VisionLayer>(&part)));
-    case PartKind::kVisionNorm: return sink.OnVisionNorm(std::move(*std::get_if<NormWeights>(&part)));
+    case PartKind::kTextEmbeddings:
+      return sink.OnTextEmbeddings(std::move(*std::get_if<TextEmbeddings>(&part)));
+    case PartKind::kTextLayer:
+      return sink.OnTextLayer(id.index, std::move(*std::get_if<TextLayer>(&part)));
+    case PartKind::kVisionStem:
+      return sink.OnVisionStem(std::move(*std::get_if<VisionStem>(&part)));
+    case PartKind::kVisionLayer:
+      return sink.OnVisionLayer(id.index, std::move(*std::get_if<VisionLayer>(&part)));
+    case PartKind::kVisionNorm:
+      return sink.OnVisionNorm(std::move(*std::get_if<NormWeights>(&part)));
   }
   return Status(Code::kInternal, "unknown part");
 }
@@ -171,9 +196,15 @@ Status DeliverPart(PartId id, PartData part, ModelSink& sink) {
 std::vector<Slot> ListSlots(const ModelConfig& config, PartId id, PartData& part) {
   SlotList slots(config.text.lora_rank > 0);
   switch (id.kind) {
-    case PartKind::kTextEmbeddings: ListEmbeddings(config.text, slots, *std::get_if<TextEmbeddings>(&part)); break;
-    case PartKind::kTextLayer: ListTextLayer(config.text, id.index, slots, *std::get_if<TextLayer>(&part)); break;
-    case PartKind::kVisionStem: ListVisionStem(config.vision, slots, *std::get_if<VisionStem>(&part)); break;
+    case PartKind::kTextEmbeddings:
+      ListEmbeddings(config.text, slots, *std::get_if<TextEmbeddings>(&part));
+      break;
+    case PartKind::kTextLayer:
+      ListTextLayer(config.text, id.index, slots, *std::get_if<TextLayer>(&part));
+      break;
+    case PartKind::kVisionStem:
+      ListVisionStem(config.vision, slots, *std::get_if<VisionStem>(&part));
+      break;
     case PartKind::kVisionLayer:
       ListVisionLayer(config.vision, id.index, slots, *std::get_if<VisionLayer>(&part));
       break;
@@ -200,8 +231,8 @@ Status AllocateSlot(const Slot& slot, ModelDType dtype) {
   matrix.rows = slot.rows;
   matrix.columns = slot.columns;
   const uint64_t count = uint64_t{slot.rows} * slot.columns;
-  CLIPGLOT_ASSIGN_OR_RETURN(matrix.values,
-                            AlignedBuffer::TryAllocate(count * DTypeSize(matrix.dtype), slot.name.c_str()));
+  CLIPGLOT_ASSIGN_OR_RETURN(matrix.values, AlignedBuffer::TryAllocate(
+                                               count * DTypeSize(matrix.dtype), slot.name.c_str()));
   if (matrix.dtype == DType::kI8) matrix.scales.assign(slot.rows, 1.0f);
   return OkStatus();
 }
@@ -232,7 +263,8 @@ std::vector<ExpectedTensor> ListCheckpointTensors(const ModelConfig& config) {
 
 bool IsIgnoredTensor(std::string_view name) {
   if (name == "logit_scale") return true;
-  // Rotary tables, which some checkpoints store: vision_model.[blocks.N.attn.]rope.freqs_cos and freqs_sin.
+  // Rotary tables, which some checkpoints store: vision_model.[blocks.N.attn.]rope.freqs_cos and
+  // freqs_sin.
   if (!name.starts_with(kVision)) return false;
   name.remove_prefix(kVision.size());
   constexpr std::string_view kBlocks = "blocks.", kAttn = ".attn.";
@@ -247,11 +279,13 @@ bool IsIgnoredTensor(std::string_view name) {
 
 std::vector<PackEntry> ListPackEntries(const Slot& slot) {
   if (slot.vector != nullptr) {
-    return {PackEntry{slot.name, DType::kF32, {slot.columns}, std::as_writable_bytes(std::span(*slot.vector))}};
+    return {PackEntry{
+        slot.name, DType::kF32, {slot.columns}, std::as_writable_bytes(std::span(*slot.vector))}};
   }
   Matrix& matrix = *slot.matrix;
   const size_t row_bytes = slot.columns * DTypeSize(matrix.dtype);
-  const size_t whole = static_cast<size_t>(kMaxPackTensor) / row_bytes;  // at least 1: a row is at most 768 KiB (ParseModelConfig)
+  const size_t whole = static_cast<size_t>(kMaxPackTensor) /
+                       row_bytes;  // at least 1: a row is at most 768 KiB (ParseModelConfig)
   const bool blocks = slot.rows > whole;
   std::vector<PackEntry> entries;
   for (size_t row = 0; row < slot.rows; row += whole) {
@@ -260,8 +294,10 @@ std::vector<PackEntry> ListPackEntries(const Slot& slot) {
     const auto bytes = matrix.values.bytes().subspan(row * row_bytes, rows * row_bytes);
     if (matrix.dtype == DType::kI8) {
       entries.push_back({name + ".q8", DType::kI8, {rows, slot.columns}, bytes});
-      entries.push_back(
-          {name + ".scale", DType::kF32, {rows}, std::as_writable_bytes(std::span(matrix.scales).subspan(row, rows))});
+      entries.push_back({name + ".scale",
+                         DType::kF32,
+                         {rows},
+                         std::as_writable_bytes(std::span(matrix.scales).subspan(row, rows))});
     } else {
       entries.push_back({name, DType::kF32, {rows, slot.columns}, bytes});
     }

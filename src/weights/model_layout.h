@@ -1,8 +1,10 @@
-// The one description of a model's tensors: for every part, which numbers it holds, which tensors of a checkpoint they
-// come from, and under which names they lie in a pack. Everything is computed from the configuration; checkpoint reader,
-// pack reader and pack writer all go by it, so that they cannot disagree.
+// The one description of a model's tensors: for every part, which numbers it holds, which tensors
+// of a checkpoint they come from, and under which names they lie in a pack. Everything is computed
+// from the configuration; checkpoint reader, pack reader and pack writer all go by it, so that they
+// cannot disagree.
 //
-// Names of checkpoint tensors: jina-clip-v2's. Names in a pack: docs/FORMAT.md. Thread-safe: no state.
+// Names of checkpoint tensors: jina-clip-v2's. Names in a pack: docs/FORMAT.md. Thread-safe: no
+// state.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +22,13 @@
 namespace clipglot {
 
 // Parts in the order in which a reader delivers them.
-enum class PartKind : uint8_t { kTextEmbeddings, kTextLayer, kVisionStem, kVisionLayer, kVisionNorm };
+enum class PartKind : uint8_t {
+  kTextEmbeddings,
+  kTextLayer,
+  kVisionStem,
+  kVisionLayer,
+  kVisionNorm
+};
 struct PartId {
   PartKind kind = PartKind::kTextEmbeddings;
   size_t index = 0;  // of a layer, else 0
@@ -32,7 +40,8 @@ std::string_view PartTower(PartId id);
 // "text-embeddings", "text-layers" or "vision": shards of a pack hold one group each.
 std::string_view PartGroup(PartId id);
 
-// A part while it is put together. The alternative says nothing about the kind: keep the PartId beside it.
+// A part while it is put together. The alternative says nothing about the kind: keep the PartId
+// beside it.
 using PartData = std::variant<TextEmbeddings, TextLayer, VisionStem, VisionLayer, NormWeights>;
 PartData MakePart(PartId id);
 // Hands the part to the sink's function for it.
@@ -44,8 +53,9 @@ struct Source {
   std::vector<uint64_t> shape;
   size_t rows = 0, columns = 0;  // the same numbers as a matrix; a vector is one row
   size_t offset = 0;             // of its first number in the slot, in elements
-  // With an adapter, W + scale · R C: R [adapters, rows, rank] has a row for each row of W, C [adapters, rank, columns] a
-  // column for each column (upstream's lora_B and lora_A for linears, lora_A and lora_B for embeddings). Else empty.
+  // With an adapter, W + scale · R C: R [adapters, rows, rank] has a row for each row of W, C
+  // [adapters, rank, columns] a column for each column (upstream's lora_B and lora_A for linears,
+  // lora_A and lora_B for embeddings). Else empty.
   std::string row_factor, column_factor;
 };
 
@@ -59,8 +69,8 @@ struct Slot {
   std::vector<Source> sources;
 };
 
-// The fields of `part`, in their order in a pack. The pointers point into `part`. `part` may be empty: sizes come from
-// `config`.
+// The fields of `part`, in their order in a pack. The pointers point into `part`. `part` may be
+// empty: sizes come from `config`.
 std::vector<Slot> ListSlots(const ModelConfig& config, PartId id, PartData& part);
 
 // Bytes that the slot's numbers take at `dtype`, scales included.
@@ -76,7 +86,8 @@ struct ExpectedTensor {
 };
 // All tensors of both towers, except logit_scale.
 std::vector<ExpectedTensor> ListCheckpointTensors(const ModelConfig& config);
-// True for names that a checkpoint may hold besides: logit_scale and tables that are computed anyway.
+// True for names that a checkpoint may hold besides: logit_scale and tables that are computed
+// anyway.
 bool IsIgnoredTensor(std::string_view name);
 // Shapes of the adapter's factors of `source`, all adapters.
 std::vector<uint64_t> RowFactorShape(const TextConfig& config, const Source& source);

@@ -1,9 +1,10 @@
 // Reads a model, piece by piece, without ever holding more of the source than one piece.
 //
 // Takes: the list of files that a source can give: an upstream checkpoint folder (config.json,
-// preprocessor_config.json, tokenizer.json or sentencepiece.bpe.model, model.safetensors in F32, F16 or BF16) or a pack
-// (manifest.json and what it names). Gives: checked parts to a ModelSink. The names and shapes of all tensors are
-// computed from the configuration; the files are checked against that list and never trusted. Not thread-safe.
+// preprocessor_config.json, tokenizer.json or sentencepiece.bpe.model, model.safetensors in F32,
+// F16 or BF16) or a pack (manifest.json and what it names). Gives: checked parts to a ModelSink.
+// The names and shapes of all tensors are computed from the configuration; the files are checked
+// against that list and never trusted. Not thread-safe.
 #pragma once
 
 #include <memory>
@@ -27,22 +28,24 @@ struct ReadOptions {
 class ModelReader {
  public:
   // `files`: what the source can give, any order. `sink` must outlive the reader.
-  // Errors: kCorruptModel when a needed file is not listed, kInvalidArgument when no tower is asked for.
-  static Result<std::unique_ptr<ModelReader>> Create(std::vector<FileEntry> files, const ReadOptions& options,
-                                                     ModelSink* sink);
+  // Errors: kCorruptModel when a needed file is not listed, kInvalidArgument when no tower is asked
+  // for.
+  static Result<std::unique_ptr<ModelReader>> Create(std::vector<FileEntry> files,
+                                                     const ReadOptions& options, ModelSink* sink);
   virtual ~ModelReader() = default;
 
-  // The range that is needed next; nothing when the model is complete. At most 64 MiB long (row blocks of a large
-  // matrix, single tensors, or one shard). Changes only in Commit.
+  // The range that is needed next; nothing when the model is complete. At most 64 MiB long (row
+  // blocks of a large matrix, single tensors, or one shard). Changes only in Commit.
   virtual std::optional<ByteRange> Want() const = 0;
-  // Where the bytes of Want() go: exactly Want()->length bytes, owned by the reader, valid until Commit.
-  // Errors: kOutOfMemory; kInvalidArgument when nothing is wanted.
+  // Where the bytes of Want() go: exactly Want()->length bytes, owned by the reader, valid until
+  // Commit. Errors: kOutOfMemory; kInvalidArgument when nothing is wanted.
   virtual Result<std::span<std::byte>> Reserve() = 0;
   // The bytes are there: verifies (SHA-256 for packs), converts, hands finished parts to the sink.
-  // Errors: those of the format (kCorruptModel, kUnsupportedModel, kUnsupportedVersion) and of the sink. After an error
-  // the reader gives nothing more.
+  // Errors: those of the format (kCorruptModel, kUnsupportedModel, kUnsupportedVersion) and of the
+  // sink. After an error the reader gives nothing more.
   virtual Status Commit() = 0;
-  // Bytes of tensor data that will be read in all, and those read so far, for progress. The total is 0 until known.
+  // Bytes of tensor data that will be read in all, and those read so far, for progress. The total
+  // is 0 until known.
   virtual uint64_t total_bytes() const = 0;
   virtual uint64_t read_bytes() const = 0;
 };

@@ -1,6 +1,6 @@
-// What a model is made of, after reading: parts in the order in which the towers are built. A part owns its numbers,
-// lives until the tower has taken it, and is the same whether it came from an upstream checkpoint (adapter folded in,
-// converted, quantised) or from a pack.
+// What a model is made of, after reading: parts in the order in which the towers are built. A part
+// owns its numbers, lives until the tower has taken it, and is the same whether it came from an
+// upstream checkpoint (adapter folded in, converted, quantised) or from a pack.
 #pragma once
 
 #include <cstddef>
@@ -26,42 +26,45 @@ struct NormWeights {
   std::vector<float> bias;
 };
 
-// The word embedding [vocabulary, hidden] with the adapter folded in, the token type embedding of type 0 [hidden] and
-// emb_ln.
+// The word embedding [vocabulary, hidden] with the adapter folded in, the token type embedding of
+// type 0 [hidden] and emb_ln.
 struct TextEmbeddings {
   Matrix words;
   std::vector<float> token_type;
   NormWeights norm;
 };
 
-// One post-norm block of the text tower. qkv [3·hidden, hidden]: all q, all k, all v, each head-major.
+// One post-norm block of the text tower. qkv [3·hidden, hidden]: all q, all k, all v, each
+// head-major.
 struct TextLayer {
   LinearWeights qkv, out_proj, fc1, fc2;
   NormWeights norm1, norm2;
 };
 
-// Patch embedding as a matrix [width, 3·patch·patch] (always F32: it reads raw pixels and is small), class token [width],
-// position embedding [1 + grid·grid, width].
+// Patch embedding as a matrix [width, 3·patch·patch] (always F32: it reads raw pixels and is
+// small), class token [width], position embedding [1 + grid·grid, width].
 struct VisionStem {
   LinearWeights patch;
   std::vector<float> cls_token;
   Matrix positions;
 };
 
-// One pre-norm block of the vision tower. q, k and v are one matrix [3·width, width], the bias of k is zero; w1 and w2
-// are one matrix [2·hidden, width] (w1 first).
+// One pre-norm block of the vision tower. q, k and v are one matrix [3·width, width], the bias of k
+// is zero; w1 and w2 are one matrix [2·hidden, width] (w1 first).
 struct VisionLayer {
   LinearWeights qkv, proj, w12, w3;
   NormWeights norm1, inner_attn_norm, norm2, ffn_norm;
 };
 
-// Receives the parts, in this order: model, tokenizer, text embeddings, text layers 0 ..., vision stem, vision layers
-// 0 ..., vision norm. Parts of a tower that was not asked for do not come. An error ends the reading and is its result.
+// Receives the parts, in this order: model, tokenizer, text embeddings, text layers 0 ..., vision
+// stem, vision layers 0 ..., vision norm. Parts of a tower that was not asked for do not come. An
+// error ends the reading and is its result.
 class ModelSink {
  public:
   virtual ~ModelSink() = default;
   virtual Status OnModel(const ModelConfig& config) = 0;
-  // `name` is the file's name (tokenizer.json or sentencepiece.bpe.model), `file` its whole content.
+  // `name` is the file's name (tokenizer.json or sentencepiece.bpe.model), `file` its whole
+  // content.
   virtual Status OnTokenizer(std::string_view name, std::span<const std::byte> file) = 0;
   virtual Status OnTextEmbeddings(TextEmbeddings part) = 0;
   virtual Status OnTextLayer(size_t index, TextLayer part) = 0;

@@ -36,13 +36,16 @@ void DecodeWords(std::span<const std::byte> bytes, std::span<float> out, Decode 
 
 }  // namespace
 
-bool IsFloat(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16; }
+bool IsFloat(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+}
 
 void DecodeFloats(DType dtype, std::span<const std::byte> bytes, std::span<float> out) {
   if (dtype == DType::kF32) {
     if (!out.empty()) std::memcpy(out.data(), bytes.data(), out.size_bytes());
   } else if (dtype == DType::kBF16) {
-    DecodeWords(bytes, out, [](uint16_t word) { return FromBits(static_cast<uint32_t>(word) << 16); });
+    DecodeWords(bytes, out,
+                [](uint16_t word) { return FromBits(static_cast<uint32_t>(word) << 16); });
   } else {
     DecodeWords(bytes, out, DecodeHalf);
   }
@@ -51,7 +54,8 @@ void DecodeFloats(DType dtype, std::span<const std::byte> bytes, std::span<float
 bool AllFinite(std::span<const float> numbers) {
   constexpr uint32_t kExponent = 0x7F800000;
   uint32_t highest = 0;
-  for (const float number : numbers) highest = std::max(highest, std::bit_cast<uint32_t>(number) & kExponent);
+  for (const float number : numbers)
+    highest = std::max(highest, std::bit_cast<uint32_t>(number) & kExponent);
   return highest != kExponent;
 }
 

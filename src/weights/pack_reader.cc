@@ -1,5 +1,6 @@
-// Reads a pack (docs/FORMAT.md): manifest.json, the tokenizer, then the shards of the wanted towers. Every byte is
-// verified before it is looked at, 4 MiB at a time, and tensors go straight to where the part keeps them.
+// Reads a pack (docs/FORMAT.md): manifest.json, the tokenizer, then the shards of the wanted
+// towers. Every byte is verified before it is looked at, 4 MiB at a time, and tensors go straight
+// to where the part keeps them.
 
 #include <algorithm>
 #include <cfloat>
@@ -25,13 +26,15 @@ Status CheckNumbers(std::string_view file, const PackEntry& entry) {
   };
   if (entry.dtype == DType::kI8) {
     const auto* numbers = reinterpret_cast<const int8_t*>(entry.bytes.data());
-    if (std::find(numbers, numbers + entry.bytes.size(), int8_t{-128}) != numbers + entry.bytes.size()) {
+    if (std::find(numbers, numbers + entry.bytes.size(), int8_t{-128}) !=
+        numbers + entry.bytes.size()) {
       return corrupt("holds -128; -127 ... 127 is expected");
     }
     return OkStatus();
   }
   // The memory is that of floats (ListPackEntries).
-  const std::span numbers(reinterpret_cast<const float*>(entry.bytes.data()), entry.bytes.size() / sizeof(float));
+  const std::span numbers(reinterpret_cast<const float*>(entry.bytes.data()),
+                          entry.bytes.size() / sizeof(float));
   if (!AllFinite(numbers)) return corrupt("holds NaN or infinity");
   if (entry.name.ends_with(".scale") &&
       !std::all_of(numbers.begin(), numbers.end(), [](float scale) { return scale >= FLT_MIN; })) {
@@ -50,14 +53,17 @@ class PackReader final : public StepReader {
 
   Status Plan() override;
   Status OnManifest();
-  Status PlanFile(const PackFile& file, bool counted, std::function<Status(std::span<const std::byte>)> handle);
+  Status PlanFile(const PackFile& file, bool counted,
+                  std::function<Status(std::span<const std::byte>)> handle);
   Status PlanShard();
   Status Feed(std::span<const std::byte> bytes);
   Status FeedHeader(std::span<const std::byte>& bytes);
   Status BeginTensor(const Section& section);
   Status BeginPart();
 
-  bool Wanted(const PackShard& shard) const { return shard.tower == "text" ? options_.text : options_.vision; }
+  bool Wanted(const PackShard& shard) const {
+    return shard.tower == "text" ? options_.text : options_.vision;
+  }
 
   Stage stage_ = Stage::kManifest;
   PackManifest manifest_;
@@ -88,35 +94,42 @@ Status PackReader::Plan() {
   switch (stage_) {
     case Stage::kManifest:
       stage_ = Stage::kTokenizer;
-      return AddWholeFile(kManifestFile, kMaxPackManifest, [this](std::span<const std::byte> bytes) -> Status {
-        CLIPGLOT_ASSIGN_OR_RETURN(manifest_, ParsePackManifest(bytes));
-        return OkStatus();
-      });
+      return AddWholeFile(kManifestFile, kMaxPackManifest,
+                          [this](std::span<const std::byte> bytes) -> Status {
+                            CLIPGLOT_ASSIGN_OR_RETURN(manifest_, ParsePackManifest(bytes));
+                            return OkStatus();
+                          });
     case Stage::kTokenizer:
       stage_ = Stage::kShards;
       CLIPGLOT_RETURN_IF_ERROR(OnManifest());
       if (options_.text) {
-        return PlanFile(manifest_.tokenizer, false, [this](std::span<const std::byte> bytes) -> Status {
-          tokenizer_.insert(tokenizer_.end(), bytes.begin(), bytes.end());
-          if (tokenizer_.size() < manifest_.tokenizer.bytes) return OkStatus();
-          const std::vector<std::byte> whole = std::move(tokenizer_);
-          return sink_->OnTokenizer(manifest_.tokenizer.path, whole);
-        });
+        return PlanFile(manifest_.tokenizer, false,
+                        [this](std::span<const std::byte> bytes) -> Status {
+                          tokenizer_.insert(tokenizer_.end(), bytes.begin(), bytes.end());
+                          if (tokenizer_.size() < manifest_.tokenizer.bytes) return OkStatus();
+                          const std::vector<std::byte> whole = std::move(tokenizer_);
+                          return sink_->OnTokenizer(manifest_.tokenizer.path, whole);
+                        });
       }
       [[fallthrough]];
     case Stage::kShards:
-      if (has_table_ && next_section_ < table_.sections().size()) {  // only empty tensors can be left
-        return Status(Code::kCorruptModel, StrCat(file_, ": tensor ", Printable(table_.sections()[next_section_].name),
-                                                  ": empty"));
+      if (has_table_ &&
+          next_section_ < table_.sections().size()) {  // only empty tensors can be left
+        return Status(Code::kCorruptModel,
+                      StrCat(file_, ": tensor ", Printable(table_.sections()[next_section_].name),
+                             ": empty"));
       }
-      while (next_shard_ < manifest_.shards.size() && !Wanted(manifest_.shards[next_shard_])) ++next_shard_;
+      while (next_shard_ < manifest_.shards.size() && !Wanted(manifest_.shards[next_shard_]))
+        ++next_shard_;
       if (next_shard_ < manifest_.shards.size()) return PlanShard();
       if (next_entry_ < entries_.size()) {
-        return Status(Code::kCorruptModel, StrCat("tensor ", entries_[next_entry_].name, ": missing from the pack"));
+        return Status(Code::kCorruptModel,
+                      StrCat("tensor ", entries_[next_entry_].name, ": missing from the pack"));
       }
       if (next_part_ < parts_.size()) {
         CLIPGLOT_RETURN_IF_ERROR(BeginPart());
-        return Status(Code::kCorruptModel, StrCat("tensor ", entries_.front().name, ": missing from the pack"));
+        return Status(Code::kCorruptModel,
+                      StrCat("tensor ", entries_.front().name, ": missing from the pack"));
       }
       return OkStatus();
   }
@@ -126,7 +139,8 @@ Status PackReader::Plan() {
 Status PackReader::OnManifest() {
   CLIPGLOT_ASSIGN_OR_RETURN(config_, ParseModelConfig(manifest_.config, manifest_.preprocessor));
   const auto dtype = ParseModelDType(manifest_.dtype);
-  if (!dtype.ok()) return Status(Code::kUnsupportedModel, StrCat(kManifestFile, ": ", dtype.status().detail()));
+  if (!dtype.ok())
+    return Status(Code::kUnsupportedModel, StrCat(kManifestFile, ": ", dtype.status().detail()));
   config_.dtype = *dtype;
   config_.model_id = manifest_.model_id;
   config_.revision = manifest_.revision;
@@ -140,7 +154,8 @@ Status PackReader::OnManifest() {
     }
   }
   if (options_.text && manifest_.tokenizer.path.empty()) {
-    return Status(Code::kCorruptModel, StrCat(kManifestFile, ": tokenizer: missing, but there is a text tower"));
+    return Status(Code::kCorruptModel,
+                  StrCat(kManifestFile, ": tokenizer: missing, but there is a text tower"));
   }
   // All files are looked for before the first byte is asked for.
   for (const PackShard& shard : manifest_.shards) {
@@ -158,12 +173,15 @@ Status PackReader::PlanFile(const PackFile& file, bool counted,
                             std::function<Status(std::span<const std::byte>)> handle) {
   CLIPGLOT_ASSIGN_OR_RETURN(const size_t place, FindFile(file.path));
   if (files_[place].bytes != file.bytes) {
-    return Status(Code::kCorruptModel, StrCat(file.path, ": ", files_[place].bytes, " bytes, but the manifest says ",
-                                              file.bytes, " (cut off?)"));
+    return Status(Code::kCorruptModel,
+                  StrCat(file.path, ": ", files_[place].bytes, " bytes, but the manifest says ",
+                         file.bytes, " (cut off?)"));
   }
   for (uint64_t offset = 0; offset < file.bytes; offset += kPackChunk) {
     const uint64_t length = std::min(kPackChunk, file.bytes - offset);
-    Add({{place, offset, length}, counted, [&file, offset, handle](std::span<const std::byte> bytes) -> Status {
+    Add({{place, offset, length},
+         counted,
+         [&file, offset, handle](std::span<const std::byte> bytes) -> Status {
            CLIPGLOT_RETURN_IF_ERROR(VerifyPackChunk(file, offset, bytes));
            return handle(bytes);
          }});
@@ -180,7 +198,8 @@ Status PackReader::PlanShard() {
   has_table_ = false;
   next_section_ = 0;
   if (file_bytes_ <= kSafetensorsPrefix) {
-    return Status(Code::kCorruptModel, StrCat(file_, ": ", file_bytes_, " bytes are too few for a shard"));
+    return Status(Code::kCorruptModel,
+                  StrCat(file_, ": ", file_bytes_, " bytes are too few for a shard"));
   }
   return PlanFile(shard, true, [this](std::span<const std::byte> bytes) { return Feed(bytes); });
 }
@@ -222,8 +241,8 @@ Status PackReader::FeedHeader(std::span<const std::byte>& bytes) {
   bytes = bytes.subspan(length);
   if (head_.size() < wanted) return OkStatus();
   if (header_bytes_ == 0) {
-    CLIPGLOT_ASSIGN_OR_RETURN(header_bytes_,
-                              ParseSafetensorsPrefix(file_, std::as_bytes(std::span(head_)), file_bytes_));
+    CLIPGLOT_ASSIGN_OR_RETURN(
+        header_bytes_, ParseSafetensorsPrefix(file_, std::as_bytes(std::span(head_)), file_bytes_));
     return OkStatus();
   }
   const std::string_view header = std::string_view(head_).substr(kSafetensorsPrefix);
@@ -235,17 +254,20 @@ Status PackReader::FeedHeader(std::span<const std::byte>& bytes) {
 // Checks that `section` is the tensor whose turn it is.
 Status PackReader::BeginTensor(const Section& section) {
   const auto corrupt = [&](const std::string& problem) {
-    return Status(Code::kCorruptModel, StrCat(file_, ": tensor ", Printable(section.name), ": ", problem));
+    return Status(Code::kCorruptModel,
+                  StrCat(file_, ": tensor ", Printable(section.name), ": ", problem));
   };
   if (next_entry_ == entries_.size()) {
     if (next_part_ == parts_.size()) return corrupt("not expected, the model is complete");
     CLIPGLOT_RETURN_IF_ERROR(BeginPart());
   }
   const PackEntry& entry = entries_[next_entry_];
-  if (section.name != entry.name) return corrupt(StrCat("found where ", entry.name, " is expected"));
+  if (section.name != entry.name)
+    return corrupt(StrCat("found where ", entry.name, " is expected"));
   if (section.dtype != entry.dtype || section.shape != entry.shape) {
-    return corrupt(StrCat(DTypeName(section.dtype), " of ", section.bytes, " bytes, but ", DTypeName(entry.dtype), " of ",
-                          entry.bytes.size(), " bytes in another shape is expected by the configuration"));
+    return corrupt(StrCat(DTypeName(section.dtype), " of ", section.bytes, " bytes, but ",
+                          DTypeName(entry.dtype), " of ", entry.bytes.size(),
+                          " bytes in another shape is expected by the configuration"));
   }
   return OkStatus();
 }
@@ -260,8 +282,9 @@ Status PackReader::BeginPart() {
   uint64_t needed = 0;
   for (const Slot& slot : slots) needed += SlotBytes(slot, config_.dtype);
   if (needed > unread_bytes_) {
-    return Status(Code::kCorruptModel, StrCat("tensor ", slots.front().name, " and those with it: ", needed,
-                                              " bytes expected, but only ", unread_bytes_, " are left in the pack"));
+    return Status(Code::kCorruptModel,
+                  StrCat("tensor ", slots.front().name, " and those with it: ", needed,
+                         " bytes expected, but only ", unread_bytes_, " are left in the pack"));
   }
   for (const Slot& slot : slots) {
     CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, config_.dtype));
@@ -272,7 +295,8 @@ Status PackReader::BeginPart() {
 
 }  // namespace
 
-std::unique_ptr<StepReader> NewPackReader(std::vector<FileEntry> files, const ReadOptions& options, ModelSink* sink) {
+std::unique_ptr<StepReader> NewPackReader(std::vector<FileEntry> files, const ReadOptions& options,
+                                          ModelSink* sink) {
   return std::make_unique<PackReader>(std::move(files), options, sink);
 }
 

@@ -10,7 +10,8 @@ Result<std::span<std::byte>> StepReader::Reserve() {
   if (!wanted_) return Status(Code::kInvalidArgument, "nothing is wanted");
   if (buffer_.size() < wanted_->length) {
     buffer_ = AlignedBuffer();  // the old one goes before the new one comes
-    CLIPGLOT_ASSIGN_OR_RETURN(buffer_, AlignedBuffer::TryAllocate(wanted_->length, "the next piece of the model"));
+    CLIPGLOT_ASSIGN_OR_RETURN(
+        buffer_, AlignedBuffer::TryAllocate(wanted_->length, "the next piece of the model"));
   }
   reserved_ = true;
   return buffer_.bytes().first(static_cast<size_t>(wanted_->length));
@@ -63,7 +64,8 @@ Status StepReader::AddWholeFile(std::string_view path, uint64_t max_bytes,
   CLIPGLOT_ASSIGN_OR_RETURN(const size_t file, FindFile(path));
   const uint64_t bytes = files_[file].bytes;
   if (bytes == 0 || bytes > max_bytes) {
-    return Status(Code::kCorruptModel, StrCat(Printable(path), ": ", bytes, " bytes; 1 to ", max_bytes, " are expected"));
+    return Status(Code::kCorruptModel, StrCat(Printable(path), ": ", bytes, " bytes; 1 to ",
+                                              max_bytes, " are expected"));
   }
   Add({{file, 0, bytes}, false, std::move(handle)});
   return OkStatus();

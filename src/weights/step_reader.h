@@ -1,5 +1,5 @@
-// The conversation of a ModelReader, done once: a queue of steps, each a range of a file and what to do with its bytes.
-// The readers of the two formats only plan steps.
+// The conversation of a ModelReader, done once: a queue of steps, each a range of a file and what
+// to do with its bytes. The readers of the two formats only plan steps.
 #pragma once
 
 #include <deque>
@@ -42,7 +42,8 @@ class StepReader : public ModelReader {
   // Called when no step is left: adds the next ones with Add, or none when the model is complete.
   virtual Status Plan() = 0;
   void Add(Step step) { steps_.push_back(std::move(step)); }
-  // A step that reads a whole file of 1 to `max_bytes` bytes. Errors: kCorruptModel when not listed, empty or longer.
+  // A step that reads a whole file of 1 to `max_bytes` bytes. Errors: kCorruptModel when not
+  // listed, empty or longer.
   Status AddWholeFile(std::string_view path, uint64_t max_bytes,
                       std::function<Status(std::span<const std::byte>)> handle);
   // Place of a file in the list. Errors: kCorruptModel when the source does not have it.
@@ -66,8 +67,9 @@ class StepReader : public ModelReader {
 };
 
 // Readers of the two formats (Create in model_reader.cc chooses).
-std::unique_ptr<StepReader> NewCheckpointReader(std::vector<FileEntry> files, const ReadOptions& options,
-                                                ModelSink* sink);
-std::unique_ptr<StepReader> NewPackReader(std::vector<FileEntry> files, const ReadOptions& options, ModelSink* sink);
+std::unique_ptr<StepReader> NewCheckpointReader(std::vector<FileEntry> files,
+                                                const ReadOptions& options, ModelSink* sink);
+std::unique_ptr<StepReader> NewPackReader(std::vector<FileEntry> files, const ReadOptions& options,
+                                          ModelSink* sink);
 
 }  // namespace clipglot

@@ -14,8 +14,10 @@ const std::string kHash(64, 'a');
 // A manifest body without its end, with one hash for each file.
 std::string Body() {
   return R"({"formatVersion":1,"modelId":"m","revision":"r","license":"l","dtype":"q8","later":{"unknown":[1]},
-"config":{"a":1},"preprocessor":{},"tokenizer":{"path":"tokenizer.json","bytes":3,"sha256":[")" + kHash + R"("]},
-"shards":[{"path":"text-00.safetensors","bytes":4194305,"tower":"text","sha256":[")" + kHash + "\",\"" + kHash + R"("]}],)";
+"config":{"a":1},"preprocessor":{},"tokenizer":{"path":"tokenizer.json","bytes":3,"sha256":[")" +
+         kHash + R"("]},
+"shards":[{"path":"text-00.safetensors","bytes":4194305,"tower":"text","sha256":[")" +
+         kHash + "\",\"" + kHash + R"("]}],)";
 }
 
 std::string Signed(std::string body) {
@@ -23,7 +25,9 @@ std::string Signed(std::string body) {
   return body + Sha256Hex(Sha256(std::as_bytes(std::span(body)))) + "\"\n}\n";
 }
 
-Result<PackManifest> Parse(const std::string& text) { return ParsePackManifest(std::as_bytes(std::span(text))); }
+Result<PackManifest> Parse(const std::string& text) {
+  return ParsePackManifest(std::as_bytes(std::span(text)));
+}
 
 std::string Replaced(std::string text, std::string_view from, std::string_view to) {
   const size_t at = text.find(from);
@@ -66,7 +70,8 @@ TEST(PackManifest, IsNotCutOffAnywhere) {
 
 TEST(PackManifest, RefusesAnotherVersion) {
   for (const char* version : {"2", "0", "1000"}) {
-    const auto manifest = Parse(Signed(Replaced(Body(), "\"formatVersion\":1", StrCat("\"formatVersion\":", version))));
+    const auto manifest = Parse(
+        Signed(Replaced(Body(), "\"formatVersion\":1", StrCat("\"formatVersion\":", version))));
     ASSERT_FALSE(manifest.ok());
     EXPECT_EQ(manifest.status().code(), Code::kUnsupportedVersion);
     EXPECT_NE(manifest.status().detail().find(version), std::string::npos);
@@ -74,12 +79,14 @@ TEST(PackManifest, RefusesAnotherVersion) {
 }
 
 TEST(PackManifest, RefusesPathsThatLeaveTheFolder) {
-  for (const char* path : {"", "../x", "a/../x", "/x", "a//x", "./x", "x/", "...", "a\\\\x", "c:x", "https://x", "a\\u0000x",
-                           "a%2e%2e", "a?b", "a#b", "a b", "ä", "manifest.json", "tokenizer.json"}) {
+  for (const char* path :
+       {"", "../x", "a/../x", "/x", "a//x", "./x", "x/", "...", "a\\\\x", "c:x", "https://x",
+        "a\\u0000x", "a%2e%2e", "a?b", "a#b", "a b", "ä", "manifest.json", "tokenizer.json"}) {
     const auto manifest = Parse(Signed(Replaced(Body(), "text-00.safetensors", path)));
     ASSERT_FALSE(manifest.ok()) << path;
     EXPECT_EQ(manifest.status().code(), Code::kCorruptModel);
-    EXPECT_NE(manifest.status().detail().find("shards[0].path"), std::string::npos) << manifest.status().detail();
+    EXPECT_NE(manifest.status().detail().find("shards[0].path"), std::string::npos)
+        << manifest.status().detail();
   }
   EXPECT_TRUE(Parse(Signed(Replaced(Body(), "text-00.safetensors", "text/00.safetensors"))).ok());
 }
@@ -103,14 +110,16 @@ TEST(PackManifest, NamesTheMemberThatIsWrong) {
     const auto manifest = Parse(Signed(Replaced(Body(), from, to)));
     ASSERT_FALSE(manifest.ok()) << to;
     EXPECT_EQ(manifest.status().code(), Code::kCorruptModel) << to;
-    EXPECT_NE(manifest.status().detail().find(named), std::string::npos) << manifest.status().detail();
+    EXPECT_NE(manifest.status().detail().find(named), std::string::npos)
+        << manifest.status().detail();
   }
 }
 
 TEST(PackManifest, VerifiesChunks) {
   const std::string first(kPackChunk, 'x'), last = "y";
   PackFile file{"a.safetensors", kPackChunk + 1, {}};
-  for (const std::string& chunk : {first, last}) file.sha256.push_back(Sha256Hex(Sha256(std::as_bytes(std::span(chunk)))));
+  for (const std::string& chunk : {first, last})
+    file.sha256.push_back(Sha256Hex(Sha256(std::as_bytes(std::span(chunk)))));
   EXPECT_TRUE(VerifyPackChunk(file, 0, std::as_bytes(std::span(first))).ok());
   EXPECT_TRUE(VerifyPackChunk(file, kPackChunk, std::as_bytes(std::span(last))).ok());
   const std::string wrong = "z";

@@ -28,7 +28,8 @@ std::string Replaced(std::string_view text, std::string_view from, std::string_v
 void ExpectError(const Result<SectionTable>& table, Code code, std::string_view part) {
   ASSERT_FALSE(table.ok()) << part;
   EXPECT_EQ(table.status().code(), code) << table.status().detail();
-  EXPECT_NE(table.status().detail().find("x.safetensors"), std::string::npos) << table.status().detail();
+  EXPECT_NE(table.status().detail().find("x.safetensors"), std::string::npos)
+      << table.status().detail();
   EXPECT_NE(table.status().detail().find(part), std::string::npos) << table.status().detail();
 }
 
@@ -49,7 +50,8 @@ TEST(Safetensors, GivesTheTableInTheOrderOfTheFile) {
 
 TEST(Safetensors, ReadsScalarsAndEmptyTensors) {
   const auto table = Parse(
-      R"({"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"e":{"dtype":"F32","shape":[0,9],"data_offsets":[4,4]}})", 4);
+      R"({"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"e":{"dtype":"F32","shape":[0,9],"data_offsets":[4,4]}})",
+      4);
   ASSERT_TRUE(table.ok()) << table.status().detail();
   EXPECT_TRUE(table->Find("s")->shape.empty());
   EXPECT_EQ(table->Find("e")->bytes, 0u);
@@ -67,31 +69,39 @@ TEST(Safetensors, RefusesWhatIsNotAHeader) {
 }
 
 TEST(Safetensors, NamesTheTensorThatIsWrong) {
-  ExpectError(Parse(Replaced(kGood, "\"F32\"", "\"F33\"")), Code::kUnsupportedModel, "tensor a: unknown number format F33");
+  ExpectError(Parse(Replaced(kGood, "\"F32\"", "\"F33\"")), Code::kUnsupportedModel,
+              "tensor a: unknown number format F33");
   ExpectError(Parse(Replaced(kGood, "\"F32\"", "7")), Code::kCorruptModel, "tensor a");
   ExpectError(Parse(Replaced(kGood, "[2,3]", "[2,4]")), Code::kCorruptModel, "tensor a");
   ExpectError(Parse(Replaced(kGood, "[2,3]", "[-2,-3]")), Code::kCorruptModel, "tensor a");
   ExpectError(Parse(Replaced(kGood, "[2,3]", "[2.5,3]")), Code::kCorruptModel, "tensor a");
   ExpectError(Parse(Replaced(kGood, "[2,3]", "6")), Code::kCorruptModel, "tensor a");
   // 2^32 · 2^32 · 4 wraps to 0 in 64 bits.
-  ExpectError(Parse(Replaced(kGood, "[2,3]", "[4294967296,4294967296]")), Code::kCorruptModel, "too large");
+  ExpectError(Parse(Replaced(kGood, "[2,3]", "[4294967296,4294967296]")), Code::kCorruptModel,
+              "too large");
   ExpectError(Parse(Replaced(kGood, "[0,24]", "[24,0]")), Code::kCorruptModel, "tensor a");
   ExpectError(Parse(Replaced(kGood, "[0,24]", "[0,24,25]")), Code::kCorruptModel, "tensor a");
-  ExpectError(Parse(Replaced(kGood, "[0,24]", "[1,25]")), Code::kCorruptModel, "tensor a: begins at byte");
-  ExpectError(Parse(Replaced(kGood, "[24,28]", "[20,24]")), Code::kCorruptModel, "inside the tensor before it");
+  ExpectError(Parse(Replaced(kGood, "[0,24]", "[1,25]")), Code::kCorruptModel,
+              "tensor a: begins at byte");
+  ExpectError(Parse(Replaced(kGood, "[24,28]", "[20,24]")), Code::kCorruptModel,
+              "inside the tensor before it");
   ExpectError(Parse(Replaced(kGood, "[24,28]", "[25,29]"), 29), Code::kCorruptModel, "hole");
-  ExpectError(Parse(Replaced(kGood, "\"shape\":[4]", "\"shape\":[4],\"more\":1")), Code::kCorruptModel, "tensor b");
+  ExpectError(Parse(Replaced(kGood, "\"shape\":[4]", "\"shape\":[4],\"more\":1")),
+              Code::kCorruptModel, "tensor b");
 }
 
 TEST(Safetensors, CoversTheFileToItsEnd) {
-  ExpectError(Parse(kGood, 27), Code::kCorruptModel, "tensor b: its data ends 1 bytes behind the end of the file");
+  ExpectError(Parse(kGood, 27), Code::kCorruptModel,
+              "tensor b: its data ends 1 bytes behind the end of the file");
   ExpectError(Parse(kGood, 29), Code::kCorruptModel, "1 bytes behind the last tensor");
 }
 
 TEST(Safetensors, FindsNamesThatStandTwice) {
-  ExpectError(Parse(Replaced(kGood, "\"b\":", "\"a\":")), Code::kCorruptModel, "twice in the header: a");
+  ExpectError(Parse(Replaced(kGood, "\"b\":", "\"a\":")), Code::kCorruptModel,
+              "twice in the header: a");
   ExpectError(Parse(Replaced(kGood, "\"b\":", "\"\\u0061\":")), Code::kCorruptModel, "twice");
-  ExpectError(Parse(Replaced(kGood, "\"shape\":[2,3]", "\"dtype\":\"F32\",\"shape\":[2,3]")), Code::kCorruptModel, "twice");
+  ExpectError(Parse(Replaced(kGood, "\"shape\":[2,3]", "\"dtype\":\"F32\",\"shape\":[2,3]")),
+              Code::kCorruptModel, "twice");
   // Colons, braces and quotes inside a name are no members.
   const auto odd = Parse(Replaced(kGood, "\"b\":", R"(":{\":\\":)"));
   ASSERT_TRUE(odd.ok()) << odd.status().detail();
@@ -106,21 +116,28 @@ TEST(Safetensors, BoundsTheHeadersLength) {
   };
   ASSERT_TRUE(prefix(100, 108).ok());
   EXPECT_EQ(*prefix(100, 108), 100u);
-  for (const auto& [length, file] : std::vector<std::pair<uint64_t, uint64_t>>{
-           {0, 100}, {1, 100}, {101, 108}, {kMaxSafetensorsHeader + 1, UINT64_MAX}, {UINT64_MAX, 100}, {UINT64_MAX - 7, 100}}) {
+  for (const auto& [length, file] :
+       std::vector<std::pair<uint64_t, uint64_t>>{{0, 100},
+                                                  {1, 100},
+                                                  {101, 108},
+                                                  {kMaxSafetensorsHeader + 1, UINT64_MAX},
+                                                  {UINT64_MAX, 100},
+                                                  {UINT64_MAX - 7, 100}}) {
     ASSERT_FALSE(prefix(length, file).ok()) << length;
     EXPECT_EQ(prefix(length, file).status().code(), Code::kCorruptModel);
   }
 }
 
-// Every single bit of a header flipped: an error with a code, or a table that is consistent in itself.
+// Every single bit of a header flipped: an error with a code, or a table that is consistent in
+// itself.
 TEST(Safetensors, SurvivesEveryFlippedBit) {
   for (size_t bit = 0; bit < kGood.size() * 8; ++bit) {
     std::string header(kGood);
     header[bit / 8] = static_cast<char>(header[bit / 8] ^ (1 << (bit % 8)));
     const auto table = Parse(header);
     if (!table.ok()) {
-      EXPECT_TRUE(table.status().code() == Code::kCorruptModel || table.status().code() == Code::kUnsupportedModel);
+      EXPECT_TRUE(table.status().code() == Code::kCorruptModel ||
+                  table.status().code() == Code::kUnsupportedModel);
       EXPECT_FALSE(table.status().detail().empty());
       continue;
     }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-
 #include "weights/model_files.h"
 #include "weights/numbers.h"
 
@@ -15,7 +14,9 @@ using namespace testing;  // NOLINT: the tests' own helpers
 
 const std::string kRoberta = "text_model.transformer.roberta.";
 
-std::vector<float> Floats(const Matrix& matrix) { return {matrix.f32().begin(), matrix.f32().end()}; }
+std::vector<float> Floats(const Matrix& matrix) {
+  return {matrix.f32().begin(), matrix.f32().end()};
+}
 
 ReadModel MustRead(const Files& files, const ReadOptions& options) {
   ReadModel model;
@@ -24,7 +25,8 @@ ReadModel MustRead(const Files& files, const ReadOptions& options) {
   return model;
 }
 
-void ExpectNear(const std::vector<float>& found, const std::vector<float>& expected, const std::string& what) {
+void ExpectNear(const std::vector<float>& found, const std::vector<float>& expected,
+                const std::string& what) {
   ASSERT_EQ(found.size(), expected.size()) << what;
   for (size_t i = 0; i < found.size(); ++i) {
     ASSERT_NEAR(found[i], expected[i], 1e-6 * (1 + std::abs(expected[i]))) << what << " at " << i;
@@ -33,23 +35,28 @@ void ExpectNear(const std::vector<float>& found, const std::vector<float>& expec
 
 TEST(Checkpoint, DeliversThePartsInOrder) {
   const ReadModel model = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
-  EXPECT_EQ(model.order, (std::vector<std::string>{"model", "tokenizer", "embeddings", "text 0", "text 1", "text 2", "stem",
-                                                   "vision 0", "vision 1", "vision 2", "norm"}));
+  EXPECT_EQ(model.order, (std::vector<std::string>{"model", "tokenizer", "embeddings", "text 0",
+                                                   "text 1", "text 2", "stem", "vision 0",
+                                                   "vision 1", "vision 2", "norm"}));
   EXPECT_EQ(model.tokenizer_name, "tokenizer.json");
   EXPECT_EQ(model.tokenizer, GoldenModel().at("tokenizer.json"));
   EXPECT_EQ(model.read_bytes, model.total_bytes);
   // logit_scale is not read.
   uint64_t bytes = 0;
-  for (const RawTensor& tensor : SplitTensors(GoldenModel().at("model.safetensors"))) bytes += tensor.bytes.size();
+  for (const RawTensor& tensor : SplitTensors(GoldenModel().at("model.safetensors")))
+    bytes += tensor.bytes.size();
   EXPECT_EQ(model.total_bytes, bytes - 4);
 }
 
 TEST(Checkpoint, FoldsTheAdapterIntoEveryWeightThatHasOne) {
   const ReadModel model = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
   auto folded = SplitTensors(WithoutAdapters(GoldenModel()).at("model.safetensors"));
-  const auto numbers = [&](const std::string& name) { return Numbers(Named(folded, kRoberta + name)); };
+  const auto numbers = [&](const std::string& name) {
+    return Numbers(Named(folded, kRoberta + name));
+  };
   ExpectNear(Floats(model.embeddings.words), numbers("embeddings.word_embeddings.weight"), "words");
-  ExpectNear(model.embeddings.token_type, numbers("embeddings.token_type_embeddings.weight"), "token types");
+  ExpectNear(model.embeddings.token_type, numbers("embeddings.token_type_embeddings.weight"),
+             "token types");
   EXPECT_EQ(model.embeddings.norm.weight, numbers("emb_ln.weight"));
   EXPECT_EQ(model.embeddings.norm.bias, numbers("emb_ln.bias"));
   ASSERT_EQ(model.text_layers.size(), 3u);
@@ -57,7 +64,10 @@ TEST(Checkpoint, FoldsTheAdapterIntoEveryWeightThatHasOne) {
     const TextLayer& layer = model.text_layers[i];
     const std::string prefix = "encoder.layers." + std::to_string(i) + ".";
     const std::pair<const char*, const LinearWeights*> linears[] = {
-        {"mixer.Wqkv", &layer.qkv}, {"mixer.out_proj", &layer.out_proj}, {"mlp.fc1", &layer.fc1}, {"mlp.fc2", &layer.fc2}};
+        {"mixer.Wqkv", &layer.qkv},
+        {"mixer.out_proj", &layer.out_proj},
+        {"mlp.fc1", &layer.fc1},
+        {"mlp.fc2", &layer.fc2}};
     for (const auto& [name, linear] : linears) {
       ExpectNear(Floats(linear->weight), numbers(prefix + name + ".weight"), name);
       EXPECT_EQ(linear->bias, numbers(prefix + name + ".bias")) << name;
@@ -72,7 +82,9 @@ TEST(Checkpoint, FoldsTheAdapterIntoEveryWeightThatHasOne) {
 TEST(Checkpoint, AssemblesTheVisionTower) {
   const ReadModel model = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
   auto tensors = SplitTensors(GoldenModel().at("model.safetensors"));
-  const auto numbers = [&](const std::string& name) { return Numbers(Named(tensors, "vision_model." + name)); };
+  const auto numbers = [&](const std::string& name) {
+    return Numbers(Named(tensors, "vision_model." + name));
+  };
   const auto joined = [](std::initializer_list<std::vector<float>> lists) {
     std::vector<float> out;
     for (const auto& list : lists) out.insert(out.end(), list.begin(), list.end());
@@ -88,11 +100,15 @@ TEST(Checkpoint, AssemblesTheVisionTower) {
   ASSERT_EQ(model.vision_layers.size(), 3u);
   for (size_t i = 0; i < 3; ++i) {
     const VisionLayer& layer = model.vision_layers[i];
-    const std::string block = "blocks." + std::to_string(i) + ".", attn = block + "attn.", mlp = block + "mlp.";
-    EXPECT_EQ(Floats(layer.qkv.weight), joined({numbers(attn + "q_proj.weight"), numbers(attn + "k_proj.weight"),
-                                                numbers(attn + "v_proj.weight")}));
-    EXPECT_EQ(layer.qkv.bias, joined({numbers(attn + "q_bias"), std::vector<float>(64, 0), numbers(attn + "v_bias")}));
-    EXPECT_EQ(Floats(layer.w12.weight), joined({numbers(mlp + "w1.weight"), numbers(mlp + "w2.weight")}));
+    const std::string block = "blocks." + std::to_string(i) + ".", attn = block + "attn.",
+                      mlp = block + "mlp.";
+    EXPECT_EQ(Floats(layer.qkv.weight),
+              joined({numbers(attn + "q_proj.weight"), numbers(attn + "k_proj.weight"),
+                      numbers(attn + "v_proj.weight")}));
+    EXPECT_EQ(layer.qkv.bias, joined({numbers(attn + "q_bias"), std::vector<float>(64, 0),
+                                      numbers(attn + "v_bias")}));
+    EXPECT_EQ(Floats(layer.w12.weight),
+              joined({numbers(mlp + "w1.weight"), numbers(mlp + "w2.weight")}));
     EXPECT_EQ(layer.w12.bias, joined({numbers(mlp + "w1.bias"), numbers(mlp + "w2.bias")}));
     EXPECT_EQ(Floats(layer.proj.weight), numbers(attn + "proj.weight"));
     EXPECT_EQ(Floats(layer.w3.weight), numbers(mlp + "w3.weight"));
@@ -117,7 +133,8 @@ TEST(Checkpoint, ReadsHalfPrecisionExactly) {
     narrow["model.safetensors"] = JoinTensors(narrowed);
     wide["model.safetensors"] = JoinTensors(widened);
     for (const ModelDType arithmetic : {ModelDType::kF32, ModelDType::kQ8}) {
-      ReadModel a = MustRead(narrow, {true, true, arithmetic}), b = MustRead(wide, {true, true, arithmetic});
+      ReadModel a = MustRead(narrow, {true, true, arithmetic}),
+                b = MustRead(wide, {true, true, arithmetic});
       EXPECT_EQ(AllNumbers(a), AllNumbers(b)) << dtype;
     }
   }
@@ -128,7 +145,8 @@ TEST(Checkpoint, FormatsMayDifferByTensorAndAdaptersMayBeNarrow) {
   auto tensors = SplitTensors(files.at("model.safetensors"));
   size_t i = 0;
   for (RawTensor& tensor : tensors) {
-    if (tensor.name != "logit_scale" && ++i % 3 != 0) tensor = Narrowed(tensor, i % 3 == 1 ? "BF16" : "F16");
+    if (tensor.name != "logit_scale" && ++i % 3 != 0)
+      tensor = Narrowed(tensor, i % 3 == 1 ? "BF16" : "F16");
   }
   files["model.safetensors"] = JoinTensors(tensors);
   ReadModel found = MustRead(files, {true, true, ModelDType::kF32});
@@ -144,7 +162,8 @@ TEST(Checkpoint, ReadsPlainWeightsWithoutAdapters) {
   ReadModel plain = MustRead(WithoutAdapters(GoldenModel()), {true, true, ModelDType::kF32});
   const ReadModel adapted = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
   EXPECT_EQ(plain.config.text.lora_rank, 0u);
-  ExpectNear(Floats(plain.text_layers[2].fc2.weight), Floats(adapted.text_layers[2].fc2.weight), "fc2");
+  ExpectNear(Floats(plain.text_layers[2].fc2.weight), Floats(adapted.text_layers[2].fc2.weight),
+             "fc2");
   ExpectNear(Floats(plain.embeddings.words), Floats(adapted.embeddings.words), "words");
 }
 
@@ -204,7 +223,8 @@ TEST(Checkpoint, QuantisesLinearsAndVocabularyOnly) {
     ASSERT_EQ(small->scales.size(), small->rows);
     std::vector<int8_t> expected(small->columns);
     for (size_t row = 0; row < small->rows; ++row) {
-      const float scale = QuantizeRow(exact->f32().subspan(row * exact->columns, exact->columns), expected);
+      const float scale =
+          QuantizeRow(exact->f32().subspan(row * exact->columns, exact->columns), expected);
       ASSERT_EQ(small->scales[row], scale);
       const auto found = small->i8().subspan(row * small->columns, small->columns);
       ASSERT_TRUE(std::equal(expected.begin(), expected.end(), found.begin()));
@@ -219,7 +239,8 @@ TEST(Checkpoint, ReadsOnlyTheTowerThatIsAskedFor) {
     EXPECT_EQ(model.text_layers.size(), text ? 3u : 0u);
     EXPECT_EQ(model.vision_layers.size(), text ? 0u : 3u);
     EXPECT_EQ(model.tokenizer.empty(), !text);
-    // No range touches the other tower's tensors (which lie together in this file) or the tokenizer.
+    // No range touches the other tower's tensors (which lie together in this file) or the
+    // tokenizer.
     uint64_t read = 0;
     for (const ByteRange& range : model.ranges) {
       const std::string& path = model.files[range.file].path;
@@ -244,17 +265,19 @@ TEST(Checkpoint, ReadsNeighboursAtOnce) {
   EXPECT_LE(model.ranges.size(), 30u) << "138 tensors in a handful of ranges";
 }
 
-// A vocabulary of more than 16 MiB comes in row blocks, with and without an adapter, and gives the same numbers.
+// A vocabulary of more than 16 MiB comes in row blocks, with and without an adapter, and gives the
+// same numbers.
 TEST(Checkpoint, ReadsLargeMatricesInRowBlocks) {
   auto config = JsonOf(GoldenModel().at("config.json"));
-  config["text_config"]["hf_model_config_kwargs"]["vocab_size"] = 150'000;  // · 64 · 4 bytes = 36.6 MiB
+  config["text_config"]["hf_model_config_kwargs"]["vocab_size"] =
+      150'000;  // · 64 · 4 bytes = 36.6 MiB
   config["text_config"]["hf_model_config_kwargs"]["num_hidden_layers"] = 1;
   const Files files = RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json")));
   const ReadModel model = MustRead(files, {true, false, ModelDType::kF32});
   for (const ByteRange& range : model.ranges) EXPECT_LE(range.length, uint64_t{16} << 20);
   auto folded = SplitTensors(WithoutAdapters(files).at("model.safetensors"));
-  ExpectNear(Floats(model.embeddings.words), Numbers(Named(folded, kRoberta + "embeddings.word_embeddings.weight")),
-             "words");
+  ExpectNear(Floats(model.embeddings.words),
+             Numbers(Named(folded, kRoberta + "embeddings.word_embeddings.weight")), "words");
 }
 
 TEST(Checkpoint, TensorsMayLieInAnyOrder) {

@@ -40,7 +40,8 @@ json JinaConfig() {
 }
 
 json JinaPreprocessor() {
-  return json::parse(R"({"fill_color": 0, "image_processor_type": "JinaCLIPImageProcessor", "interpolation": "bicubic",
+  return json::parse(
+      R"({"fill_color": 0, "image_processor_type": "JinaCLIPImageProcessor", "interpolation": "bicubic",
     "mean": [0.48145466, 0.4578275, 0.40821073], "processor_class": "JinaCLIPProcessor", "resize_mode": "shortest",
     "size": 512, "std": [0.26862954, 0.26130258, 0.27577711]})");
 }
@@ -106,12 +107,19 @@ TEST(ModelConfig, GivesThePublishedTensors) {
   EXPECT_EQ(adapters, 2'581'068u);
   using Shape = std::vector<uint64_t>;
   const std::string roberta = "text_model.transformer.roberta.";
-  EXPECT_EQ(shapes.at(roberta + "embeddings.word_embeddings.parametrizations.weight.original"), (Shape{250002, 1024}));
-  EXPECT_EQ(shapes.at(roberta + "embeddings.word_embeddings.parametrizations.weight.0.lora_A"), (Shape{1, 250002, 4}));
-  EXPECT_EQ(shapes.at(roberta + "embeddings.token_type_embeddings.parametrizations.weight.0.lora_B"), (Shape{1, 4, 1024}));
-  EXPECT_EQ(shapes.at(roberta + "encoder.layers.23.mixer.Wqkv.parametrizations.weight.0.lora_A"), (Shape{1, 4, 1024}));
-  EXPECT_EQ(shapes.at(roberta + "encoder.layers.23.mixer.Wqkv.parametrizations.weight.0.lora_B"), (Shape{1, 3072, 4}));
-  EXPECT_EQ(shapes.at(roberta + "encoder.layers.0.mlp.fc2.parametrizations.weight.0.lora_A"), (Shape{1, 4, 4096}));
+  EXPECT_EQ(shapes.at(roberta + "embeddings.word_embeddings.parametrizations.weight.original"),
+            (Shape{250002, 1024}));
+  EXPECT_EQ(shapes.at(roberta + "embeddings.word_embeddings.parametrizations.weight.0.lora_A"),
+            (Shape{1, 250002, 4}));
+  EXPECT_EQ(
+      shapes.at(roberta + "embeddings.token_type_embeddings.parametrizations.weight.0.lora_B"),
+      (Shape{1, 4, 1024}));
+  EXPECT_EQ(shapes.at(roberta + "encoder.layers.23.mixer.Wqkv.parametrizations.weight.0.lora_A"),
+            (Shape{1, 4, 1024}));
+  EXPECT_EQ(shapes.at(roberta + "encoder.layers.23.mixer.Wqkv.parametrizations.weight.0.lora_B"),
+            (Shape{1, 3072, 4}));
+  EXPECT_EQ(shapes.at(roberta + "encoder.layers.0.mlp.fc2.parametrizations.weight.0.lora_A"),
+            (Shape{1, 4, 4096}));
   EXPECT_EQ(shapes.at(roberta + "encoder.layers.0.mlp.fc1.bias"), (Shape{4096}));
   EXPECT_EQ(shapes.at("vision_model.pos_embed"), (Shape{1, 1297, 1024}));
   EXPECT_EQ(shapes.at("vision_model.patch_embed.proj.weight"), (Shape{1024, 3, 14, 14}));
@@ -152,16 +160,17 @@ TEST(ModelConfig, ReadsAModelWithoutAdapters) {
 TEST(ModelConfig, AddsTheFullLengthToTheDimensions) {
   json config = JinaConfig();
   config["matryoshka_dimensions"] = {512, 64, 64};
-  EXPECT_EQ(Parse(config, JinaPreprocessor())->matryoshka_dimensions, (std::vector<size_t>{64, 512, 1024}));
+  EXPECT_EQ(Parse(config, JinaPreprocessor())->matryoshka_dimensions,
+            (std::vector<size_t>{64, 512, 1024}));
   config["matryoshka_dimensions"] = nullptr;
   EXPECT_EQ(Parse(config, JinaPreprocessor())->matryoshka_dimensions, (std::vector<size_t>{1024}));
 }
 
 struct Refusal {
-  const char* path;    // JSON pointer; "pre:" before it means preprocessor_config.json
-  const char* value;   // JSON, or "-" to take the member away
+  const char* path;   // JSON pointer; "pre:" before it means preprocessor_config.json
+  const char* value;  // JSON, or "-" to take the member away
   Code code;
-  const char* named;   // what the detail must contain
+  const char* named;  // what the detail must contain
 };
 
 constexpr Refusal kRefusals[] = {
@@ -175,29 +184,44 @@ constexpr Refusal kRefusals[] = {
     {"/text_config", "[]", Code::kCorruptModel, "text_config"},
     {"/text_config/embed_dim", "-", Code::kCorruptModel, "text_config.embed_dim"},
     {"/text_config/embed_dim", "512", Code::kCorruptModel, "text_config.embed_dim"},
-    {"/text_config/pooler_type", "\"cls_pooler\"", Code::kUnsupportedModel, "text_config.pooler_type"},
+    {"/text_config/pooler_type", "\"cls_pooler\"", Code::kUnsupportedModel,
+     "text_config.pooler_type"},
     {"/text_config/proj_type", "\"linear\"", Code::kUnsupportedModel, "text_config.proj_type"},
-    {"/text_config/default_instruction_task", "\"retrieval.query\"", Code::kUnsupportedModel, "default_instruction_task"},
-    {"/text_config/default_lora_task", "\"other\"", Code::kCorruptModel, "default_lora_task: unknown adapter other"},
+    {"/text_config/default_instruction_task", "\"retrieval.query\"", Code::kUnsupportedModel,
+     "default_instruction_task"},
+    {"/text_config/default_lora_task", "\"other\"", Code::kCorruptModel,
+     "default_lora_task: unknown adapter other"},
     {"/text_config/default_lora_task", "null", Code::kUnsupportedModel, "default_lora_task"},
     {"/text_config/hf_model_config_kwargs", "7", Code::kCorruptModel, "hf_model_config_kwargs"},
-    {"/text_config/hf_model_config_kwargs/lora_adaptations", "[]", Code::kCorruptModel, "default_lora_task"},
-    {"/text_config/hf_model_config_kwargs/lora_adaptations", "\"x\"", Code::kCorruptModel, "lora_adaptations"},
+    {"/text_config/hf_model_config_kwargs/lora_adaptations", "[]", Code::kCorruptModel,
+     "default_lora_task"},
+    {"/text_config/hf_model_config_kwargs/lora_adaptations", "\"x\"", Code::kCorruptModel,
+     "lora_adaptations"},
     {"/text_config/hf_model_config_kwargs/lora_rank", "0", Code::kCorruptModel, "lora_rank"},
     {"/text_config/hf_model_config_kwargs/lora_rank", "100000", Code::kCorruptModel, "lora_rank"},
     {"/text_config/hf_model_config_kwargs/lora_alpha", "\"4\"", Code::kCorruptModel, "lora_alpha"},
-    {"/text_config/hf_model_config_kwargs/hidden_act", "\"gelu_new\"", Code::kUnsupportedModel, "hidden_act"},
-    {"/text_config/hf_model_config_kwargs/position_embedding_type", "\"absolute\"", Code::kUnsupportedModel, "position_embedding_type"},
-    {"/text_config/hf_model_config_kwargs/type_vocab_size", "2", Code::kUnsupportedModel, "type_vocab_size"},
-    {"/text_config/hf_model_config_kwargs/vocab_size", "5000000", Code::kCorruptModel, "vocab_size"},
+    {"/text_config/hf_model_config_kwargs/hidden_act", "\"gelu_new\"", Code::kUnsupportedModel,
+     "hidden_act"},
+    {"/text_config/hf_model_config_kwargs/position_embedding_type", "\"absolute\"",
+     Code::kUnsupportedModel, "position_embedding_type"},
+    {"/text_config/hf_model_config_kwargs/type_vocab_size", "2", Code::kUnsupportedModel,
+     "type_vocab_size"},
+    {"/text_config/hf_model_config_kwargs/vocab_size", "5000000", Code::kCorruptModel,
+     "vocab_size"},
     {"/text_config/hf_model_config_kwargs/vocab_size", "-1", Code::kCorruptModel, "vocab_size"},
     {"/text_config/hf_model_config_kwargs/vocab_size", "1e300", Code::kCorruptModel, "vocab_size"},
-    {"/text_config/hf_model_config_kwargs/hidden_size", "16384", Code::kCorruptModel, "hidden_size"},
-    {"/text_config/hf_model_config_kwargs/num_hidden_layers", "129", Code::kCorruptModel, "num_hidden_layers"},
-    {"/text_config/hf_model_config_kwargs/num_attention_heads", "15", Code::kCorruptModel, "num_attention_heads"},
-    {"/text_config/hf_model_config_kwargs/num_attention_heads", "1024", Code::kCorruptModel, "num_attention_heads"},
-    {"/text_config/hf_model_config_kwargs/layer_norm_eps", "0", Code::kCorruptModel, "layer_norm_eps"},
-    {"/text_config/hf_model_config_kwargs/pad_token_id", "250002", Code::kCorruptModel, "pad_token_id"},
+    {"/text_config/hf_model_config_kwargs/hidden_size", "16384", Code::kCorruptModel,
+     "hidden_size"},
+    {"/text_config/hf_model_config_kwargs/num_hidden_layers", "129", Code::kCorruptModel,
+     "num_hidden_layers"},
+    {"/text_config/hf_model_config_kwargs/num_attention_heads", "15", Code::kCorruptModel,
+     "num_attention_heads"},
+    {"/text_config/hf_model_config_kwargs/num_attention_heads", "1024", Code::kCorruptModel,
+     "num_attention_heads"},
+    {"/text_config/hf_model_config_kwargs/layer_norm_eps", "0", Code::kCorruptModel,
+     "layer_norm_eps"},
+    {"/text_config/hf_model_config_kwargs/pad_token_id", "250002", Code::kCorruptModel,
+     "pad_token_id"},
     {"/vision_config/width", "512", Code::kCorruptModel, "vision_config"},
     {"/vision_config/width", "-", Code::kCorruptModel, "vision_config.width"},
     {"/vision_config/head_width", "60", Code::kCorruptModel, "vision_config.head_width"},
@@ -207,15 +231,19 @@ constexpr Refusal kRefusals[] = {
     {"/vision_config/mlp_ratio", "1e9", Code::kCorruptModel, "vision_config.mlp_ratio"},
     {"/vision_config/mlp_ratio", "-1", Code::kCorruptModel, "vision_config.mlp_ratio"},
     {"/vision_config/post_norm", "true", Code::kUnsupportedModel, "vision_config.post_norm"},
-    {"/vision_config/rope_embeddings", "false", Code::kUnsupportedModel, "vision_config.rope_embeddings"},
-    {"/vision_config/rope_embeddings", "-", Code::kUnsupportedModel, "vision_config.rope_embeddings"},
+    {"/vision_config/rope_embeddings", "false", Code::kUnsupportedModel,
+     "vision_config.rope_embeddings"},
+    {"/vision_config/rope_embeddings", "-", Code::kUnsupportedModel,
+     "vision_config.rope_embeddings"},
     {"/vision_config/subln", "false", Code::kUnsupportedModel, "vision_config.subln"},
     {"/vision_config/naive_swiglu", "false", Code::kUnsupportedModel, "vision_config.naive_swiglu"},
     {"/vision_config/qkv_bias", "false", Code::kUnsupportedModel, "vision_config.qkv_bias"},
     {"/vision_config/ls_init_value", "0.1", Code::kUnsupportedModel, "vision_config.ls_init_value"},
     {"/vision_config/proj_type", "\"linear\"", Code::kUnsupportedModel, "vision_config.proj_type"},
-    {"pre:/resize_mode", "\"longest\"", Code::kUnsupportedModel, "preprocessor_config.json: resize_mode"},
-    {"pre:/interpolation", "\"bilinear\"", Code::kUnsupportedModel, "preprocessor_config.json: interpolation"},
+    {"pre:/resize_mode", "\"longest\"", Code::kUnsupportedModel,
+     "preprocessor_config.json: resize_mode"},
+    {"pre:/interpolation", "\"bilinear\"", Code::kUnsupportedModel,
+     "preprocessor_config.json: interpolation"},
     {"pre:/size", "384", Code::kCorruptModel, "preprocessor_config.json: size"},
     {"pre:/mean", "[1, 2]", Code::kCorruptModel, "preprocessor_config.json: mean"},
     {"pre:/std", "[1, 0, 1]", Code::kCorruptModel, "preprocessor_config.json: std[1]"},

@@ -1,4 +1,5 @@
-// Damaged checkpoints: every one ends in a typed error that names the thing, or in a valid reading; never in a crash.
+// Damaged checkpoints: every one ends in a typed error that names the thing, or in a valid reading;
+// never in a crash.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -13,7 +14,8 @@ using namespace testing;  // NOLINT: the tests' own helpers
 
 constexpr ReadOptions kBoth{true, true, ModelDType::kQ8};
 
-void ExpectError(const Files& files, Code code, const std::string& named, const ReadOptions& options = kBoth) {
+void ExpectError(const Files& files, Code code, const std::string& named,
+                 const ReadOptions& options = kBoth) {
   ReadModel model;
   const Status status = Read(files, options, model);
   EXPECT_EQ(status.code(), code) << named << ": " << status.detail();
@@ -23,7 +25,8 @@ void ExpectError(const Files& files, Code code, const std::string& named, const 
 // Calls `change` with the tensors of golden-a and gives the files with the changed ones.
 template <typename Change>
 Files Changed(Change change) {
-  static const std::vector<RawTensor> kTensors = SplitTensors(GoldenModel().at("model.safetensors"));
+  static const std::vector<RawTensor> kTensors =
+      SplitTensors(GoldenModel().at("model.safetensors"));
   Files files = GoldenModel();
   std::vector<RawTensor> tensors = kTensors;
   change(tensors);
@@ -35,8 +38,9 @@ TEST(Hostile, EveryMissingTensorIsNamed) {
   const auto all = SplitTensors(GoldenModel().at("model.safetensors"));
   for (size_t i = 0; i < all.size(); ++i) {
     if (all[i].name == "logit_scale") continue;
-    ExpectError(Changed([&](auto& tensors) { tensors.erase(tensors.begin() + static_cast<ptrdiff_t>(i)); }),
-                Code::kCorruptModel, "tensor " + all[i].name + ": missing");
+    ExpectError(
+        Changed([&](auto& tensors) { tensors.erase(tensors.begin() + static_cast<ptrdiff_t>(i)); }),
+        Code::kCorruptModel, "tensor " + all[i].name + ": missing");
   }
 }
 
@@ -51,7 +55,8 @@ TEST(Hostile, EveryWrongShapeIsNamed) {
 
 TEST(Hostile, EveryNumberThatIsNotFiniteIsNamed) {
   const auto all = SplitTensors(GoldenModel().at("model.safetensors"));
-  const float bad[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+  const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
+                       std::numeric_limits<float>::infinity(),
                        -std::numeric_limits<float>::infinity()};
   for (size_t i = 0; i < all.size(); ++i) {
     if (all[i].name == "logit_scale") continue;
@@ -74,32 +79,43 @@ TEST(Hostile, OverflowOfHalfPrecisionIsNamed) {
 }
 
 TEST(Hostile, UnexpectedTensorsAreNamedAndKnownTablesIgnored) {
-  ExpectError(Changed([](auto& tensors) { tensors.push_back(FloatTensor("vision_model.head.weight", {1}, {1})); }),
+  ExpectError(Changed([](auto& tensors) {
+                tensors.push_back(FloatTensor("vision_model.head.weight", {1}, {1}));
+              }),
               Code::kCorruptModel, "tensor vision_model.head.weight: not expected");
-  ExpectError(Changed([](auto& tensors) { tensors.push_back(FloatTensor("vision_model.blocks.x.attn.rope.freqs_cos", {1}, {1})); }),
-              Code::kCorruptModel, "not expected");
+  ExpectError(
+      Changed([](auto& tensors) {
+        tensors.push_back(FloatTensor("vision_model.blocks.x.attn.rope.freqs_cos", {1}, {1}));
+      }),
+      Code::kCorruptModel, "not expected");
   ReadModel model;
-  const Status status = Read(Changed([](auto& tensors) {
-                               for (const char* name : {"vision_model.rope.freqs_cos", "vision_model.rope.freqs_sin",
-                                                        "vision_model.blocks.12.attn.rope.freqs_cos"}) {
-                                 tensors.push_back(FloatTensor(name, {2}, {1, 2}));
-                               }
-                             }),
-                             kBoth, model);
+  const Status status =
+      Read(Changed([](auto& tensors) {
+             for (const char* name : {"vision_model.rope.freqs_cos", "vision_model.rope.freqs_sin",
+                                      "vision_model.blocks.12.attn.rope.freqs_cos"}) {
+               tensors.push_back(FloatTensor(name, {2}, {1, 2}));
+             }
+           }),
+           kBoth, model);
   EXPECT_TRUE(status.ok()) << status.detail();
 }
 
 TEST(Hostile, LogitScaleIsOptional) {
   ReadModel model;
-  EXPECT_TRUE(Read(Changed([](auto& tensors) { std::erase_if(tensors, [](auto& t) { return t.name == "logit_scale"; }); }),
-                   kBoth, model).ok());
+  EXPECT_TRUE(Read(Changed([](auto& tensors) {
+                     std::erase_if(tensors, [](auto& t) { return t.name == "logit_scale"; });
+                   }),
+                   kBoth, model)
+                  .ok());
 }
 
 TEST(Hostile, NumberFormatsAreChecked) {
-  ExpectError(Changed([](auto& tensors) { Named(tensors, "vision_model.norm.weight").dtype = "I32"; }),
-              Code::kCorruptModel, "vision_model.norm.weight: number format I32");
-  ExpectError(Changed([](auto& tensors) { Named(tensors, "vision_model.norm.weight").dtype = "F8_E4M3"; }),
-              Code::kUnsupportedModel, "vision_model.norm.weight: unknown number format F8_E4M3");
+  ExpectError(
+      Changed([](auto& tensors) { Named(tensors, "vision_model.norm.weight").dtype = "I32"; }),
+      Code::kCorruptModel, "vision_model.norm.weight: number format I32");
+  ExpectError(
+      Changed([](auto& tensors) { Named(tensors, "vision_model.norm.weight").dtype = "F8_E4M3"; }),
+      Code::kUnsupportedModel, "vision_model.norm.weight: unknown number format F8_E4M3");
 }
 
 TEST(Hostile, ConfigurationAndTensorsMustAgree) {
@@ -146,7 +162,8 @@ TEST(Hostile, TruncatedFilesAreFound) {
   const Bytes whole = files.at("model.safetensors");
   uint64_t header = 0;
   std::memcpy(&header, whole.data(), 8);
-  std::vector<uint64_t> cuts = {1, 7, 8, 9, 8 + header - 1, 8 + header, 8 + header + 1, whole.size() - 1};
+  std::vector<uint64_t> cuts = {
+      1, 7, 8, 9, 8 + header - 1, 8 + header, 8 + header + 1, whole.size() - 1};
   uint64_t end = 8 + header;
   for (const RawTensor& tensor : SplitTensors(whole)) {
     end += tensor.bytes.size();
@@ -186,8 +203,8 @@ void ExpectTypedOrValid(const Files& files, const std::string& what) {
   }
 }
 
-// Every bit of prefix and header; of the header one bit a byte, another bit from byte to byte, to keep the test short:
-// the container's own test flips all bits of a small header.
+// Every bit of prefix and header; of the header one bit a byte, another bit from byte to byte, to
+// keep the test short: the container's own test flips all bits of a small header.
 TEST(Hostile, FlippedBitsInTheHeader) {
   const Files golden = GoldenModel();
   Files files = golden;
@@ -203,7 +220,8 @@ TEST(Hostile, FlippedBitsInTheHeader) {
   for (size_t byte = 8; byte < 8 + header; byte += 5) flip(byte * 8 + (byte * 5 + byte / 40) % 8);
 }
 
-// Every bit of both files through the parser, and one bit of every third byte through the whole reading.
+// Every bit of both files through the parser, and one bit of every third byte through the whole
+// reading.
 TEST(Hostile, FlippedBitsInTheConfigurations) {
   for (const std::string name : {"config.json", "preprocessor_config.json"}) {
     Files files = GoldenModel();
@@ -212,7 +230,8 @@ TEST(Hostile, FlippedBitsInTheConfigurations) {
       const auto mask = static_cast<std::byte>(1 << (bit % 8));
       file[bit / 8] ^= mask;
       const auto config = Json::Parse(ToText(files["config.json"]), "config.json");
-      const auto preprocessor = Json::Parse(ToText(files["preprocessor_config.json"]), "preprocessor_config.json");
+      const auto preprocessor =
+          Json::Parse(ToText(files["preprocessor_config.json"]), "preprocessor_config.json");
       if (config.ok() && preprocessor.ok()) {
         const auto parsed = ParseModelConfig(*config, *preprocessor);
         EXPECT_TRUE(parsed.ok() || parsed.status().code() == Code::kCorruptModel ||

@@ -18,7 +18,9 @@ Bytes ToBytes(std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text));
   return Bytes(bytes.begin(), bytes.end());
 }
-std::string ToText(const Bytes& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string ToText(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 json JsonOf(const Bytes& bytes) { return json::parse(ToText(bytes)); }
 
 std::vector<RawTensor> SplitTensors(const Bytes& file) {
@@ -31,9 +33,11 @@ std::vector<RawTensor> SplitTensors(const Bytes& file) {
     const uint64_t begin = entry["data_offsets"][0], end = entry["data_offsets"][1];
     const auto data = file.begin() + static_cast<ptrdiff_t>(8 + length);
     placed.emplace_back(begin, RawTensor{name, entry["dtype"], entry["shape"],
-                                         Bytes(data + static_cast<ptrdiff_t>(begin), data + static_cast<ptrdiff_t>(end))});
+                                         Bytes(data + static_cast<ptrdiff_t>(begin),
+                                               data + static_cast<ptrdiff_t>(end))});
   }
-  std::sort(placed.begin(), placed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(placed.begin(), placed.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<RawTensor> tensors;
   for (auto& [begin, tensor] : placed) tensors.push_back(std::move(tensor));
   return tensors;
@@ -44,7 +48,8 @@ Bytes JoinTensors(const std::vector<RawTensor>& tensors) {
   header["__metadata__"] = {{"format", "pt"}};
   uint64_t offset = 0;
   for (const RawTensor& tensor : tensors) {
-    header[tensor.name] = {{"dtype", tensor.dtype}, {"shape", tensor.shape},
+    header[tensor.name] = {{"dtype", tensor.dtype},
+                           {"shape", tensor.shape},
                            {"data_offsets", {offset, offset + tensor.bytes.size()}}};
     offset += tensor.bytes.size();
   }
@@ -54,7 +59,8 @@ Bytes JoinTensors(const std::vector<RawTensor>& tensors) {
   std::memcpy(file.data(), &length, 8);
   const Bytes head = ToBytes(text);
   file.insert(file.end(), head.begin(), head.end());
-  for (const RawTensor& tensor : tensors) file.insert(file.end(), tensor.bytes.begin(), tensor.bytes.end());
+  for (const RawTensor& tensor : tensors)
+    file.insert(file.end(), tensor.bytes.begin(), tensor.bytes.end());
   return file;
 }
 
@@ -77,11 +83,15 @@ RawTensor Narrowed(const RawTensor& tensor, const std::string& dtype) {
       float number;
       std::memcpy(&number, &bits, 4);
       int exponent = 0;
-      const float fraction = std::frexp(std::abs(number), &exponent);  // 0.5 ... 1, number = fraction · 2^exponent
-      const int biased = std::max(exponent + 14, 0);                   // 0: denormal, in units of 2^-24
-      const float units = biased == 0 ? std::ldexp(fraction, exponent + 24) : std::ldexp(fraction, 11) - 1024;
+      const float fraction =
+          std::frexp(std::abs(number), &exponent);    // 0.5 ... 1, number = fraction · 2^exponent
+      const int biased = std::max(exponent + 14, 0);  // 0: denormal, in units of 2^-24
+      const float units =
+          biased == 0 ? std::ldexp(fraction, exponent + 24) : std::ldexp(fraction, 11) - 1024;
       word = static_cast<uint16_t>((bits >> 31) << 15);
-      if (number != 0) word |= static_cast<uint16_t>(static_cast<unsigned>(biased) << 10 | static_cast<unsigned>(units));
+      if (number != 0)
+        word |= static_cast<uint16_t>(static_cast<unsigned>(biased) << 10 |
+                                      static_cast<unsigned>(units));
     }
     std::memcpy(out.bytes.data() + 2 * i, &word, 2);
   }
@@ -98,16 +108,20 @@ std::vector<float> Numbers(const RawTensor& tensor) {
     }
     uint16_t word;
     std::memcpy(&word, tensor.bytes.data() + 2 * i, 2);
-    const int fraction_bits = tensor.dtype == "F16" ? 10 : 7, bias = tensor.dtype == "F16" ? 15 : 127;
-    const int fraction = word & ((1 << fraction_bits) - 1), exponent = (word & 0x7FFF) >> fraction_bits;
+    const int fraction_bits = tensor.dtype == "F16" ? 10 : 7,
+              bias = tensor.dtype == "F16" ? 15 : 127;
+    const int fraction = word & ((1 << fraction_bits) - 1),
+              exponent = (word & 0x7FFF) >> fraction_bits;
     const int units = exponent == 0 ? fraction : fraction + (1 << fraction_bits);
-    const float magnitude = std::ldexp(static_cast<float>(units), std::max(exponent, 1) - bias - fraction_bits);
+    const float magnitude =
+        std::ldexp(static_cast<float>(units), std::max(exponent, 1) - bias - fraction_bits);
     numbers[i] = (word & 0x8000) != 0 ? -magnitude : magnitude;
   }
   return numbers;
 }
 
-RawTensor FloatTensor(std::string name, std::vector<uint64_t> shape, const std::vector<float>& numbers) {
+RawTensor FloatTensor(std::string name, std::vector<uint64_t> shape,
+                      const std::vector<float>& numbers) {
   const auto bytes = std::as_bytes(std::span(numbers));
   return {std::move(name), "F32", std::move(shape), Bytes(bytes.begin(), bytes.end())};
 }
@@ -115,8 +129,8 @@ RawTensor FloatTensor(std::string name, std::vector<uint64_t> shape, const std::
 const Files& GoldenModel() {
   static const Files kFiles = [] {
     Files files;
-    for (const char* name : {"config.json", "preprocessor_config.json", "tokenizer.json", "sentencepiece.bpe.model",
-                             "model.safetensors"}) {
+    for (const char* name : {"config.json", "preprocessor_config.json", "tokenizer.json",
+                             "sentencepiece.bpe.model", "model.safetensors"}) {
       files[name] = ReadFile(TestData(std::string("golden-a/") + name));
     }
     return files;
@@ -140,7 +154,8 @@ Files WithoutAdapters(const Files& model) {
       plain.push_back(tensor);
       continue;
     }
-    const std::string stem = tensor.name.substr(0, at), factor = stem + ".parametrizations.weight.0.";
+    const std::string stem = tensor.name.substr(0, at),
+                      factor = stem + ".parametrizations.weight.0.";
     const bool embedding = stem.ends_with("_embeddings");
     // W + A B for embeddings, W + B A for linears (alpha / rank is 1 here), in double.
     const RawTensor& left = Named(tensors, factor + (embedding ? "lora_A" : "lora_B"));
@@ -151,7 +166,8 @@ Files WithoutAdapters(const Files& model) {
     for (size_t i = 0; i < rows; ++i) {
       for (size_t j = 0; j < columns; ++j) {
         double sum = w[i * columns + j];
-        for (size_t k = 0; k < rank; ++k) sum += static_cast<double>(l[i * rank + k]) * r[k * columns + j];
+        for (size_t k = 0; k < rank; ++k)
+          sum += static_cast<double>(l[i * rank + k]) * r[k * columns + j];
         w[i * columns + j] = static_cast<float>(sum);
       }
     }
@@ -166,8 +182,9 @@ Files RandomModel(const json& config, const json& preprocessor) {
   files["config.json"] = ToBytes(config.dump());
   files["preprocessor_config.json"] = ToBytes(preprocessor.dump());
   files["tokenizer.json"] = ToBytes("{\"any\": true}");
-  const auto parsed = ParseModelConfig(*Json::Parse(config.dump(), "config.json"),
-                                       *Json::Parse(preprocessor.dump(), "preprocessor_config.json"));
+  const auto parsed =
+      ParseModelConfig(*Json::Parse(config.dump(), "config.json"),
+                       *Json::Parse(preprocessor.dump(), "preprocessor_config.json"));
   EXPECT_TRUE(parsed.ok()) << parsed.status().detail();
   if (!parsed.ok()) return files;
   std::minstd_rand random(7);
@@ -257,11 +274,13 @@ std::map<std::string, Bytes> AllNumbers(ReadModel& model) {
   };
   if (!model.text_layers.empty()) {
     add({PartKind::kTextEmbeddings, 0}, model.embeddings);
-    for (size_t i = 0; i < model.text_layers.size(); ++i) add({PartKind::kTextLayer, i}, model.text_layers[i]);
+    for (size_t i = 0; i < model.text_layers.size(); ++i)
+      add({PartKind::kTextLayer, i}, model.text_layers[i]);
   }
   if (!model.vision_layers.empty()) {
     add({PartKind::kVisionStem, 0}, model.stem);
-    for (size_t i = 0; i < model.vision_layers.size(); ++i) add({PartKind::kVisionLayer, i}, model.vision_layers[i]);
+    for (size_t i = 0; i < model.vision_layers.size(); ++i)
+      add({PartKind::kVisionLayer, i}, model.vision_layers[i]);
     add({PartKind::kVisionNorm, 0}, model.vision_norm);
   }
   return numbers;
@@ -292,16 +311,22 @@ Files MakePack(const Files& checkpoint, ModelDType dtype, uint64_t shard_bytes) 
 
   Files pack;
   pack["tokenizer.json"] = model.tokenizer;
-  json manifest = {{"formatVersion", 1}, {"modelId", "test"}, {"revision", "1"}, {"license", "none"},
-                   {"dtype", std::string(ModelDTypeName(dtype))}, {"config", JsonOf(checkpoint.at("config.json"))},
+  json manifest = {{"formatVersion", 1},
+                   {"modelId", "test"},
+                   {"revision", "1"},
+                   {"license", "none"},
+                   {"dtype", std::string(ModelDTypeName(dtype))},
+                   {"config", JsonOf(checkpoint.at("config.json"))},
                    {"preprocessor", JsonOf(checkpoint.at("preprocessor_config.json"))},
-                   {"tokenizer", SignedFile("tokenizer.json", model.tokenizer)}, {"shards", json::array()}};
+                   {"tokenizer", SignedFile("tokenizer.json", model.tokenizer)},
+                   {"shards", json::array()}};
   std::vector<RawTensor> shard;
   uint64_t size = 0;
   std::string tower;
   const auto flush = [&] {
     if (shard.empty()) return;
-    const std::string path = tower + "-" + std::to_string(manifest["shards"].size()) + ".safetensors";
+    const std::string path =
+        tower + "-" + std::to_string(manifest["shards"].size()) + ".safetensors";
     pack[path] = JoinTensors(shard);
     json entry = SignedFile(path, pack[path]);
     entry["tower"] = tower;

@@ -1,4 +1,5 @@
-// Models in memory for the tests of the weights: a folder of files, its tensors, and what a reader makes of it.
+// Models in memory for the tests of the weights: a folder of files, its tensors, and what a reader
+// makes of it.
 #pragma once
 
 #include <cstddef>
@@ -36,14 +37,15 @@ RawTensor& Named(std::vector<RawTensor>& tensors, const std::string& name);
 RawTensor Narrowed(const RawTensor& tensor, const std::string& dtype);
 // Numbers of an F32, F16 or BF16 tensor, computed by arithmetic alone.
 std::vector<float> Numbers(const RawTensor& tensor);
-RawTensor FloatTensor(std::string name, std::vector<uint64_t> shape, const std::vector<float>& numbers);
+RawTensor FloatTensor(std::string name, std::vector<uint64_t> shape,
+                      const std::vector<float>& numbers);
 
 // tests/data/golden-a without images and expectations.
 const Files& GoldenModel();
 // The same with its adapters folded into plain weights, config.json changed accordingly.
 Files WithoutAdapters(const Files& model);
-// A checkpoint with the given configuration and random numbers in all expected tensors; a tokenizer.json that only has to
-// be there.
+// A checkpoint with the given configuration and random numbers in all expected tensors; a
+// tokenizer.json that only has to be there.
 Files RandomModel(const nlohmann::json& config, const nlohmann::json& preprocessor);
 nlohmann::json JsonOf(const Bytes& bytes);
 
@@ -65,9 +67,9 @@ struct ReadModel : ModelSink {
   VisionStem stem;
   std::vector<VisionLayer> vision_layers;
   NormWeights vision_norm;
-  std::vector<std::string> order;    // names of the calls
-  std::vector<ByteRange> ranges;     // what was wanted
-  std::vector<FileEntry> files;      // as listed
+  std::vector<std::string> order;  // names of the calls
+  std::vector<ByteRange> ranges;   // what was wanted
+  std::vector<FileEntry> files;    // as listed
   uint64_t total_bytes = 0, read_bytes = 0;
 };
 

@@ -35,7 +35,8 @@ TEST(Numbers, DecodeEveryFiniteHalf) {
 
 TEST(Numbers, DecodeNonFiniteHalfs) {
   for (const auto& [dtype, infinity] : {std::pair{DType::kF16, 0x7C00}, {DType::kBF16, 0x7F80}}) {
-    const std::array<uint16_t, 3> words = {static_cast<uint16_t>(infinity), static_cast<uint16_t>(infinity | 0x8000),
+    const std::array<uint16_t, 3> words = {static_cast<uint16_t>(infinity),
+                                           static_cast<uint16_t>(infinity | 0x8000),
                                            static_cast<uint16_t>(infinity | 1)};
     std::array<float, 3> out;
     DecodeFloats(dtype, std::as_bytes(std::span(words)), out);

@@ -1,4 +1,5 @@
-// Packs: the same numbers as the checkpoint that they were made from, and no bit of damage unnoticed.
+// Packs: the same numbers as the checkpoint that they were made from, and no bit of damage
+// unnoticed.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -17,7 +18,8 @@ constexpr uint64_t kOneShard = uint64_t{64} << 20;
 
 json ManifestOf(const Files& pack) { return JsonOf(pack.at("manifest.json")); }
 
-void ExpectError(const Files& pack, Code code, const std::string& named, const ReadOptions& options = {}) {
+void ExpectError(const Files& pack, Code code, const std::string& named,
+                 const ReadOptions& options = {}) {
   ReadModel model;
   const Status status = Read(pack, options, model);
   EXPECT_EQ(status.code(), code) << named << ": " << status.detail();
@@ -59,7 +61,8 @@ TEST(Pack, GivesTheSameNumbersAsTheCheckpoint) {
     for (const uint64_t shard_bytes : {kOneShard, uint64_t{100'000}, uint64_t{1}}) {
       ReadModel packed;
       // The dtype asked for is that of checkpoints: a pack has its own.
-      const Status status = Read(MakePack(GoldenModel(), dtype, shard_bytes), {true, true, ModelDType::kF32}, packed);
+      const Status status =
+          Read(MakePack(GoldenModel(), dtype, shard_bytes), {true, true, ModelDType::kF32}, packed);
       ASSERT_TRUE(status.ok()) << status.detail();
       EXPECT_EQ(packed.config.dtype, dtype);
       EXPECT_EQ(packed.config.model_id, "test");
@@ -76,9 +79,11 @@ TEST(Pack, GivesTheSameNumbersAsTheCheckpoint) {
 // Tensors above 16 MiB in row blocks, shards of several chunks, and chunks that end inside tensors.
 TEST(Pack, LargeMatricesComeInRowBlocks) {
   auto config = JsonOf(GoldenModel().at("config.json"));
-  config["text_config"]["hf_model_config_kwargs"]["vocab_size"] = 150'000;  // · 64 · 4 bytes = 36.6 MiB
+  config["text_config"]["hf_model_config_kwargs"]["vocab_size"] =
+      150'000;  // · 64 · 4 bytes = 36.6 MiB
   config["text_config"]["hf_model_config_kwargs"]["num_hidden_layers"] = 1;
-  const Files checkpoint = RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json")));
+  const Files checkpoint =
+      RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json")));
   const Files pack = MakePack(checkpoint, ModelDType::kF32, kOneShard - (uint64_t{1} << 20));
   ReadModel direct, packed;
   ASSERT_TRUE(Read(checkpoint, {true, true, ModelDType::kF32}, direct).ok());
@@ -100,13 +105,15 @@ TEST(Pack, AsksOnlyForTheTowerThatIsWanted) {
     ASSERT_TRUE(Read(pack, {text, !text, ModelDType::kQ8}, model).ok());
     std::set<std::string> touched;
     for (const ByteRange& range : model.ranges) touched.insert(model.files[range.file].path);
-    EXPECT_EQ(touched, text ? (std::set<std::string>{"manifest.json", "text-0.safetensors", "tokenizer.json"})
+    EXPECT_EQ(touched, text ? (std::set<std::string>{"manifest.json", "text-0.safetensors",
+                                                     "tokenizer.json"})
                             : (std::set<std::string>{"manifest.json", "vision-1.safetensors"}));
     EXPECT_EQ(model.read_bytes, model.total_bytes);
   }
 }
 
-// One bit in each byte of small files and in a sample of the shards' bytes: always found, the file always named.
+// One bit in each byte of small files and in a sample of the shards' bytes: always found, the file
+// always named.
 TEST(Pack, EveryFlippedBitIsFound) {
   Files pack = MakePack(GoldenModel(), ModelDType::kQ8, 200'000);
   ASSERT_GT(pack.size(), 4u);
@@ -118,9 +125,11 @@ TEST(Pack, EveryFlippedBitIsFound) {
       bytes[byte] ^= bit;
       ReadModel model;
       const Status status = Read(pack, {}, model);
-      ASSERT_EQ(status.code(), Code::kCorruptModel) << name << " byte " << byte << ": " << status.detail();
+      ASSERT_EQ(status.code(), Code::kCorruptModel)
+          << name << " byte " << byte << ": " << status.detail();
       ASSERT_NE(status.detail().find(name), std::string::npos) << status.detail();
-      ASSERT_NE(status.detail().find(name == "manifest.json" ? "sha256" : "at byte 0"), std::string::npos);
+      ASSERT_NE(status.detail().find(name == "manifest.json" ? "sha256" : "at byte 0"),
+                std::string::npos);
       bytes[byte] ^= bit;
       ++flips;
     }
@@ -132,7 +141,8 @@ TEST(Pack, ADamagedChunkIsNamedByItsOffset) {
   auto config = JsonOf(GoldenModel().at("config.json"));
   config["text_config"]["hf_model_config_kwargs"]["vocab_size"] = 40'000;
   config["text_config"]["hf_model_config_kwargs"]["num_hidden_layers"] = 1;
-  Files pack = MakePack(RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json"))), ModelDType::kF32, kOneShard);
+  Files pack = MakePack(RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json"))),
+                        ModelDType::kF32, kOneShard);
   Bytes& shard = pack.at("text-0.safetensors");
   ASSERT_GT(shard.size(), size_t{9} << 20);
   shard[(size_t{9} << 20) + 5] ^= std::byte{4};
@@ -157,50 +167,80 @@ TEST(Pack, MissingAndCutFilesAreNamed) {
 
 TEST(Pack, WrongTensorsAreNamed) {
   const std::string word = "text_model.transformer.roberta.embeddings.word_embeddings.weight";
-  ExpectError(WithTensors(0, [](auto& tensors) { tensors.erase(tensors.begin() + 4); }), Code::kCorruptModel, "is expected");
-  ExpectError(WithTensors(0, [](auto& tensors) { std::swap(tensors[3], tensors[4]); }), Code::kCorruptModel, "is expected");
-  ExpectError(WithTensors(0, [](auto& tensors) { tensors.pop_back(); }), Code::kCorruptModel, "norm2.weight is expected");
+  ExpectError(WithTensors(0, [](auto& tensors) { tensors.erase(tensors.begin() + 4); }),
+              Code::kCorruptModel, "is expected");
+  ExpectError(WithTensors(0, [](auto& tensors) { std::swap(tensors[3], tensors[4]); }),
+              Code::kCorruptModel, "is expected");
+  ExpectError(WithTensors(0, [](auto& tensors) { tensors.pop_back(); }), Code::kCorruptModel,
+              "norm2.weight is expected");
   ExpectError(WithTensors(1, [](auto& tensors) { tensors.pop_back(); }), Code::kCorruptModel,
               "tensor vision_model.norm.bias and those with it: 512 bytes expected, but only 256");
-  ExpectError(WithTensors(1, [](auto& tensors) { tensors.push_back(FloatTensor("more", {1}, {1})); }), Code::kCorruptModel,
-              "tensor more: not expected");
-  ExpectError(WithTensors(1, [](auto& tensors) { tensors.push_back(FloatTensor("nothing", {0}, {})); }),
-              Code::kCorruptModel, "tensor nothing");
-  ExpectError(WithTensors(0, [&](auto& tensors) { Named(tensors, word + ".q8").dtype = "U8"; }), Code::kCorruptModel,
-              word + ".q8");
-  ExpectError(WithTensors(0, [&](auto& tensors) { std::swap(Named(tensors, word + ".q8").shape[0], Named(tensors, word + ".q8").shape[1]); }),
+  ExpectError(
+      WithTensors(1, [](auto& tensors) { tensors.push_back(FloatTensor("more", {1}, {1})); }),
+      Code::kCorruptModel, "tensor more: not expected");
+  ExpectError(
+      WithTensors(1, [](auto& tensors) { tensors.push_back(FloatTensor("nothing", {0}, {})); }),
+      Code::kCorruptModel, "tensor nothing");
+  ExpectError(WithTensors(0, [&](auto& tensors) { Named(tensors, word + ".q8").dtype = "U8"; }),
+              Code::kCorruptModel, word + ".q8");
+  ExpectError(WithTensors(0,
+                          [&](auto& tensors) {
+                            std::swap(Named(tensors, word + ".q8").shape[0],
+                                      Named(tensors, word + ".q8").shape[1]);
+                          }),
               Code::kCorruptModel, word + ".q8");
 }
 
 TEST(Pack, WrongNumbersAreNamed) {
   const std::string word = "text_model.transformer.roberta.embeddings.word_embeddings.weight";
-  ExpectError(WithTensors(0, [&](auto& tensors) { Named(tensors, word + ".q8").bytes[77] = std::byte{0x80}; }),
-              Code::kCorruptModel, "tensor " + word + ".q8: holds -128");
+  ExpectError(
+      WithTensors(0,
+                  [&](auto& tensors) { Named(tensors, word + ".q8").bytes[77] = std::byte{0x80}; }),
+      Code::kCorruptModel, "tensor " + word + ".q8: holds -128");
   for (const float bad : {0.0f, -1.0f, 1e-40f, std::numeric_limits<float>::infinity()}) {
-    ExpectError(WithTensors(0, [&](auto& tensors) { std::memcpy(Named(tensors, word + ".scale").bytes.data() + 8, &bad, 4); }),
+    ExpectError(WithTensors(0,
+                            [&](auto& tensors) {
+                              std::memcpy(Named(tensors, word + ".scale").bytes.data() + 8, &bad,
+                                          4);
+                            }),
                 Code::kCorruptModel, "tensor " + word + ".scale");
   }
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  ExpectError(WithTensors(1, [&](auto& tensors) { std::memcpy(Named(tensors, "vision_model.pos_embed").bytes.data(), &nan, 4); }),
+  ExpectError(WithTensors(1,
+                          [&](auto& tensors) {
+                            std::memcpy(Named(tensors, "vision_model.pos_embed").bytes.data(), &nan,
+                                        4);
+                          }),
               Code::kCorruptModel, "tensor vision_model.pos_embed: holds NaN");
 }
 
 TEST(Pack, TheManifestIsChecked) {
-  ExpectError(WithManifest([](json& m) { m["formatVersion"] = 2; }), Code::kUnsupportedVersion, "formatVersion");
+  ExpectError(WithManifest([](json& m) { m["formatVersion"] = 2; }), Code::kUnsupportedVersion,
+              "formatVersion");
   ExpectError(WithManifest([](json& m) { m["dtype"] = "q3"; }), Code::kUnsupportedModel, "q3");
   ExpectError(WithManifest([](json& m) { m["dtype"] = "f32"; }), Code::kCorruptModel,
               "word_embeddings.weight is expected");
-  ExpectError(WithManifest([](json& m) { m.erase("tokenizer"); }), Code::kCorruptModel, "tokenizer");
-  ExpectError(WithManifest([](json& m) { m.erase("config"); }), Code::kCorruptModel, "manifest.json: config");
-  ExpectError(WithManifest([](json& m) { m["config"]["vision_config"]["post_norm"] = true; }), Code::kUnsupportedModel,
-              "manifest.json: config.vision_config.post_norm");
-  ExpectError(WithManifest([](json& m) { m["config"]["text_config"]["hf_model_config_kwargs"]["vocab_size"] = 4'000'000; }),
+  ExpectError(WithManifest([](json& m) { m.erase("tokenizer"); }), Code::kCorruptModel,
+              "tokenizer");
+  ExpectError(WithManifest([](json& m) { m.erase("config"); }), Code::kCorruptModel,
+              "manifest.json: config");
+  ExpectError(WithManifest([](json& m) { m["config"]["vision_config"]["post_norm"] = true; }),
+              Code::kUnsupportedModel, "manifest.json: config.vision_config.post_norm");
+  ExpectError(WithManifest([](json& m) {
+                m["config"]["text_config"]["hf_model_config_kwargs"]["vocab_size"] = 4'000'000;
+              }),
               Code::kCorruptModel, "are left in the pack");
-  ExpectError(WithManifest([](json& m) { std::swap(m["shards"][0], m["shards"][1]); }), Code::kCorruptModel, "is expected");
-  ExpectError(WithManifest([](json& m) { m["shards"].erase(1); }), Code::kInvalidArgument, "vision");
+  ExpectError(WithManifest([](json& m) { std::swap(m["shards"][0], m["shards"][1]); }),
+              Code::kCorruptModel, "is expected");
+  ExpectError(WithManifest([](json& m) { m["shards"].erase(1); }), Code::kInvalidArgument,
+              "vision");
   // Members that this version does not know are ignored.
   ReadModel model;
-  EXPECT_TRUE(Read(WithManifest([](json& m) { m["selfTest"] = {{"texts", {"a"}}}; }), {}, model).ok());
+  EXPECT_TRUE(Read(WithManifest([](json& m) {
+                     m["selfTest"] = {{"texts", {"a"}}};
+                   }),
+                   {}, model)
+                  .ok());
 }
 
 TEST(Pack, APackWithOneTowerLoadsThatTower) {
