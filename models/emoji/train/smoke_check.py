@@ -1,0 +1,42 @@
+"""Ends the smoke run: names against pictures of a style that was not trained must beat chance clearly.
+
+Chance: 10 of the gallery's pictures are in the first ten, so R@10 = 1000 / gallery percent.
+"""
+import common
+import numpy as np
+import torch
+
+from common import SMOKE_LOCALES, work
+from model import Text, Vision, unit
+from pictures import Pictures, plain
+from progress import load, recall
+from textdata import Tokenizer, load_captions
+
+MARGIN = 2.5  # times chance
+
+
+def main():
+    state, tokenizer, captions = load(work('joint.pt')), Tokenizer(), load_captions()
+    text, vision = Text(), Vision()
+    text.load_state_dict(state['text'])
+    vision.load_state_dict(state['vision'])
+    text.bag_to_full()
+    gallery = Pictures(('twemoji',), tones=False)
+    first = np.unique(gallery.labels, return_index=True)[1]
+    at = {c: i for i, c in enumerate(gallery.labels[first].tolist())}
+    with torch.no_grad():
+        pictures = unit(vision(plain(gallery.images[first])))
+        found = []
+        for locale in SMOKE_LOCALES:
+            rows = [(names[0], at[c]) for c, names, _, _ in captions['data'][locale] if names and c in at]
+            vectors = unit(text(tokenizer.batch([t for t, _ in rows])))
+            found.append(recall(vectors @ pictures.t(), torch.tensor([i for _, i in rows]), (10,))[0])
+    chance, mean = 1000 / len(first), float(np.mean(found))
+    print(f'smoke: R@10 {mean:.1f} % over {len(SMOKE_LOCALES)} languages and {len(first)} pictures; chance {chance:.1f} %, '
+          f'wanted {MARGIN * chance:.1f} %')
+    if mean < MARGIN * chance:
+        raise SystemExit('smoke: recall is too near chance')
+
+
+if __name__ == '__main__':
+    main()
