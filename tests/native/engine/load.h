@@ -12,10 +12,11 @@
 
 #include "engine/engine.h"
 #include "support/golden.h"
+#include "weights/model_files.h"
 
 namespace clipglot::testing {
 
-using Files = std::map<std::string, std::vector<std::byte>>;
+
 
 // All regular files of a folder below tests/data that a model consists of.
 inline Files ReadFolder(const std::string& relative) {
