@@ -17,6 +17,10 @@ void* operator new(size_t size) {
   if (void* pointer = std::malloc(size == 0 ? 1 : size)) return pointer;
   std::abort();
 }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  ++news;
+  return std::malloc(size == 0 ? 1 : size);
+}
 void operator delete(void* pointer) noexcept { std::free(pointer); }
 void operator delete(void* pointer, size_t) noexcept { std::free(pointer); }
 
