@@ -28,8 +28,8 @@ export async function buildNative(preset, targets = []) {
   await ninja(preset, targets, process.env);
 }
 
-/** Builds one variant's module into dist/wasm/. */
-export async function buildVariant(variant) {
+/** Builds targets of one variant, e.g. buildWasm('simd', ['clipglot_bench_kernels']). */
+export async function buildWasm(variant, targets) {
   if (!variants.includes(variant)) throw new SetupError(`no variant ${variant}; there are: ${variants.join(' ')}`);
   const preset = `wasm-${variant}`;
   log(`building ${preset}`, 'build');
@@ -42,10 +42,15 @@ export async function buildVariant(variant) {
   mkdirSync(join(build, preset), { recursive: true });
   writeFileSync(used, env.CLIPGLOT_EMSCRIPTEN);
   await configure(preset, env);
-  await ninja(preset, [`clipglot_wasm_${variant}`], env);
+  await ninja(preset, targets, env);
+}
+
+/** Builds one variant's module into dist/wasm/. */
+export async function buildVariant(variant) {
+  await buildWasm(variant, [`clipglot_wasm_${variant}`]);
   mkdirSync(wasmFolder, { recursive: true });
   for (const file of [`clipglot-${variant}.mjs`, `clipglot-${variant}.wasm`]) {
-    copyIfChanged(join(build, preset, 'wasm', file), join(wasmFolder, file));
+    copyIfChanged(join(build, `wasm-${variant}`, 'wasm', file), join(wasmFolder, file));
   }
 }
 
