@@ -14,10 +14,9 @@ import { parseArgs } from "node:util";
 import { brotliCompressSync, constants } from "node:zlib";
 import { buildFor, buildWasm, variants, wasmFolder } from "../tools/build/steps.mjs";
 import { build } from "../tools/setup/paths.mjs";
-import { canRunRelaxedSimd } from "../tools/lib/direct-engine.mjs";
+import { nodeFlagsFor } from "../tools/lib/direct-engine.mjs";
 
 const PROGRAM = "clipglot_bench_kernels";
-const RELAXED_FLAG = "--experimental-wasm-relaxed-simd";
 const machine = { cpu: cpus()[0].model, cores: cpus().length, node: process.version, date: new Date().toISOString() };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { ms: { type: "string", default: "400" } } });
@@ -41,8 +40,7 @@ async function benchKernels() {
   const figures = measure(join(build, "native-release/bench", PROGRAM), [], "native");
   for (const variant of variants) {
     await buildWasm(variant, [PROGRAM]);
-    const flags = variant.startsWith("relaxed") && !canRunRelaxedSimd() ? [RELAXED_FLAG] : [];
-    figures.push(...measure(process.execPath, [...flags, join(build, `wasm-${variant}/bench/${PROGRAM}.cjs`)], variant));
+    figures.push(...measure(process.execPath, [...nodeFlagsFor(variant), join(build, `wasm-${variant}/bench/${PROGRAM}.cjs`)], variant));
   }
   console.log(`\n${"build".padEnd(22)} ${"kernel".padEnd(10)} dtype threads  shape and GOP/s`);
   const groups = Map.groupBy?.(figures, groupOf) ?? group(figures);

@@ -11,14 +11,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildFor } from "../build/steps.mjs";
 import { build } from "../setup/paths.mjs";
-import { canRunRelaxedSimd } from "../lib/direct-engine.mjs";
+import { nodeFlagsFor } from "../lib/direct-engine.mjs";
 import { goldenJob, readGoldenSet } from "./golden-set.mjs";
 import { runNative } from "./native-backend.mjs";
 import { compareStages } from "./stages.mjs";
 import { runWasm } from "./wasm-backend.mjs";
 
 const BACKENDS = ["native", "wasm-simd", "wasm-relaxed-simd"];
-const RELAXED_FLAG = "--experimental-wasm-relaxed-simd";
 const NATIVE_PRESET = "native-release";
 const RUNNER = "clipglot_trace_runner";
 
@@ -57,9 +56,10 @@ async function main() {
   const { folder, backends, threads, dtypes } = readArguments();
   // An engine that knows relaxed SIMD only behind a flag gets the flag: the same command again, so that exactly the
   // module that was asked for runs.
-  if (backends.includes("wasm-relaxed-simd") && !canRunRelaxedSimd()) {
-    if (process.execArgv.includes(RELAXED_FLAG)) throw new Error(`Node ${process.version} cannot run relaxed SIMD even with ${RELAXED_FLAG}`);
-    const again = spawnSync(process.execPath, [RELAXED_FLAG, fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  const flags = backends.includes("wasm-relaxed-simd") ? nodeFlagsFor("relaxed-simd") : [];
+  if (flags.length) {
+    if (flags.every((flag) => process.execArgv.includes(flag))) throw new Error(`Node ${process.version} cannot run relaxed SIMD even with ${flags}`);
+    const again = spawnSync(process.execPath, [...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
     process.exit(again.status ?? 1);
   }
   const runs = backends.flatMap((backend) => dtypes.flatMap((dtype) => threads.map((n) => ({ backend, dtype, threads: n }))));

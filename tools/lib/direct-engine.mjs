@@ -19,6 +19,11 @@ export function canRunRelaxedSimd() {
   ]));
 }
 
+/** What Node must be started with so that it runs `variant`: Node 20 knows relaxed SIMD, but only behind a flag. */
+export function nodeFlagsFor(variant) {
+  return variant.startsWith("relaxed-simd") && !canRunRelaxedSimd() ? ["--experimental-wasm-relaxed-simd"] : [];
+}
+
 const defaultWasmFolder = fileURLToPath(new URL("../../dist/wasm", import.meta.url));
 const textDefaults = { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false };
 const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: false };
