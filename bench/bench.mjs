@@ -19,6 +19,9 @@ import { nodeFlagsFor } from "../tools/lib/direct-engine.mjs";
 const PROGRAM = "clipglot_bench_kernels";
 const machine = { cpu: cpus()[0].model, cores: cpus().length, node: process.version, date: new Date().toISOString() };
 
+const groupOf = (f) => `${f.build.padEnd(22)} ${f.kernel.padEnd(10)} ${(f.dtype ?? "f32").padEnd(5)} ${String(f.threads).padEnd(7)}`;
+const shapeOf = (f) => (f.in ? `${f.in}x${f.out}@${f.rows}:` : f.rows ? `${f.rows} rows:` : "");
+
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { ms: { type: "string", default: "400" } } });
 const benches = { kernels: benchKernels, sizes: benchSizes };
 const wanted = positionals.length ? positionals : Object.keys(benches);
@@ -43,13 +46,10 @@ async function benchKernels() {
     figures.push(...measure(process.execPath, [...nodeFlagsFor(variant), join(build, `wasm-${variant}/bench/${PROGRAM}.cjs`)], variant));
   }
   console.log(`\n${"build".padEnd(22)} ${"kernel".padEnd(10)} dtype threads  shape and GOP/s`);
-  const groups = Map.groupBy?.(figures, groupOf) ?? group(figures);
+  const groups = group(figures);
   for (const [key, list] of groups) console.log(`${key}  ${list.map((f) => `${shapeOf(f)} ${f.gops}`).join("   ")}`);
   return figures;
 }
-
-const groupOf = (f) => `${f.build.padEnd(22)} ${f.kernel.padEnd(10)} ${(f.dtype ?? "f32").padEnd(5)} ${String(f.threads).padEnd(7)}`;
-const shapeOf = (f) => (f.in ? `${f.in}x${f.out}@${f.rows}` : `rows ${f.rows}`) + ":";
 
 function group(figures) {
   const groups = new Map();

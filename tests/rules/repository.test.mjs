@@ -49,7 +49,7 @@ test('source files can be read in one sitting', () => {
 
 test('names: snake_case in C++, kebab-case in TypeScript', () => {
   const wrong = files.filter((path) => (/^(src|wasm|tests\/native)\/.*\.(h|cc)$/.test(path) && !/\/[a-z0-9_]+\.(h|cc)$/.test(path))
-    || (/^(js\/src|web-demo\/src)\/.*\.ts$/.test(path) && !/\/[a-z0-9-]+(\.d)?\.ts$/.test(path)));
+    || (/^(js\/src|web-demo\/src)\/.*\.ts$/.test(path) && !/\/[a-z0-9-]+(\.(d|node|browser))?\.ts$/.test(path)));
   assert.deepEqual(wrong, []);
 });
 
