@@ -1,10 +1,12 @@
 // Damaged and wrong models: each a typed error that names the thing, never a crash; and another load works.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { load } from "clipglot";
-import { fails } from "../shared/check.mjs";
+import { pack } from "../../tools/pack/pack.mjs";
+import { fails, identical } from "../shared/check.mjs";
 import { goldenFolder } from "./support/suite-runner.mjs";
 
 const golden = Object.fromEntries(
@@ -39,7 +41,10 @@ const without = (...names) => Object.fromEntries(Object.entries(golden).filter((
 
 const norm = "text_model.transformer.roberta.encoder.layers.0.norm1.weight";
 const bad = {
-  "a missing tensor": [{ ...golden, "model.safetensors": withHeader(golden["model.safetensors"], (h) => delete h[norm]) }, "corrupt-model", /norm1\.weight/],
+  "a missing tensor": [{ ...golden, "model.safetensors": withHeader(golden["model.safetensors"], (h) => {
+    h["another.name"] = h[norm]; // its bytes stay, or the next tensor would lie behind a hole
+    delete h[norm];
+  }) }, "corrupt-model", /norm1\.weight/],
   "a wrong shape": [{ ...golden, "model.safetensors": withHeader(golden["model.safetensors"], (h) => (h[norm].shape = [8, 8])) }, "corrupt-model", /norm1\.weight/],
   "an unknown number format": [{ ...golden, "model.safetensors": withHeader(golden["model.safetensors"], (h) => (h[norm].dtype = "F7")) }, /corrupt-model|unsupported-model/, /F7|norm1/],
   "a truncated checkpoint": [{ ...golden, "model.safetensors": golden["model.safetensors"].slice(0, 1_000_000) }, "corrupt-model", /model\.safetensors|bytes/],
@@ -86,27 +91,57 @@ test("an address without a model", async () => {
   await fails(load({ model: join(goldenFolder, "images"), variant: "simd" }), "corrupt-model", /config\.json|manifest\.json/);
 });
 
-// The embedded pack: every bit is covered by a hash. Here a sample, spread over all files; all bits natively.
-const packFolder = join(goldenFolder, "../../../models/emoji");
-test("any flipped bit of a pack is found", async () => {
-  const pack = {};
-  for (const name of readdirSync(packFolder, { recursive: true, withFileTypes: true }))
-    if (name.isFile()) {
-      const path = join(name.parentPath ?? name.path, name.name);
-      pack[path.slice(packFolder.length + 1)] = new Uint8Array(readFileSync(path));
+// A pack: every bit is covered by a hash. Here a sample, spread over all files; all bits natively.
+describe("a pack", () => {
+  const folder = mkdtempSync(join(tmpdir(), "clipglot-pack-"));
+  after(() => rmSync(folder, { recursive: true }));
+  const files = {};
+  before(async () => {
+    await pack({ source: goldenFolder, out: folder, dtype: "q8", modelId: "golden-a", revision: "1", license: "none" });
+    for (const name of readdirSync(folder)) files[name] = new Uint8Array(readFileSync(join(folder, name)));
+  });
+  const onePixel = { data: new Uint8Array([200, 100, 50, 255]), width: 1, height: 1 };
+
+  test("gives the vectors of the checkpoint that it was made of", async () => {
+    const [packed, checkpoint] = [await load({ model: folder, variant: "simd" }), await load({ model: goldenFolder, variant: "simd", dtype: "q8" })];
+    assert.equal(packed.info.modelId, "golden-a");
+    assert.equal(packed.info.license, "none");
+    assert.equal(packed.info.dtype, "q8");
+    for (const words of ["cat", "", "Старый мост"]) identical((await packed.embedText(words)).vector, (await checkpoint.embedText(words)).vector, words);
+    identical((await packed.embedImage(onePixel)).vector, (await checkpoint.embedImage(onePixel)).vector, "image");
+    await packed.dispose();
+    await checkpoint.dispose();
+  });
+
+  test("one tower does not bring the bytes of the other", async () => {
+    const read = new Set();
+    const given = source(files);
+    const spied = { ...given, read: (path, ...range) => (read.add(path), given.read(path, ...range)) };
+    const manifest = JSON.parse(text(files["manifest.json"]));
+    const embedder = await load({ model: spied, variant: "simd", towers: ["vision"] });
+    await embedder.dispose();
+    const wanted = manifest.shards.filter(({ tower }) => tower === "vision").map(({ path }) => path);
+    assert.deepEqual([...read].sort(), ["manifest.json", ...wanted].sort());
+  });
+
+  test("any flipped bit is found", async () => {
+    for (const [i, name] of Object.keys(files).entries()) {
+      for (const place of [0, Math.floor(files[name].length * 0.37) + i, files[name].length - 1]) {
+        const damaged = files[name].slice();
+        damaged[place] ^= 1 << (place + i) % 8;
+        await fails(loadFiles({ ...files, [name]: damaged }), "corrupt-model|unsupported-version").catch((error) => {
+          throw new Error(`${name}, byte ${place}: ${error.message}`, { cause: error });
+        });
+      }
     }
-  const manifest = JSON.parse(text(pack["manifest.json"]));
-  const names = ["manifest.json", ...[manifest.tokenizer, ...manifest.shards].map(({ path }) => path)];
-  for (const [i, name] of names.entries()) {
-    for (const place of [0, Math.floor(pack[name].length * 0.37) + i, pack[name].length - 1]) {
-      const damaged = pack[name].slice();
-      damaged[place] ^= 1 << (place + i) % 8;
-      await fails(loadFiles({ ...pack, [name]: damaged }), "corrupt-model|unsupported-version", /./).catch((error) => {
-        throw new Error(`${name}, byte ${place}: ${error.message}`, { cause: error });
-      });
+  });
+
+  test("a file that is missing, too short or too long", async () => {
+    for (const name of Object.keys(files)) {
+      const others = Object.fromEntries(Object.entries(files).filter(([path]) => path !== name));
+      await fails(loadFiles(others), "corrupt-model", name === "manifest.json" ? /./ : new RegExp(name.replaceAll(".", "\\.")));
+      await fails(loadFiles({ ...files, [name]: files[name].slice(0, -1) }), "corrupt-model");
+      await fails(loadFiles({ ...files, [name]: Uint8Array.from([...files[name], 0]) }), "corrupt-model");
     }
-  }
-  const embedder = await loadFiles(pack);
-  assert.equal(embedder.info.dtype, "q8");
-  await embedder.dispose();
+  });
 });

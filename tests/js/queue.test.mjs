@@ -88,22 +88,11 @@ test("abort of a running call rejects at once; the next waits for the engine", a
   assert.equal(await next, 2);
 });
 
-test("a call that was stopped by mistake is sent again, before others", async () => {
-  const { queue, answer, requests, sent } = makeQueue();
-  const call = queue.submit(() => "a", "background");
-  queue.submit(() => "b", "background");
-  queue.stopped(sent[0].id);
-  assert.deepEqual(requests(), ["a", "a"]);
-  answer(1);
-  assert.equal(await call, 1);
-});
-
 test("answers to unknown calls change nothing", async () => {
   const { queue, sent, answer } = makeQueue();
   const call = queue.submit(() => "a", "interactive");
   queue.answer(sent[0].id + 7, "wrong");
   queue.fail(sent[0].id + 7, "wrong");
-  queue.stopped(sent[0].id + 7);
   answer("right");
   assert.equal(await call, "right");
 });

@@ -233,7 +233,7 @@ add("threads: all of them work", async ({ load, read, threads }) => {
 
 add("abort of a running call, and the next call works", async ({ load, read }) => {
   const golden = await readGolden(read);
-  const { text } = golden.expected.texts[golden.text("long9000")];
+  const { text } = golden.expected.texts[golden.text("long1200")];
   await using(await load({ dtype: "f32", towers: ["text"], maxTokens: 8192 }), async (embedder) => {
     const wanted = (await embedder.embedText("cat")).vector;
     for (const delay of [0, 30]) {

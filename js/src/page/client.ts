@@ -107,7 +107,6 @@ export class EngineClient {
       case "answer":
         return this.#queue.answer(message.id, message.answer);
       case "failed":
-        if (message.error.code === "cancelled") return this.#queue.stopped(message.id);
         return this.#queue.fail(message.id, toError(message.error));
       case "lost":
         return this.#lose(message.detail);
@@ -144,15 +143,17 @@ export class EngineClient {
     }
   }
 
+  // The engine forgets the flag when a call begins, and the next call is sent after the answer to this one; so the flag
+  // stops this call or none.
   #raiseCancelFlag(): void {
-    if (!this.#cancelFlag) return; // one thread: the engine finishes the call, and nobody listens
+    if (!this.#cancelFlag) return; // memory is not shared: the engine finishes the call, and nobody listens
     const { buffer, byteOffset } = this.#cancelFlag;
     Atomics.store(new Int32Array(buffer, byteOffset, 1), 0, 1);
   }
 }
 
 function toError(error: WireError): EmbedError {
-  const code = error.code === "cancelled" ? "internal" : error.code;
+  const code = error.code === "cancelled" ? "internal" : error.code; // whoever cancelled has been answered
   if (!error.cause) return new EmbedError(code, error.detail);
   const cause = new Error(error.cause.message);
   cause.name = error.cause.name;

@@ -65,18 +65,6 @@ export class CallQueue<Q> {
     this.#finish(id, (job) => job.reject(reason));
   }
 
-  /**
-   * The engine stopped call `id`. If nobody asked for that any more (the flag was raised for a call that had just ended),
-   * the call is sent once more.
-   */
-  stopped(id: number): void {
-    const job = this.#running;
-    if (job === undefined || job.id !== id) return;
-    this.#running = undefined;
-    if (!job.settled) this.#waiting[job.lane].unshift(job);
-    this.#next();
-  }
-
   /** No more calls: all that wait or run reject with `reason`, and so do later ones. */
   end(reason: unknown): void {
     if (this.#ended) return;

@@ -55,8 +55,4 @@ export class Heap {
     const shared = typeof SharedArrayBuffer === "function" && buffer instanceof SharedArrayBuffer;
     return shared ? { buffer, byteOffset: pointer >>> 0 } : undefined;
   }
-
-  clearFlag(pointer: number): void {
-    Atomics.store(new Int32Array(this.#module.wasmMemory.buffer, pointer >>> 0, 1), 0, 0);
-  }
 }

@@ -41,7 +41,6 @@ class Host {
   readonly #reads = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>();
   #nextRead = 1;
   #engine: EngineAdapter | undefined;
-  #cancelFlag = 0;
   #maxPixels = 0;
 
   constructor(platform: WorkerPlatform) {
@@ -65,10 +64,9 @@ class Host {
       await pump(source, engine.beginLoad(source.files), (pointer, piece) => engine.heap.copyIn(pointer, piece), meter);
       if (!engine.ready) throw new EmbedError("internal", "the engine wants nothing more and is not ready");
       this.#maxPixels = request.maxPixels;
-      this.#cancelFlag = engine.cancelFlag();
       this.#engine = engine;
       const info = { ...(engine.info() as object), variant: request.variant, numerics: variants[request.variant].relaxedSimd ? "relaxed-simd" : "simd" };
-      this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: engine.heap.sharedFlag(this.#cancelFlag) }, []);
+      this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: engine.heap.sharedFlag(engine.cancelFlag()) }, []);
     } catch (error) {
       if (error instanceof EngineLost) this.#platform.post({ type: "lost", detail: error.message }, []);
       else this.#platform.post({ type: "load-failed", error: toWire(error) }, []);
@@ -80,11 +78,9 @@ class Host {
   async call(id: number, call: Call): Promise<void> {
     try {
       const { answer, transfer } = await this.#perform(call);
-      this.#settle();
       this.#platform.post({ type: "answer", id, answer }, transfer);
     } catch (error) {
       if (error instanceof EngineLost) return this.#platform.post({ type: "lost", detail: error.message }, []);
-      this.#settle();
       this.#platform.post({ type: "failed", id, error: toWire(error) }, []);
     }
   }
@@ -97,11 +93,6 @@ class Host {
   notBrought(read: number, message: string): void {
     this.#reads.get(read)?.reject(new Error(message));
     this.#reads.delete(read);
-  }
-
-  // A flag that was raised too late must not stop the next call.
-  #settle(): void {
-    this.#engine?.heap.clearFlag(this.#cancelFlag);
   }
 
   async #open({ source }: LoadRequest): Promise<OpenSource> {
