@@ -48,7 +48,7 @@ async function runNode(folder, flags = []) {
 
 async function runCtest(preset) {
   await runCounted('ctest', ['--test-dir', join(build, preset), '--output-on-failure', '-j', String(availableParallelism()), '--progress'],
-    { env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1', ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1' } },
+    { env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1', ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1' } },
     (output) => {
       const failed = number(/, (\d+) tests? failed out of \d+/, output);
       return { failed, passed: number(/tests? failed out of (\d+)/, output) - failed };
