@@ -36,7 +36,7 @@ export async function startAdapter({ variant, threads = 1, wasmFolder = defaultW
   const { EngineAdapter, startModule, nodePlatform, chooseVariant } = await parts();
   chooseVariant(variant, threads, nodePlatform.capabilities());
   const base = pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
-  return new EngineAdapter(await startModule({ moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm`, threads }, false));
+  return new EngineAdapter(await startModule({ moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm`, threads }));
 }
 
 /**

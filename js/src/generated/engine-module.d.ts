@@ -136,8 +136,6 @@ export interface ModuleSettings {
   print(line: string): void;
   printErr(line: string): void;
   onAbort(reason: unknown): void;
-  /** Script of the thread workers. */
-  mainScriptUrlOrBlob?: string;
   /** Threads of the engine, its caller included. */
   clipglotThreads: number;
 }

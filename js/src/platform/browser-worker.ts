@@ -27,7 +27,6 @@ export const browserWorkerPlatform: WorkerPlatform = {
     }
   },
   readBitmap: (bitmap) => readPixels(bitmap as ImageBitmap),
-  namedThreadScript: true,
 };
 
 function readPixels(bitmap: ImageBitmap): Pixels {

@@ -15,7 +15,6 @@ export function nodeWorkerPlatform(): WorkerPlatform {
     post: (message, transfer) => port.postMessage(message, transfer),
     listen: (handle) => port.on("message", (message: ToWorker) => handle(message)),
     openPath,
-    namedThreadScript: false,
   };
 }
 

@@ -33,6 +33,4 @@ export interface WorkerPlatform {
   decode?(file: Uint8Array, ignoreOrientation: boolean): Promise<Pixels>;
   /** The pixels of an ImageBitmap. */
   readBitmap?(bitmap: unknown): Pixels;
-  /** Thread workers are told the address of the module, which a bundler may have renamed; in Node they find it themselves. */
-  readonly namedThreadScript: boolean;
 }

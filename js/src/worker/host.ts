@@ -51,7 +51,7 @@ class Host {
     let source: OpenSource | undefined;
     try {
       source = await this.#open(request);
-      const engine = new EngineAdapter(await startModule(request, this.#platform.namedThreadScript));
+      const engine = new EngineAdapter(await startModule(request));
       engine.create({
         text: request.towers.includes("text"),
         vision: request.towers.includes("vision"),

@@ -19,12 +19,8 @@ export interface StartedModule {
   readonly log: readonly string[];
 }
 
-/**
- * `namedThreadScript`: the address of the module is given to the thread workers (browsers, where a bundler may have renamed
- * it); in Node they find it themselves.
- * Errors: "network" when the files do not come, "out-of-memory" when the first heap is refused.
- */
-export async function startModule(request: ModuleRequest, namedThreadScript: boolean): Promise<StartedModule> {
+/** Errors: "network" when the files do not come, "out-of-memory" when the first heap is refused. */
+export async function startModule(request: ModuleRequest): Promise<StartedModule> {
   const log: string[] = [];
   const write = (line: string) => {
     if (log.push(line) > 50) log.shift();
@@ -35,7 +31,6 @@ export async function startModule(request: ModuleRequest, namedThreadScript: boo
     printErr: write,
     onAbort: (reason) => write(`abort: ${String(reason)}`),
     clipglotThreads: request.threads,
-    ...(namedThreadScript ? { mainScriptUrlOrBlob: request.moduleUrl } : {}),
   };
   try {
     const { default: factory } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ request.moduleUrl)) as { default: ModuleFactory };
