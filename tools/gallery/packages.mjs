@@ -31,7 +31,7 @@ export function readJson(...parts) {
 
 /** The concepts of the emoji model, in code point order. */
 export function readConcepts() {
-  return readJson(repositoryRoot, "tools", "gallery", "concepts.json");
+  return readJson(repositoryRoot, "models", "emoji", "concepts.json");
 }
 
 /** Code points in hexadecimal joined by "-", without the presentation selector U+FE0F. */

@@ -10,10 +10,10 @@ interface Manifest {
   readonly shards: readonly { readonly path: string }[];
 }
 
-/** What belongs to the pack in `folder`: its manifest and what that names, and the licence beside it. */
+/** What belongs to the pack in `folder`: its manifest and what that names, and the notices beside it. */
 function packFiles(folder: string): string[] {
   const { tokenizer, shards } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as Manifest;
-  const notices = ["LICENSE", "README.md"].filter((name) => existsSync(join(folder, name)));
+  const notices = ["LICENSE", "NOTICE"].filter((name) => existsSync(join(folder, name)));
   return ["manifest.json", ...(tokenizer ? [tokenizer.path] : []), ...shards.map(({ path }) => path), ...notices];
 }
 

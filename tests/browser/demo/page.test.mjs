@@ -208,6 +208,7 @@ test("a failed load says why and can be tried again", () => onPage({ query: "?fa
   assert.match(await alert.textContent(), /The model could not be loaded.*network: .*manifest\.json: 404/s);
   assert.equal(await page.locator("#grid-rest .tile").count(), 240, "the pictures are there all the same");
   await page.keyboard.press("Enter"); // the button has the focus
+  await page.locator("#load-error").waitFor({ state: "hidden" });
   await waitUntilReady(page);
   assert.equal(await page.locator("#load").isHidden(), true);
 }));

@@ -48,9 +48,11 @@ export async function openDemo(browser, url, { width = 1280, height = 900, color
   return { page, problems, close: () => context.close() };
 }
 
-/** Waits until every picture and text is embedded. */
+/** Waits until every picture and text is embedded; a failure that the page shows fails at once. */
 export async function waitUntilReady(page) {
-  await page.locator("#fact-per-text").waitFor({ timeout: 120_000 });
+  const outcome = page.locator("#fact-per-text, #load-error:visible, .status-error").first();
+  await outcome.waitFor({ timeout: 120_000 });
+  if ((await outcome.getAttribute("id")) !== "fact-per-text") throw new Error(`the page says: ${await outcome.innerText()}`);
 }
 
 /** The names of the first results of the pictures tab, in order. */

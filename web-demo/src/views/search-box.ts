@@ -13,7 +13,7 @@ const examples: readonly { text: string; lang: string; name: string }[] = [
   { text: "gato", lang: "es", name: "Spanish and Portuguese" },
   { text: "Katze", lang: "de", name: "German" },
   { text: "बिल्ली", lang: "hi", name: "Hindi" },
-  { text: "قط", lang: "ar", name: "Arabic" },
+  { text: "قطة", lang: "ar", name: "Arabic" },
   { text: "snow", lang: "en", name: "English" },
   { text: "雪", lang: "ja", name: "Japanese and Chinese" },
   { text: "fruta", lang: "es", name: "Spanish and Portuguese" },
