@@ -69,6 +69,7 @@ const layers = {
     for (const variant of variants) await buildVariant(variant);
     await buildTypeScript();
     await runNode('tests/js', ['--test-concurrency=1']);
+    await runNode('tests/package');
   },
   browser: async () => {
     for (const variant of variants) await buildVariant(variant);
