@@ -47,6 +47,11 @@ export class Corpus {
     }
   }
 
+  /** Builds the index of this length if it is not there, so that a search can be timed without it. */
+  async prepare(dimensions: number): Promise<void> {
+    await this.#index(dimensions);
+  }
+
   /** Every item, best first, by the first `dimensions` numbers of a full-length query vector. */
   async search(query: Float32Array, dimensions: number): Promise<readonly Ranked[]> {
     const index = await this.#index(dimensions);

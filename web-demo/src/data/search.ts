@@ -39,6 +39,7 @@ export class Searcher {
     const embedded = query.kind === "text" ? await this.#embed(query.text, signal) : undefined;
     const vector = embedded?.vector ?? (query.kind === "picture" ? this.#pictures.vector(query.id) : undefined);
     if (!vector) return undefined;
+    await corpus.prepare(dimensions);
     const began = performance.now();
     const short = await corpus.search(vector, dimensions);
     const searchMs = performance.now() - began;
