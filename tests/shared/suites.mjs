@@ -201,6 +201,28 @@ add("bad images: typed errors, and the next call works", async ({ load, read }) 
   });
 });
 
+add("photographs of 40 megapixels embed within 400 MB; above the limit they are refused", async ({ load, read }) => {
+  const vectors = [];
+  for (const file of ["large_baseline.jpg", "large_progressive.jpg"]) {
+    const photograph = await read(`../images/${file}`);
+    await using(await load({ dtype: "q8", towers: ["vision"] }), async (embedder) => {
+      const before = await embedder.diagnostics();
+      vectors.push((await embedder.embedImage(photograph)).vector);
+      const grown = (await embedder.diagnostics()).heapBytes - before.heapBytes;
+      ok(grown <= 400e6, `${file}: the heap grew by ${grown} bytes`);
+    });
+    await using(await load({ dtype: "q8", towers: ["vision"], maxPixels: 39_999_999 }), async (embedder) => {
+      await fails(embedder.embedImage(photograph), "invalid-image", /8000.*5000|40000000/);
+    });
+  }
+  ok(cosine(vectors[0], vectors[1]) > 0.999, `the same photograph twice: ${cosine(vectors[0], vectors[1])}`);
+  // The default limit is 64 megapixels: the first side that is past it, written into the frame header.
+  const tooLarge = (await read("../images/large_baseline.jpg")).slice();
+  const frame = tooLarge.findIndex((byte, i) => byte === 0xff && tooLarge[i + 1] === 0xc0);
+  new DataView(tooLarge.buffer, tooLarge.byteOffset).setUint16(frame + 5, 8001);
+  await using(await load({ dtype: "q8", towers: ["vision"] }), (embedder) => fails(embedder.embedImage(tooLarge), "invalid-image", /8001|pixels/));
+});
+
 add("calls do not make the heap grow", async ({ load, read }) => {
   const golden = await readGolden(read);
   const texts = shortTexts(golden).map(({ text }) => text);
