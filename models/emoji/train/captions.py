@@ -106,13 +106,13 @@ def withheld(emoji, keyword):
 
 def weight_of(locale, rows):
     language = locale.split('-')[0]
-    weight = 1.0 if language in LISTED else 0.3
+    weight = 1.8 if language in LISTED else 0.4
     if language in TOP:
-        weight = 2.0
+        weight = 2.2
     if locale in MAJOR:
         weight = 3.0
     if locale == 'en':
-        weight = 6.0
+        weight = 5.0
     if '-' in locale and locale not in ('zh-Hant', 'sr-Latn'):
         weight *= 0.2
     return weight * min(1, rows / 1500)

@@ -2,7 +2,7 @@
 
   /usr/bin/python3 models/emoji/train/train.py                     all stages
   /usr/bin/python3 models/emoji/train/train.py STAGE [STAGE ...]   fetch render captions tokenizer textdata
-                                                                   text vision joint export report
+                                                                   text vision meet joint export report
   /usr/bin/python3 models/emoji/train/train.py --resume            joint training goes on from the checkpoint in the repository
   /usr/bin/python3 models/emoji/train/train.py --smoke             one minute on 60 animals; fails when recall is near chance
 
@@ -16,8 +16,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STAGES = 'fetch render captions tokenizer textdata text vision joint export report'.split()
-HOURS = {'text': 0.35, 'vision': 1.1, 'joint': 0.8}  # default budget of two free cores
+STAGES = 'fetch render captions tokenizer textdata text vision meet joint export report'.split()
+HOURS = {'text': 0.35, 'vision': 1.1, 'meet': 0.1, 'joint': 0.8}  # default budget of two free cores
 
 
 def script(name, *arguments, wait=True):
@@ -47,6 +47,8 @@ def stage(name, scale, init):
         script('train_text', '--seconds', seconds, *start)
     elif name == 'vision':
         both('train_vision', '--seconds', seconds, *start)
+    elif name == 'meet':
+        script('train_meet', '--seconds', seconds)
     elif name == 'joint':
         both('train_joint', '--seconds', seconds)
     else:
@@ -75,6 +77,7 @@ def smoke():
         script(name)
     script('train_text', '--steps', 120)
     script('train_vision', '--steps', 260)
+    script('train_meet', '--steps', 60)
     script('train_joint', '--steps', 60)
     script('smoke_check')
 

@@ -1,14 +1,18 @@
-"""Stage C: both towers, text against picture, with the whole gallery as negatives.
+"""Stage C: both towers, text against picture.
 
 Towers that were trained only against proxies do not meet. Each step draws
 concepts (half of them as groups of look-alikes), one picture and several texts
-each. A bank keeps the last picture vector and the last mean text vector of
-every concept; the columns of the drawn concepts are replaced by the live
-vectors, so every text is classified over all pictures and every picture over
-all texts, not just over those of its batch:
+each, and adds two kinds of loss:
 
-  text -> picture   cross-entropy with the text's target distribution over concepts
-  picture -> text   cross-entropy with the picture's concept
+  in the batch     text against picture, both ways, with soft positives: a
+                   keyword that also fits another picture of the batch is no
+                   negative
+  over the world   every picture against the mean text of all concepts, every
+                   text against one picture of all concepts
+
+The tables are recomputed as a whole every few minutes. (A bank that
+takes over single fresh vectors fails here: live columns are then told apart
+from stale ones, and the towers drift instead of learning.)
 
 Two processes may train together (--rank 0 and --rank 1): see gossip.py.
 """
@@ -30,6 +34,7 @@ from pictures import Pictures, augment, plain
 from progress import Clock, load, recall, save, set_rate
 from textdata import TextData, Tokenizer, flat, load_captions, padded
 
+WORLD_SCALE = 20.0
 WATCH = SMOKE_LOCALES if SMOKE else ['en', 'ko', 'ar', 'fr', 'sw']
 
 
@@ -75,21 +80,30 @@ def groups_of(vision, text, scale, rate, text_rate):
             {'params': [scale], 'lr': 1e-3, 'weight_decay': 0.0}]
 
 
-class Bank:
-    """The last picture vector and text vector of every concept, and who looks alike."""
+class World:
+    """The pictures and the mean text of every concept, and who looks alike; all of the same age."""
 
-    def __init__(self, data, pictures, vision, encode):
-        with torch.no_grad():
-            rows = np.array([r[0] for r in pictures.by_concept])
-            self.picture = torch.cat([unit(vision(plain(pictures.images[rows[i:i + 128]]))) for i in range(0, len(rows), 128)])
-            names = [data.sequences([[data.pick(np.array([r]), np.array([False]))[0]] for r in
-                                     [data.row_of(c) for _ in range(3)]], [0] * 3, 0.0) for c in range(data.concepts)]
-            self.text = unit(unit(encode([s for n in names for s in n])).view(data.concepts, 3, -1).mean(1))
-        self.refresh()
+    def __init__(self, data, pictures):
+        self.data, self.pictures = data, pictures
 
-    def refresh(self):
-        both = self.picture + self.text
-        self.near = (unit(both) @ unit(both).t()).topk(17).indices[:, 1:].numpy()
+    @torch.no_grad()
+    def refresh(self, vision, encode, each=16):
+        from train_meet import mean_texts
+        rows = np.nonzero(~self.pictures.held & ~self.pictures.toned)[0]
+        vectors = torch.cat([unit(vision(plain(self.pictures.images[rows[i:i + 128]]))) for i in range(0, len(rows), 128)])
+        labels = torch.from_numpy(self.pictures.labels[rows]).long()
+        means = unit(torch.zeros(self.data.concepts, DIM).index_add_(0, labels, vectors))
+        order = labels.argsort()
+        self.vectors = vectors[order]
+        self.begin = np.searchsorted(labels[order].numpy(), np.arange(self.data.concepts + 1))
+        self.text = mean_texts(self.data, encode, self.data.concepts, each)
+        both = unit(means + self.text)
+        self.near = (both @ both.t()).topk(17).indices[:, 1:].numpy()
+
+    def gallery(self, rng):
+        """One picture vector of every concept, as in a gallery (concepts x dim)."""
+        pick = self.begin[:-1] + (rng.random(len(self.begin) - 1) * np.diff(self.begin)).astype(np.int64)
+        return self.vectors[np.minimum(pick, len(self.vectors) - 1)]
 
     def draw(self, count, rng, concepts):
         """count distinct concepts; half of them as groups of four that are near each other."""
@@ -103,7 +117,7 @@ class Bank:
         return np.array(list(chosen)[:count])
 
 
-def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=64, texts=4, rank=0, out='joint.pt', every=60,
+def main(seconds=None, steps=None, rate=6e-4, text_rate=1e-3, count=160, texts=4, rank=0, out='joint.pt', every=60,
          begin=0.0, bag=True, source=None):
     """Runs stage C; resumes from build/emoji/OUT, else starts from text.pt and vision.pt (or source: a checkpoint folder)."""
     torch.set_num_threads(1)
@@ -136,7 +150,8 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=64, texts=4,
                if not bag or all(p is not q for q in text.layers.parameters())]
     clock = Clock(seconds, steps, max(begin, state['seconds'] if state else 0.0), step0)
     gossip = Gossip('/dev/shm/clipglot_emoji_joint', rank, trained) if seconds else None
-    watch, bank = Watch(pictures), Bank(data, pictures, vision, encode)
+    watch, world = Watch(pictures), World(data, pictures)
+    world.refresh(vision, encode)
     losses, seen, last, first, here = [], state['seen'] if state else done, clock.elapsed(), time.time(), 0
     print(f'joint {rank} start {watch.line(encode, vision)[0]}', flush=True)
 
@@ -146,10 +161,10 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=64, texts=4,
                  seconds=clock.elapsed(), finished=finished, score=score, bag=bag)
 
     while clock.part() < 1:
-        set_rate(optimiser, base, clock.rate(40))
-        turn = (clock.step - clock.fresh) % 4
+        set_rate(optimiser, base, clock.rate(15))
+        turn = (clock.step - clock.fresh) % 2
         if turn == 0:
-            drawn = [bank.draw(count, rng, data.concepts) for _ in range(4)]
+            drawn = [world.draw(count, rng, data.concepts) for _ in range(2)]
             with torch.no_grad():
                 views = augment(pictures, pictures.draw(np.concatenate(drawn), rng), 1.0, rng)
         concepts = drawn[turn]
@@ -159,39 +174,38 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=64, texts=4,
         target = torch.from_numpy(data.dense(strings))
         ids = data.sequences([[s] for s in strings], data.row_locale[rows], 0.1)
         f, e = vision(x), encode(ids)
-        live = torch.from_numpy(concepts)
-        answer = live.repeat_interleave(texts)
+        answer = torch.from_numpy(concepts)
+        batch = target[:, answer] + 1e-6 * F.one_hot(torch.arange(count).repeat_interleave(texts), count)
+        forth_target = batch / batch.sum(1, keepdim=True)
+        back_target = (batch / batch.sum(0, keepdim=True)).t()
+        gallery = world.gallery(rng)
         loss = 0
         for d, weight in ((DIM, 0.6), (DIMS[rng.integers(3)], 0.4)):
-            s = scale.exp().clamp(max=50)
+            s = scale.exp().clamp(max=40)
             fd, ed = unit(f, d), unit(e, d)
-            mean = unit(ed.view(count, texts, d).mean(1))
-            gallery = unit(bank.picture, d).index_copy(0, live, fd)
-            captions = unit(bank.text, d).index_copy(0, live, mean)
-            forth = -(target * (s * ed @ gallery.t()).log_softmax(1)).sum(1).mean()
-            back = F.cross_entropy(s * fd @ captions.t(), live, label_smoothing=0.02)
-            each = F.cross_entropy(s * ed @ fd.t(), torch.arange(count).repeat_interleave(texts))
-            loss = loss + weight * (0.5 * forth + 0.35 * back + 0.15 * each)
+            scores = s * ed @ fd.t()
+            forth = -(forth_target * scores.log_softmax(1)).sum(1).mean()
+            back = -(back_target * scores.t().log_softmax(1)).sum(1).mean()
+            over_texts = F.cross_entropy(WORLD_SCALE * fd @ unit(world.text, d).t(), answer, label_smoothing=0.02)
+            over_pictures = -(target * (WORLD_SCALE * ed @ unit(gallery, d).t()).log_softmax(1)).sum(1).mean()
+            loss = loss + weight * (0.5 * (forth + back) + 0.35 * over_texts + 0.25 * over_pictures)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([*vision.parameters(), text.word_embeddings.weight], 1.0)
         optimiser.step()
-        with torch.no_grad():
-            bank.picture[live] = unit(f.detach())
-            bank.text[live] = unit(0.5 * bank.text[live] + 0.5 * unit(unit(e.detach()).view(count, texts, -1).mean(1)))
         clock.step += 1
         seen += count
         here += count
         losses.append(loss.item())
-        if gossip and clock.step % 8 == 0:
+        if gossip and clock.step % 4 == 0:
             gossip.exchange()
-        if clock.step % 120 == 0:
-            bank.refresh()
+        if (clock.step - clock.fresh) % 300 == 0:
+            world.refresh(vision, encode)
         if clock.elapsed() - last > every:
             last = clock.elapsed()
             line, score = watch.line(encode, vision)
             print(f'joint {rank} step {clock.step} {last:.0f} s, {seen / 1e3:.0f} k pictures, {here / (time.time() - first):.0f}/s, '
-                  f'loss {np.mean(losses[-200:]):.3f}, scale {scale.exp().item():.1f} | {line}', flush=True)
+                  f'loss {np.mean(losses[-80:]):.3f}, scale {scale.exp().item():.1f} | {line}', flush=True)
             keep(False, score)
     line, score = watch.line(encode, vision)
     keep(True, score)

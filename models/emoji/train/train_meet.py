@@ -35,17 +35,17 @@ def picture_bank(pictures, vision, rng, views=2):
 
 
 @torch.no_grad()
-def mean_texts(data, text, concepts, each=24):
-    """The mean text vector of every concept over `each` names drawn by language weight."""
+def mean_texts(data, encode, concepts, each=24):
+    """The mean text vector of every concept over `each` names drawn by language weight; encode: see encoder()."""
     out = []
     for c in range(concepts):
         rows = np.array([data.row_of(c) for _ in range(each)])
         ids = data.sequences([[s] for s in data.pick(rows, np.zeros(each, bool))], data.row_locale[rows], 0.0)
-        out.append(unit(text.bag(*flat(ids))).mean(0))
+        out.append(unit(encode(ids)).mean(0))
     return unit(torch.stack(out))
 
 
-def main(seconds=None, steps=None, rate=2e-3, count=1024, every=60, out='text.pt', views=2):
+def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt', views=2):
     """text.pt and vision.pt -> text.pt with text that meets the pictures, and new proxies."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED + 50)
@@ -82,7 +82,7 @@ def main(seconds=None, steps=None, rate=2e-3, count=1024, every=60, out='text.pt
             last = clock.elapsed()
             print(f'meet step {clock.step} {last:.0f} s, loss {np.mean(losses[-100:]):.3f}, scale {scale.exp().item():.1f} '
                   f'| {watch.line(encode, vision)[0]}', flush=True)
-    known.update(text=text.state_dict(), proxies=mean_texts(data, text, data.concepts), scale=scale.data, finished=True,
+    known.update(text=text.state_dict(), proxies=mean_texts(data, encode, data.concepts), scale=scale.data, finished=True,
                  seen=known['seen'] + clock.step * count)
     known.pop('optimiser', None)
     save(work(out), **known)
