@@ -22,9 +22,9 @@ async function configure(preset, env, definitions = []) {
 }
 
 /** Builds targets natively, e.g. buildNative('native-debug', ['clipglot_tests_text']); none means all. */
-export async function buildNative(preset, targets = []) {
+export async function buildNative(preset, targets = [], definitions = []) {
   log(`building ${preset}${targets.length ? `: ${targets.join(' ')}` : ''}`, 'build');
-  await configure(preset, process.env);
+  await configure(preset, process.env, definitions);
   await ninja(preset, targets, process.env);
 }
 

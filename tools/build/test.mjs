@@ -55,14 +55,17 @@ async function runCtest(preset) {
     });
 }
 
+// A warning in our own code is an error here.
+const strict = ['-DCLIPGLOT_WERROR=ON'];
+
 const layers = {
   rules: () => runNode('tests/rules'),
   'native-debug': async () => {
-    await buildNative('native-debug');
+    await buildNative('native-debug', [], strict);
     await runCtest('native-debug');
   },
   'native-asan': async () => {
-    await buildNative('native-asan');
+    await buildNative('native-asan', [], strict);
     await runCtest('native-asan');
   },
   js: async () => {
