@@ -244,12 +244,12 @@ def print_style(style, out):
     print(f'  keywords {out["keywords"][style]}', flush=True)
 
 
-def main(folder=CHECKPOINT, every=1, path=None, dtypes=True):
+def main(folder=CHECKPOINT, every=1, path=None, dtypes=2):
     """Runs the report of a checkpoint folder; every: use each n-th name only."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     begin = time.time()
-    out = Report(folder, every).run([('int8', 8, 0), ('int4g32', 4, 32)] if dtypes else [])
+    out = Report(folder, every).run([('int8', 8, 0), ('int4g32', 4, 32)][:dtypes])
     print('\ntext -> text', json.dumps(out['text_to_text']))
     print('dtypes (Twemoji)', json.dumps({k: {x: v[x] for x in ('listed', 'en')} for k, v in out['dtypes'].items()}))
     for style, found in out['canaries'].items():
@@ -270,6 +270,6 @@ if __name__ == '__main__':
     parser.add_argument('--folder', default=CHECKPOINT)
     parser.add_argument('--every', type=int, default=1)
     parser.add_argument('--out')
-    parser.add_argument('--no-dtypes', action='store_true')
+    parser.add_argument('--dtypes', type=int, default=2, help='0: none, 1: int8, 2: int8 and int4')
     a = parser.parse_args()
-    main(a.folder, a.every, a.out, not a.no_dtypes)
+    main(a.folder, a.every, a.out, a.dtypes)
