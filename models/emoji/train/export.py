@@ -50,8 +50,9 @@ def write_json(folder, name, value):
         f.write('\n')
 
 
-def main(source='joint.pt', folder=CHECKPOINT):
-    """build/emoji/SOURCE -> folder. Tells where the training stood."""
+def main(source=None, folder=CHECKPOINT):
+    """build/emoji/SOURCE -> folder. Tells where the training stood. Default: the last stage that was trained."""
+    source = source or ('full.pt' if os.path.exists(work('full.pt')) else 'joint.pt')
     state = load(work(source))
     text, vision = Text(), Vision()
     text.load_state_dict(state['text'])
@@ -59,7 +60,7 @@ def main(source='joint.pt', folder=CHECKPOINT):
     if state['bag']:
         text.bag_to_full()
     os.makedirs(folder, exist_ok=True)
-    meta = {'format': 'pt', 'clipglot.stage': 'joint', 'clipglot.step': str(state['step']),
+    meta = {'format': 'pt', 'clipglot.stage': 'joint' if state['bag'] else 'full', 'clipglot.step': str(state['step']),
             'clipglot.pictures': str(state['seen']), 'clipglot.seed': str(SEED)}
     write_safetensors(os.path.join(folder, 'model.safetensors'), tower_tensors(text, vision, state['scale']), meta)
     write_json(folder, 'config.json', config())
@@ -77,7 +78,7 @@ def main(source='joint.pt', folder=CHECKPOINT):
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--source', default='joint.pt', help='file below build/emoji')
+    parser.add_argument('--source', help='file below build/emoji')
     parser.add_argument('--folder', default=CHECKPOINT)
     a = parser.parse_args()
     main(a.source, a.folder)

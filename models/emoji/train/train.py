@@ -2,8 +2,8 @@
 
   /usr/bin/python3 models/emoji/train/train.py                     all stages
   /usr/bin/python3 models/emoji/train/train.py STAGE [STAGE ...]   fetch render captions tokenizer textdata
-                                                                   text vision meet joint export report
-  /usr/bin/python3 models/emoji/train/train.py --resume            joint training goes on from the checkpoint in the repository
+                                                                   text vision meet joint full export report
+  /usr/bin/python3 models/emoji/train/train.py --resume            training goes on from the checkpoint in the repository
   /usr/bin/python3 models/emoji/train/train.py --smoke             one minute on 60 animals; fails when recall is near chance
 
 A stage that was interrupted goes on where it was. vision and joint run as two
@@ -16,8 +16,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STAGES = 'fetch render captions tokenizer textdata text vision meet joint export report'.split()
-HOURS = {'text': 0.35, 'vision': 1.1, 'meet': 0.1, 'joint': 0.8}  # default budget of two free cores
+STAGES = 'fetch render captions tokenizer textdata text vision meet joint full export report'.split()
+HOURS = {'text': 0.35, 'vision': 1.0, 'meet': 0.1, 'joint': 1.0, 'full': 0.7}  # default budget of two free cores
 
 
 def script(name, *arguments, wait=True):
@@ -51,6 +51,8 @@ def stage(name, scale, init):
         script('train_meet', '--seconds', seconds)
     elif name == 'joint':
         both('train_joint', '--seconds', seconds)
+    elif name == 'full':
+        both('train_joint', '--seconds', seconds, '--full')
     else:
         script(name)
 
@@ -64,7 +66,7 @@ def resume(scale):
     shutil.copyfile(os.path.join(common.CHECKPOINT, 'tokenizer.json'), common.work('tokenizer.json'))
     convert(common.work('tokenizer.json'), common.work('spm.model'))
     script('textdata')
-    both('train_joint', '--seconds', HOURS['joint'] * 3600 * scale, '--source', common.CHECKPOINT)
+    both('train_joint', '--seconds', HOURS['full'] * 3600 * scale, '--source', common.CHECKPOINT)
 
 
 def smoke():

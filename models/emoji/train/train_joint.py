@@ -8,7 +8,8 @@ each, and adds two kinds of loss:
                    keyword that also fits another picture of the batch is no
                    negative
   over the world   every picture against the mean text of all concepts, every
-                   text against one picture of all concepts
+                   text against one picture of all concepts and (so that
+                   languages stay together) against their mean texts
 
 The tables are recomputed as a whole every few minutes. (A bank that
 takes over single fresh vectors fails here: live columns are then told apart
@@ -32,6 +33,7 @@ from gossip import Gossip
 from model import Text, Vision, unit
 from pictures import Pictures, augment, plain
 from progress import Clock, load, recall, save, set_rate
+from scenes import Scenes, scene_accuracy, scene_loss
 from textdata import TextData, Tokenizer, flat, load_captions, padded
 
 WORLD_SCALE = 20.0
@@ -67,9 +69,17 @@ class Watch:
         return ' '.join(out), float(np.mean(score))
 
 
-def encoder(text, bag):
-    """list of id arrays -> raw vectors."""
-    return (lambda ids: text.bag(*flat(ids))) if bag else (lambda ids: text(padded(ids)))
+def encoder(text, bag, buckets=4):
+    """list of id arrays -> raw vectors. Full tower: texts of like length together, as padding costs as much as words."""
+    if bag:
+        return lambda ids: text.bag(*flat(ids))
+
+    def encode(ids):
+        order = np.argsort([len(i) for i in ids], kind='stable')
+        parts = [part for part in np.array_split(order, buckets) if len(part)]
+        vectors = torch.cat([text(padded([ids[i] for i in part])) for part in parts])
+        return vectors[torch.from_numpy(np.argsort(np.concatenate(parts)))]
+    return encode
 
 
 def groups_of(vision, text, scale, rate, text_rate):
@@ -117,9 +127,17 @@ class World:
         return np.array(list(chosen)[:count])
 
 
-def main(seconds=None, steps=None, rate=6e-4, text_rate=1e-3, count=160, texts=4, rank=0, out='joint.pt', every=60,
-         begin=0.0, bag=True, source=None):
-    """Runs stage C; resumes from build/emoji/OUT, else starts from text.pt and vision.pt (or source: a checkpoint folder)."""
+def dims_of(rng):
+    """(dimensions, weight) of one step: full size, 64 (what people cut to first), and one of the others."""
+    return (DIM, 0.5), (64, 0.3), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.2)
+
+
+def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6, rank=0, out='joint.pt', every=60,
+         begin=0.0, bag=True, source=None, start=None, scenes=0):
+    """Runs stage C; resumes from build/emoji/OUT, else starts from text.pt and vision.pt (or source: a checkpoint folder).
+
+    start: a stage C file below build/emoji to start from; a bag becomes the full tower. scenes: so many a step.
+    """
     torch.set_num_threads(1)
     state = load(work(out))
     step0 = state['step'] if state else 0
@@ -140,6 +158,14 @@ def main(seconds=None, steps=None, rate=6e-4, text_rate=1e-3, count=160, texts=4
         text, vision, log_scale, meta = load_checkpoint(source)
         scale.data = log_scale.float().reshape(())
         bag, done = False, int(meta.get('clipglot.pictures', 0))
+    elif start:
+        known = load(work(start))
+        text.load_state_dict(known['text'])
+        vision.load_state_dict(known['vision'])
+        scale.data, done = known['scale'], known['seen']
+        if known['bag']:
+            text.bag_to_full()
+        bag = False
     else:
         text.load_state_dict(load(work('text.pt'))['text'])
         vision.load_state_dict(load(work('vision.pt'))['vision'])
@@ -151,6 +177,7 @@ def main(seconds=None, steps=None, rate=6e-4, text_rate=1e-3, count=160, texts=4
     clock = Clock(seconds, steps, max(begin, state['seconds'] if state else 0.0), step0)
     gossip = Gossip('/dev/shm/clipglot_emoji_joint', rank, trained) if seconds else None
     watch, world = Watch(pictures), World(data, pictures)
+    stage = Scenes(data, pictures, rng) if scenes else None
     world.refresh(vision, encode)
     losses, seen, last, first, here = [], state['seen'] if state else done, clock.elapsed(), time.time(), 0
     print(f'joint {rank} start {watch.line(encode, vision)[0]}', flush=True)
@@ -173,22 +200,29 @@ def main(seconds=None, steps=None, rate=6e-4, text_rate=1e-3, count=160, texts=4
         strings = data.pick(rows, rng.random(len(rows)) >= 0.6)
         target = torch.from_numpy(data.dense(strings))
         ids = data.sequences([[s] for s in strings], data.row_locale[rows], 0.1)
-        f, e = vision(x), encode(ids)
+        extra = stage.draw(scenes) if scenes else None
+        f, e = vision(torch.cat((x, extra[0])) if scenes else x), encode(ids + extra[1] if scenes else ids)
+        if scenes:
+            f, f_scene, e, e_scene = f[:count], f[count:], e[:len(ids)], e[len(ids):]
         answer = torch.from_numpy(concepts)
         batch = target[:, answer] + 1e-6 * F.one_hot(torch.arange(count).repeat_interleave(texts), count)
         forth_target = batch / batch.sum(1, keepdim=True)
         back_target = (batch / batch.sum(0, keepdim=True)).t()
         gallery = world.gallery(rng)
         loss = 0
-        for d, weight in ((DIM, 0.6), (DIMS[rng.integers(3)], 0.4)):
+        for d, weight in dims_of(rng):
             s = scale.exp().clamp(max=40)
             fd, ed = unit(f, d), unit(e, d)
+            means = unit(world.text, d).t()
             scores = s * ed @ fd.t()
             forth = -(forth_target * scores.log_softmax(1)).sum(1).mean()
             back = -(back_target * scores.t().log_softmax(1)).sum(1).mean()
-            over_texts = F.cross_entropy(WORLD_SCALE * fd @ unit(world.text, d).t(), answer, label_smoothing=0.02)
+            over_texts = F.cross_entropy(WORLD_SCALE * fd @ means, answer, label_smoothing=0.02)
             over_pictures = -(target * (WORLD_SCALE * ed @ unit(gallery, d).t()).log_softmax(1)).sum(1).mean()
-            loss = loss + weight * (0.5 * (forth + back) + 0.35 * over_texts + 0.25 * over_pictures)
+            together = -(target * (WORLD_SCALE * ed @ means).log_softmax(1)).sum(1).mean()
+            loss = loss + weight * (0.5 * (forth + back) + 0.35 * over_texts + 0.35 * over_pictures + 0.25 * together)
+        if scenes:
+            loss = loss + 0.3 * scene_loss(f_scene, e_scene, scale.exp().clamp(max=40), dims_of(rng))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([*vision.parameters(), text.word_embeddings.weight], 1.0)
@@ -204,6 +238,7 @@ def main(seconds=None, steps=None, rate=6e-4, text_rate=1e-3, count=160, texts=4
         if clock.elapsed() - last > every:
             last = clock.elapsed()
             line, score = watch.line(encode, vision)
+            line += f' scenes {scene_accuracy(vision, encode, stage):.0f}' if scenes else ''
             print(f'joint {rank} step {clock.step} {last:.0f} s, {seen / 1e3:.0f} k pictures, {here / (time.time() - first):.0f}/s, '
                   f'loss {np.mean(losses[-80:]):.3f}, scale {scale.exp().item():.1f} | {line}', flush=True)
             keep(False, score)
@@ -219,5 +254,10 @@ if __name__ == '__main__':
     parser.add_argument('--rank', type=int, default=0)
     parser.add_argument('--begin', type=float, default=0.0)
     parser.add_argument('--source', help='checkpoint folder to start both towers from')
+    parser.add_argument('--full', action='store_true', help='the full text tower, from joint.pt into full.pt, with scenes')
     a = parser.parse_args()
-    main(a.seconds, a.steps, rank=a.rank, begin=a.begin, source=a.source)
+    if a.full or a.source:
+        main(a.seconds, a.steps, rate=5e-4, text_rate=1.2e-3, texts=3, rank=a.rank, out='full.pt', begin=a.begin,
+             source=a.source, start=None if a.source else 'joint.pt', scenes=24)
+    else:
+        main(a.seconds, a.steps, rank=a.rank, begin=a.begin)
