@@ -1,4 +1,5 @@
 """Pieces that the three stages share: schedule, optimiser groups, save and resume."""
+import json
 import math
 import os
 import time
@@ -41,6 +42,12 @@ def save(path, **content):
     """Writes a torch file in one move, so that readers never see half of it."""
     torch.save(content, path + '.part')
     os.replace(path + '.part', path)
+
+
+def note(path, **values):
+    """Adds a line to the learning curve: one JSON object a line."""
+    with open(path, 'a', encoding='utf-8') as f:
+        f.write(json.dumps(values, ensure_ascii=False) + '\n')
 
 
 def load(path):

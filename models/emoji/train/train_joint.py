@@ -32,7 +32,7 @@ from checkpoint import load_checkpoint
 from gossip import Gossip
 from model import Text, Vision, unit
 from pictures import Pictures, augment, plain
-from progress import Clock, load, recall, save, set_rate
+from progress import Clock, load, note, recall, save, set_rate
 from scenes import Scenes, scene_accuracy, scene_loss
 from textdata import TextData, Tokenizer, flat, load_captions, padded
 
@@ -61,12 +61,8 @@ class Watch:
     def line(self, encode, vision):
         vectors = torch.cat([unit(vision(plain(self.pictures.images[self.gallery[i:i + 128]])))
                              for i in range(0, len(self.gallery), 128)])
-        out, score = [], []
-        for locale, ids, answers in self.sets:
-            r = recall(unit(encode(ids)) @ vectors.t(), answers)
-            score.append(r[0] + r[1])
-            out.append(f'{locale} {r[0]:.0f}/{r[1]:.0f}')
-        return ' '.join(out), float(np.mean(score))
+        found = {locale: recall(unit(encode(ids)) @ vectors.t(), answers) for locale, ids, answers in self.sets}
+        return ' '.join(f'{locale} {r[0]:.0f}/{r[1]:.0f}' for locale, r in found.items()), found
 
 
 def encoder(text, bag, buckets=4):
@@ -182,10 +178,12 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
     losses, seen, last, first, here = [], state['seen'] if state else done, clock.elapsed(), time.time(), 0
     print(f'joint {rank} start {watch.line(encode, vision)[0]}', flush=True)
 
-    def keep(finished, score):
+    def keep(finished, found):
         if rank == 0:
+            note(work('curve.jsonl'), stage='joint' if bag else 'full', step=clock.step, pictures=seen,
+                 seconds=round(clock.elapsed()), loss=round(float(np.mean(losses[-80:] or [0])), 3), held=found)
             save(work(out), text=text.state_dict(), vision=vision.state_dict(), scale=scale.data, step=clock.step, seen=seen,
-                 seconds=clock.elapsed(), finished=finished, score=score, bag=bag)
+                 seconds=clock.elapsed(), finished=finished, found=found, bag=bag)
 
     while clock.part() < 1:
         set_rate(optimiser, base, clock.rate(15))
@@ -237,13 +235,13 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
             world.refresh(vision, encode)
         if clock.elapsed() - last > every:
             last = clock.elapsed()
-            line, score = watch.line(encode, vision)
+            line, found = watch.line(encode, vision)
             line += f' scenes {scene_accuracy(vision, encode, stage):.0f}' if scenes else ''
             print(f'joint {rank} step {clock.step} {last:.0f} s, {seen / 1e3:.0f} k pictures, {here / (time.time() - first):.0f}/s, '
                   f'loss {np.mean(losses[-80:]):.3f}, scale {scale.exp().item():.1f} | {line}', flush=True)
-            keep(False, score)
-    line, score = watch.line(encode, vision)
-    keep(True, score)
+            keep(False, found)
+    line, found = watch.line(encode, vision)
+    keep(True, found)
     print(f'joint {rank} end, {seen / 1e3:.0f} k pictures | {line}', flush=True)
 
 
