@@ -1,5 +1,5 @@
 // npm test: sets up and runs every test, cheapest first, and stops at the first layer that fails.
-//   node tools/build/test.mjs [layer…]      layers: rules native-debug native-asan js browser (default: all)
+//   node tools/build/test.mjs [layer…]      layers: rules native-debug native-asan js browser train (default: all)
 // The last line counts the tests.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -81,6 +81,8 @@ const layers = {
     await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '-p', join(root, 'web-demo')]);
     await runNode('tests/browser', ['--test-concurrency=1']);
   },
+  // Trains a tiny emoji model from nothing.
+  train: () => runNode('tests/train', ['--test-concurrency=1']),
 };
 
 const setUpSteps = {
@@ -89,6 +91,7 @@ const setUpSteps = {
   'native-asan': ['compiler', 'sources'],
   js: ['compiler', 'sources', 'node-modules', 'toolchain'],
   browser: ['compiler', 'sources', 'node-modules', 'toolchain', 'browser'],
+  train: ['training', 'training-data'],
 };
 
 await runMain(async () => {

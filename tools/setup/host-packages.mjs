@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { SetupError, log } from './log.mjs';
 import { capture, run, which } from './run.mjs';
+import { trainingPackages } from './training.mjs';
 
 /** Where Chromium may be; CHROMIUM names another. */
 export function findChromium() {
@@ -15,6 +16,7 @@ const needed = {
   compiler: [['c++', 'g++'], ['cmake', 'cmake'], ['ninja', 'ninja-build']],
   browser: [[findChromium, 'chromium']],
   ccache: [['ccache', 'ccache']],
+  training: trainingPackages,
 };
 
 const isThere = (program) => (typeof program === 'function' ? program() : which(program)) !== undefined;

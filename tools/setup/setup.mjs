@@ -1,12 +1,14 @@
 // npm run setup: everything a build needs, from nothing. Safe to call again at any time: finished
 // steps are skipped, interrupted ones start where they stopped.
-//   node tools/setup/setup.mjs [--compiler] [--sources] [--node-modules] [--toolchain] [--browser]   (default: all)
+//   node tools/setup/setup.mjs [--compiler] [--sources] [--node-modules] [--toolchain] [--browser]   (default: all of these)
+//   node tools/setup/setup.mjs --training --training-data      what training the emoji model needs besides
 import { pathToFileURL } from 'node:url';
 import { setUpHostPackages } from './host-packages.mjs';
 import { runMain, log, SetupError } from './log.mjs';
 import { setUpNodeModules } from './node-modules.mjs';
 import { setUpSources } from './sources.mjs';
 import { setUpToolchain } from './toolchain.mjs';
+import { setUpTrainingData } from './training.mjs';
 
 // In this order.
 const steps = {
@@ -15,10 +17,13 @@ const steps = {
   'node-modules': setUpNodeModules,
   toolchain: setUpToolchain,
   browser: () => setUpHostPackages(['browser']),
+  training: () => setUpHostPackages(['training']),
+  'training-data': setUpTrainingData,
 };
+const forBuilds = Object.keys(steps).filter((name) => !name.startsWith('training'));
 
 /** Runs the named steps in the right order. */
-export async function setUp(names = Object.keys(steps)) {
+export async function setUp(names = forBuilds) {
   for (const name of Object.keys(steps)) if (names.includes(name)) await steps[name]();
 }
 
