@@ -48,7 +48,8 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .field("dtype", &EngineOptionsObject::dtype)
       .field("threads", &EngineOptionsObject::threads)
       .field("maxTokens", &EngineOptionsObject::max_tokens)
-      .field("maxPixels", &EngineOptionsObject::max_pixels);
+      .field("maxPixels", &EngineOptionsObject::max_pixels)
+      .field("selfTest", &EngineOptionsObject::self_test);
   value_object<TextOptionsObject>("TextOptions")
       .field("dimensions", &TextOptionsObject::dimensions)
       .field("normalized", &TextOptionsObject::normalized)
@@ -88,14 +89,20 @@ EMSCRIPTEN_BINDINGS(clipglot) {
   value_object<PackOptionsObject>("PackOptions")
       .field("text", &PackOptionsObject::text)
       .field("vision", &PackOptionsObject::vision)
-      .field("dtype", &PackOptionsObject::dtype);
+      .field("dtype", &PackOptionsObject::dtype)
+      .field("threads", &PackOptionsObject::threads);
   value_object<PackTensorObject>("PackTensor")
       .field("name", &PackTensorObject::name)
       .field("dtype", &PackTensorObject::dtype)
       .field("shape", &PackTensorObject::shape)
       .field("group", &PackTensorObject::group)
+      .field("unit", &PackTensorObject::unit)
       .field("pointer", &PackTensorObject::pointer)
       .field("bytes", &PackTensorObject::bytes);
+  value_object<TextObject>("Text")
+      .field("code", &TextObject::code)
+      .field("detail", &TextObject::detail)
+      .field("text", &TextObject::text);
   class_<EngineHandle>("Engine")
       .constructor<>()
       .function("create", &EngineHandle::Create)
@@ -135,10 +142,14 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .function("commit", &PackWriterHandle::Commit)
       .function("totalBytes", &PackWriterHandle::TotalBytes)
       .function("readBytes", &PackWriterHandle::ReadBytes)
+      .function("plannedCount", &PackWriterHandle::PlannedCount)
+      .function("planned", &PackWriterHandle::Planned)
       .function("tensorCount", &PackWriterHandle::TensorCount)
       .function("tensor", &PackWriterHandle::Tensor)
       .function("done", &PackWriterHandle::Done)
-      .function("tokenizerFile", &PackWriterHandle::TokenizerFile);
+      .function("saveState", &PackWriterHandle::SaveState)
+      .function("tokenizerFile", &PackWriterHandle::TokenizerFile)
+      .function("selfTestJson", &PackWriterHandle::SelfTestJson);
   function("allocate", &Allocate);
   function("release", &Release);
   function("allocatedBytes", &AllocatedBytes);

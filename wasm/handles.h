@@ -126,6 +126,7 @@ class EngineHandle {
     const Result<uint64_t> max_pixels = Count(in.max_pixels, "maxPixels");
     if (!max_pixels.ok()) return Failed<StatusObject>(max_pixels.status());
     options.max_pixels = *max_pixels;
+    options.self_test = in.self_test;
     Result<std::unique_ptr<Engine>> engine = Engine::Create(options);
     if (!engine.ok()) return Failed<StatusObject>(engine.status());
     engine_ = std::move(*engine);
@@ -235,29 +236,49 @@ class IndexHandle {
 class PackWriterHandle {
  public:
   StatusObject Create(const PackOptionsObject& in) {
-    Result<std::unique_ptr<PackWriter>> writer = PackWriter::Create({in.text, in.vision, in.dtype});
+    PackOptions options{in.text, in.vision, in.dtype};
+    if (Status s = ToSize(in.threads, "threads", &options.threads); !s.ok()) return Failed<StatusObject>(s);
+    Result<std::unique_ptr<PackWriter>> writer = PackWriter::Create(options);
     if (!writer.ok()) return Failed<StatusObject>(writer.status());
     writer_ = std::move(*writer);
     return {};
   }
   void AddFile(const std::string& path, double bytes) { files_.push_back({path, static_cast<uint64_t>(bytes)}); }
-  StatusObject Begin() { return Failed<StatusObject>(writer_->Begin(std::exchange(files_, {}))); }
+  // `state`: `bytes` bytes that saveState gave, or none.
+  StatusObject Begin(double state, double bytes) {
+    return Failed<StatusObject>(writer_->Begin(std::exchange(files_, {}), Span<std::byte>(state, bytes)));
+  }
   RangeObject Want() const { return ToObject(writer_->Want()); }
   MemoryObject Reserve() { return ToObject(writer_->Reserve()); }
   StatusObject Commit() { return Failed<StatusObject>(writer_->Commit()); }
   double TotalBytes() const { return static_cast<double>(writer_->total_bytes()); }
   double ReadBytes() const { return static_cast<double>(writer_->read_bytes()); }
+  int PlannedCount() const { return static_cast<int>(writer_->plan().size()); }
+  PackTensorObject Planned(int index) const { return Get(writer_->plan(), index); }
   int TensorCount() const { return static_cast<int>(writer_->tensors().size()); }
-  PackTensorObject Tensor(int index) const {
-    if (index < 0 || index >= TensorCount()) return {};
-    const PackTensor& tensor = writer_->tensors()[index];
-    return {tensor.name, std::string(DTypeName(tensor.dtype)), ShapeText(std::span(tensor.shape)), tensor.group,
-            Address(tensor.bytes.data()), static_cast<double>(tensor.bytes.size())};
-  }
+  PackTensorObject Tensor(int index) const { return Get(writer_->tensors(), index); }
   bool Done() const { return writer_->done(); }
+  MemoryObject SaveState() {
+    const std::span<const std::byte> state = writer_->SaveState();
+    return {0, {}, Address(state.data()), static_cast<double>(state.size())};
+  }
   std::string TokenizerFile() const { return writer_->tokenizer_file(); }
+  TextObject SelfTestJson() const {
+    Result<std::string> json = writer_->SelfTestJson();
+    if (!json.ok()) return Failed<TextObject>(json.status());
+    return {0, {}, std::move(*json)};
+  }
 
  private:
+  static PackTensorObject Get(std::span<const PackTensor> tensors, int index) {
+    if (index < 0 || index >= static_cast<int>(tensors.size())) return {};
+    const PackTensor& tensor = tensors[static_cast<size_t>(index)];
+    double bytes = static_cast<double>(DTypeSize(tensor.dtype));
+    for (const uint64_t side : tensor.shape) bytes *= static_cast<double>(side);
+    return {tensor.name, std::string(DTypeName(tensor.dtype)), ShapeText(std::span(tensor.shape)), tensor.group,
+            static_cast<double>(tensor.unit), Address(tensor.bytes.data()), bytes};
+  }
+
   std::unique_ptr<PackWriter> writer_;
   std::vector<FileEntry> files_;
 };

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "embedding/embedding.h"
+#include "engine/self_test.h"
 #include "nn/nn.h"
 #include "text/text_tower.h"
 #include "text/tokenizer.h"
@@ -66,6 +67,7 @@ class EngineImpl final : public Engine, private ModelSink {
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<ModelReader> reader_;  // only while loading
   ModelConfig config_;
+  std::optional<SelfTest> self_test_;    // only while loading
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<TextTower> text_;
   std::unique_ptr<VisionTower> vision_;
@@ -108,12 +110,23 @@ Status EngineImpl::FinishLoad() {
   loaded_bytes_ = reader_->read_bytes();
   reader_.reset();
   ready_ = true;
-  return OkStatus();
+  if (!self_test_) return OkStatus();
+  const SelfTest test = *std::exchange(self_test_, std::nullopt);
+  const Status status = RunSelfTest(test, options_.text, options_.vision, *this);
+  ready_ = status.ok();
+  return status;
 }
 
 Status EngineImpl::OnModel(const ModelConfig& config) {
   config_ = config;
   pooled_.resize(config.dimensions);
+  if (options_.self_test && config.self_test.exists() && !config.self_test.is_null()) {
+    CLIPGLOT_ASSIGN_OR_RETURN(self_test_, ParseSelfTest(config.self_test, config.dimensions));
+    // A picture above the caller's own limit is not his test.
+    const std::optional<SelfTest::Image>& image = self_test_->image;
+    if (image && uint64_t{image->width} * image->height > options_.max_pixels) self_test_->image.reset();
+  }
+  config_.self_test = Json();  // the whole manifest hangs on it
   size_t rows = 1, columns = 1;
   if (options_.text) {
     const TextConfig& text = config.text;

@@ -28,6 +28,9 @@ struct EngineOptions {
   size_t threads = 1;           // 1 ... 64; builds without threads accept only 1
   size_t max_tokens = 512;      // 2 ... 8192: longest text for which memory is set aside
   uint64_t max_pixels = 64'000'000;  // largest image that is decoded, in pixels
+  // Packs may bring a self-test (docs/FORMAT.md): the last Commit embeds its texts and its picture, and fails with
+  // kCorruptModel when the vectors are not those of the pack. Costs about one call for each.
+  bool self_test = true;
 };
 
 struct VectorOptions {

@@ -32,13 +32,18 @@ Status VisionTower::SetStem(VisionStem part) {
   return OkStatus();
 }
 
-Status VisionTower::AddLayer(VisionLayer part) {
+Result<VisionTower::Layer> VisionTower::Pack(const VisionLayer& part) {
   CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear proj, Linear::Create(part.proj.weight, part.proj.bias));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear w12, Linear::Create(part.w12.weight, part.w12.bias));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear w3, Linear::Create(part.w3.weight, part.w3.bias));
-  layers_.push_back(Layer{std::move(qkv), std::move(proj), std::move(w12), std::move(w3), std::move(part.norm1),
-                          std::move(part.inner_attn_norm), std::move(part.norm2), std::move(part.ffn_norm)});
+  return Layer{std::move(qkv), std::move(proj), std::move(w12), std::move(w3), part.norm1,
+               part.inner_attn_norm, part.norm2, part.ffn_norm};
+}
+
+Status VisionTower::AddLayer(VisionLayer part) {
+  CLIPGLOT_ASSIGN_OR_RETURN(Layer layer, Pack(part));
+  layers_.push_back(std::move(layer));
   return OkStatus();
 }
 
@@ -66,6 +71,29 @@ Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vect
   LayerNorm(x.first(width), {}, 1, norm_.weight, norm_.bias, config_.layer_norm_eps, vector, *workspace_);
   Trace(trace, "raw", DType::kF32, {width}, std::span<const float>(vector));
   return OkStatus();
+}
+
+Status VisionTower::Begin(std::span<const float> pixels, std::vector<float>& state) {
+  if (pixels.size() != 3 * config_.image_size * config_.image_size || patch_.empty()) {
+    return Status(Code::kInvalidArgument, "not the pixels of one image, or no stem");
+  }
+  CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
+  const std::span<const float> x = x_.as<const float>().first(config_.tokens() * config_.width);
+  state.assign(x.begin(), x.end());
+  return OkStatus();
+}
+
+Status VisionTower::Apply(const VisionLayer& part, std::span<float> state) {
+  if (state.size() != config_.tokens() * config_.width) return Status(Code::kInvalidArgument, "a state of no image");
+  CLIPGLOT_ASSIGN_OR_RETURN(const Layer layer, Pack(part));
+  std::copy(state.begin(), state.end(), x_.as<float>().begin());
+  CLIPGLOT_RETURN_IF_ERROR(RunLayer(layer));
+  std::copy_n(x_.as<const float>().begin(), state.size(), state.begin());
+  return OkStatus();
+}
+
+void VisionTower::End(const NormWeights& norm, std::span<const float> state, std::span<float> vector) {
+  LayerNorm(state.first(config_.width), {}, 1, norm.weight, norm.bias, config_.layer_norm_eps, vector, *workspace_);
 }
 
 // The convolution of stride = kernel size is a product of a matrix whose rows are the patches, [grid², 3 · patch · patch].

@@ -36,6 +36,12 @@ class VisionTower {
   Status Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
                  const std::atomic<uint32_t>& cancel);
 
+  // The steps of Forward one by one, with the same bits, for a converter that holds one layer at a time: Begin (uses what
+  // SetStem was given), Apply for each layer in order, End. `state` [tokens · width] stays with the caller.
+  Status Begin(std::span<const float> pixels, std::vector<float>& state);
+  Status Apply(const VisionLayer& part, std::span<float> state);
+  void End(const NormWeights& norm, std::span<const float> state, std::span<float> vector);
+
   size_t resident_bytes() const;  // weights held, packed
 
  private:
@@ -44,6 +50,7 @@ class VisionTower {
     NormWeights norm1, inner_attn_norm, norm2, ffn_norm;
   };
   VisionTower(const VisionConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
+  static Result<Layer> Pack(const VisionLayer& part);
   void GatherPatches(std::span<const float> pixels);
   Status Embed(std::span<const float> pixels);
   Status RunLayer(const Layer& layer);

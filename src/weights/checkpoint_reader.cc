@@ -12,6 +12,7 @@
 #include "weights/model_layout.h"
 #include "weights/numbers.h"
 #include "weights/step_reader.h"
+#include "weights/store_row.h"
 
 namespace clipglot {
 namespace {
@@ -47,7 +48,9 @@ struct Factors {
 class CheckpointReader final : public StepReader {
  public:
   CheckpointReader(std::vector<FileEntry> files, const ReadOptions& options, ModelSink* sink)
-      : StepReader(std::move(files), options, sink) {}
+      : StepReader(std::move(files), options, sink),
+        next_part_(options.first_part),
+        next_word_row_(options.first_word_row) {}
 
  private:
   enum class Stage { kConfig, kTokenizer, kPrefix, kHeader, kTensors };
@@ -57,8 +60,11 @@ class CheckpointReader final : public StepReader {
   Status PlanTokenizer();
   Status PlanPrefix();
   Status ParseHeader(std::string_view header);
+  Status CheckPosition();
   Status PlanPart();
-  void PlanSource(const Slot& slot, const Source& source, std::vector<Step>& steps);
+  Status PlanWords();
+  void PlanSource(const Slot& slot, const Source& source, size_t first_row, size_t rows_at_once,
+                  std::vector<Step>& steps);
   Step FactorStep(const std::string& name, uint64_t first, size_t count, std::vector<float>* out);
   Status StoreRows(const Slot& slot, const Source& source, DType dtype, size_t first_row,
                    const Factors* factors, std::span<const std::byte> bytes);
@@ -75,7 +81,11 @@ class CheckpointReader final : public StepReader {
   uint64_t header_bytes_ = 0;
   SectionTable table_;
   std::vector<PartId> parts_;
-  size_t next_part_ = 0;
+  size_t next_part_;
+  // The word embedding goes to the sink row by row, behind the first part.
+  size_t word_rows_at_once_ = 0;  // 0: it is in the part like everything else
+  size_t next_word_row_;          // first row that is not planned yet
+  std::optional<Slot> words_;
   // The part whose numbers are coming; parts_[next_part_ - 1].
   std::optional<PartData> part_;
   std::vector<Slot> slots_;
@@ -92,6 +102,8 @@ Status CheckpointReader::Plan() {
       config_.dtype = options_.dtype;
       parts_ = ListParts(config_, options_.text, options_.vision);
       CLIPGLOT_RETURN_IF_ERROR(sink_->OnModel(config_));
+      word_rows_at_once_ = options_.text ? sink_->WordRowsAtOnce() : 0;
+      CLIPGLOT_RETURN_IF_ERROR(CheckPosition());
       stage_ = Stage::kPrefix;
       if (options_.text) return PlanTokenizer();
       [[fallthrough]];
@@ -110,6 +122,8 @@ Status CheckpointReader::Plan() {
         CLIPGLOT_RETURN_IF_ERROR(DeliverPart(parts_[next_part_ - 1], std::move(*part_), *sink_));
         part_.reset();
       }
+      if (word_rows_at_once_ > 0 && next_part_ == 1 && next_word_row_ < config_.text.vocab_size)
+        return PlanWords();
       return next_part_ < parts_.size() ? PlanPart() : OkStatus();
   }
   return Status(Code::kInternal, "unknown stage of reading");
@@ -185,18 +199,39 @@ Status CheckpointReader::ParseHeader(std::string_view header) {
     }
   }
   // Progress: what the parts will read.
-  for (const PartId id : parts_) {
-    PartData part = MakePart(id);
-    for (const Slot& slot : ListSlots(config_, id, part)) {
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    PartData part = MakePart(parts_[i]);
+    for (const Slot& slot : ListSlots(config_, parts_[i], part)) {
+      uint64_t by_row = 0, shared = 0;
       for (const Source& source : slot.sources) {
-        total_bytes_ += table_.Find(source.name)->bytes;
+        by_row += table_.Find(source.name)->bytes;
         if (source.row_factor.empty()) continue;
-        total_bytes_ += table_.Find(source.row_factor)->bytes / config_.text.lora_adapters;
-        total_bytes_ += table_.Find(source.column_factor)->bytes / config_.text.lora_adapters;
+        by_row += table_.Find(source.row_factor)->bytes / config_.text.lora_adapters;
+        shared += table_.Find(source.column_factor)->bytes / config_.text.lora_adapters;
       }
+      total_bytes_ += by_row + shared;
+      if (i >= options_.first_part) continue;
+      const bool cut = i == 0 && word_rows_at_once_ > 0 && slot.matrix != nullptr &&
+                       options_.first_word_row < slot.rows;
+      CountAsRead(cut ? by_row / slot.rows * options_.first_word_row : by_row + shared);
     }
   }
   return OkStatus();
+}
+
+// Where a reading that goes on begins: within the parts, and in the table only behind its part.
+Status CheckpointReader::CheckPosition() {
+  const size_t row = options_.first_word_row, rows = config_.text.vocab_size;
+  const bool by_rows = word_rows_at_once_ > 0;
+  const bool possible = options_.first_part <= parts_.size() &&
+                        (by_rows ? options_.first_part == 0 ? row == 0
+                                   : options_.first_part == 1
+                                       ? row <= rows && (row % word_rows_at_once_ == 0 || row == rows)
+                                       : row == rows
+                                 : row == 0);
+  if (possible) return OkStatus();
+  return Status(Code::kInvalidArgument, StrCat("no reading of this model stops at part ",
+                                               options_.first_part, ", word row ", row));
 }
 
 Status CheckpointReader::PlanPart() {
@@ -207,10 +242,13 @@ Status CheckpointReader::PlanPart() {
   // keep their order.
   std::multimap<uint64_t, std::vector<Step>> by_offset;
   for (const Slot& slot : slots_) {
+    if (id.kind == PartKind::kTextEmbeddings && word_rows_at_once_ > 0 && slot.matrix != nullptr) {
+      continue;  // PlanWords
+    }
     CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, config_.dtype));
     for (const Source& source : slot.sources) {
       std::vector<Step> steps;
-      PlanSource(slot, source, steps);
+      PlanSource(slot, source, 0, 0, steps);
       const uint64_t offset = steps.front().range.offset;
       by_offset.emplace(offset, std::move(steps));
     }
@@ -221,10 +259,26 @@ Status CheckpointReader::PlanPart() {
   return OkStatus();
 }
 
+// The rows of the word embedding, for a sink that takes them one by one.
+Status CheckpointReader::PlanWords() {
+  PartData part = MakePart(parts_[0]);
+  for (Slot& slot : ListSlots(config_, parts_[0], part)) {
+    if (slot.matrix == nullptr) continue;
+    words_ = std::move(slot);
+    words_->matrix = nullptr;  // there is no such matrix
+  }
+  std::vector<Step> steps;
+  PlanSource(*words_, words_->sources.front(), next_word_row_, word_rows_at_once_, steps);
+  for (Step& step : steps) Add(std::move(step));
+  next_word_row_ = words_->rows;
+  return OkStatus();
+}
+
 // Row blocks of at most kReadBytes; with an adapter, the factor that all rows share comes first,
-// and the factor of a block's rows before the block.
-void CheckpointReader::PlanSource(const Slot& slot, const Source& source,
-                                  std::vector<Step>& steps) {
+// and the factor of a block's rows before the block. With `rows_at_once`, no block and no commit
+// passes a multiple of it.
+void CheckpointReader::PlanSource(const Slot& slot, const Source& source, size_t first_row,
+                                  size_t rows_at_once, std::vector<Step>& steps) {
   const Section& section = *table_.Find(source.name);
   const bool adapted = !source.row_factor.empty();
   const size_t rank = config_.text.lora_rank;
@@ -237,12 +291,13 @@ void CheckpointReader::PlanSource(const Slot& slot, const Source& source,
     steps.push_back(FactorStep(source.column_factor, index * rank * source.columns,
                                rank * source.columns, &factors->columns));
   }
-  for (size_t row = 0; row < source.rows; row += block) {
-    const size_t rows = std::min(block, source.rows - row);
+  for (size_t row = first_row, rows = 0; row < source.rows; row += rows) {
+    rows = std::min(block, source.rows - row);
+    if (rows_at_once > 0) rows = std::min(rows, rows_at_once - row % rows_at_once);
     if (adapted) {
       steps.push_back(FactorStep(source.row_factor, (index * source.rows + row) * rank, rows * rank,
                                  &factors->rows));
-      if (row == 0 && steps[1].range.offset < steps[0].range.offset) std::swap(steps[0], steps[1]);
+      if (row == first_row && steps[1].range.offset < steps[0].range.offset) std::swap(steps[0], steps[1]);
     }
     steps.push_back(
         {TensorRange(section, uint64_t{row} * source.columns, uint64_t{rows} * source.columns),
@@ -250,7 +305,8 @@ void CheckpointReader::PlanSource(const Slot& slot, const Source& source,
          [this, &slot, &source, dtype = section.dtype, row,
           factors](std::span<const std::byte> bytes) {
            return StoreRows(slot, source, dtype, row, factors.get(), bytes);
-         }});
+         },
+         rows_at_once > 0 && (row + rows) % rows_at_once == 0});
   }
 }
 
@@ -291,13 +347,10 @@ Status CheckpointReader::StoreRows(const Slot& slot, const Source& source, DType
       return TensorError(source.name, StrCat("row ", row, " holds NaN or infinity",
                                              factors != nullptr ? " (adapter included)" : ""));
     }
-    if (slot.vector != nullptr) {
-      std::copy(row_.begin(), row_.end(), slot.vector->begin() + static_cast<ptrdiff_t>(offset));
-    } else if (slot.matrix->dtype == DType::kI8) {
-      slot.matrix->scales[offset / columns] =
-          QuantizeRow(row_, slot.matrix->values.as<int8_t>().subspan(offset, columns));
+    if (slot.vector == nullptr && slot.matrix == nullptr) {
+      CLIPGLOT_RETURN_IF_ERROR(sink_->OnWordRow(row, row_));
     } else {
-      std::copy(row_.begin(), row_.end(), slot.matrix->values.as<float>().data() + offset);
+      StoreRow(slot, offset, row_);
     }
   }
   return OkStatus();

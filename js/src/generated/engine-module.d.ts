@@ -21,6 +21,7 @@ export interface EngineOptions {
   threads: number;
   maxTokens: number;
   maxPixels: number;
+  selfTest: boolean;
 }
 export interface TextOptions {
   dimensions: number;
@@ -62,14 +63,19 @@ export interface PackOptions {
   text: boolean;
   vision: boolean;
   dtype: string;
+  threads: number;
 }
 export interface PackTensor {
   name: string;
   dtype: string;
   shape: string;
   group: string;
+  unit: number;
   pointer: number;
   bytes: number;
+}
+export interface Text extends Status {
+  text: string;
 }
 
 /** An object of the module; `delete` gives its memory back. */
@@ -108,16 +114,20 @@ export interface Index extends Handle {
 export interface PackWriter extends Handle {
   create(options: PackOptions): Status;
   addFile(path: string, bytes: number): void;
-  begin(): Status;
+  begin(state: number, bytes: number): Status;
   want(): Range;
   reserve(): Memory;
   commit(): Status;
   totalBytes(): number;
   readBytes(): number;
+  plannedCount(): number;
+  planned(index: number): PackTensor;
   tensorCount(): number;
   tensor(index: number): PackTensor;
   done(): boolean;
+  saveState(): Memory;
   tokenizerFile(): string;
+  selfTestJson(): Text;
 }
 
 export interface EngineModule {

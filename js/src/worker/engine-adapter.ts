@@ -2,7 +2,7 @@
 // becomes EngineLost. Synchronous, one call at a time; knows neither messages nor workers, so that tools and tests can use
 // it in their own thread.
 import { EmbedError, engineCode } from "../errors.js";
-import type { Engine, Handle, Index, PackWriter, PackOptions, EngineOptions, Embedding, Range, Status } from "../generated/engine-module.js";
+import type { Engine, Handle, Index, PackTensor, PackWriter, PackOptions, EngineOptions, Embedding, Range, Status } from "../generated/engine-module.js";
 import type { ImageSettings, TextSettings } from "../shared/protocol.js";
 import { Heap } from "./heap.js";
 import { EngineLost, type StartedModule } from "./module.js";
@@ -27,9 +27,20 @@ export interface TracedStage {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-export interface PackedTensor extends TracedStage {
+/** One tensor of a pack, without its numbers. */
+export interface PackedTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Shards hold tensors of one group. */
   readonly group: string;
+  /** Tensors of one unit are finished at once. */
+  readonly unit: number;
+  readonly bytes: number;
 }
+
+/** Pieces in which a tensor leaves the heap. */
+const packPieceBytes = 4 << 20;
 
 /** The conversation of loading, seen from whoever brings the bytes. */
 export interface Demand {
@@ -57,11 +68,11 @@ export class EngineAdapter {
     this.heap = new Heap(started.module);
   }
 
-  /** Makes the engine. To be called once, before anything else. */
-  create(options: EngineOptions): void {
+  /** Makes the engine. To be called once, before anything else. `selfTest`: true unless told otherwise. */
+  create(options: Omit<EngineOptions, "selfTest"> & { readonly selfTest?: boolean }): void {
     this.#enter(() => {
       this.#engine = new this.#started.module.Engine();
-      check(this.#engine.create(options));
+      check(this.#engine.create({ selfTest: true, ...options }));
     });
   }
 
@@ -189,23 +200,35 @@ export class EngineAdapter {
     });
   }
 
-  /** A conversion of a model folder into the tensors of a pack. */
-  beginPack(options: PackOptions, files: readonly { readonly path: string; readonly byteLength: number }[]): PackConversation {
+  /** A conversion of a model folder into the tensors of a pack; `state`: what an earlier one saved. */
+  beginPack(options: PackOptions, files: readonly { readonly path: string; readonly byteLength: number }[], state = new Uint8Array(0)): PackConversation {
     return this.#enter(() => {
       const writer = new this.#started.module.PackWriter();
       try {
         check(writer.create(options));
         for (const { path, byteLength } of files) writer.addFile(path, byteLength);
-        check(writer.begin());
+        this.heap.with(state, (pointer) => check(writer.begin(pointer, state.length)));
       } catch (error) {
         writer.delete();
         throw error;
       }
       return {
         ...this.#demand(writer),
+        plan: () => this.#enter(() => Array.from({ length: writer.plannedCount() }, (_, i) => packedTensor(writer.planned(i)))),
         tensors: () => this.#enter(() => this.#packTensors(writer)),
         done: () => this.#enter(() => writer.done()),
+        saveState: () =>
+          this.#enter(() => {
+            const { pointer, bytes } = writer.saveState();
+            return this.heap.copyBytes(pointer, bytes);
+          }),
         tokenizerFile: () => this.#enter(() => writer.tokenizerFile()),
+        selfTest: () =>
+          this.#enter(() => {
+            const { code, detail, text } = writer.selfTestJson();
+            check({ code, detail });
+            return JSON.parse(text) as unknown;
+          }),
         dispose: () => this.#enter(() => writer.delete()),
       };
     });
@@ -254,10 +277,17 @@ export class EngineAdapter {
     };
   }
 
-  #packTensors(writer: PackWriter): PackedTensor[] {
+  #packTensors(writer: PackWriter): FinishedTensor[] {
+    const heap = this.heap;
     return Array.from({ length: writer.tensorCount() }, (_, i) => {
-      const { name, dtype, shape, group, pointer, bytes } = writer.tensor(i);
-      return { name, dtype, group, shape: parseShape(shape), bytes: this.heap.copyBytes(pointer, bytes) };
+      const tensor = writer.tensor(i);
+      return {
+        ...packedTensor(tensor),
+        *pieces() {
+          for (let at = 0; at < tensor.bytes; at += packPieceBytes)
+            yield heap.copyBytes(tensor.pointer + at, Math.min(packPieceBytes, tensor.bytes - at));
+        },
+      };
     });
   }
 
@@ -277,12 +307,23 @@ export class EngineAdapter {
   }
 }
 
+export interface FinishedTensor extends PackedTensor {
+  /** Its bytes, one behind the other; to be taken before the next commit. */
+  pieces(): Iterable<Uint8Array<ArrayBuffer>>;
+}
+
 export interface PackConversation extends Demand {
+  /** All tensors that will come, in their order; empty until the source's configuration was read. */
+  plan(): PackedTensor[];
   /** What the last commit finished. */
-  tensors(): PackedTensor[];
+  tensors(): FinishedTensor[];
   done(): boolean;
+  /** What another conversation needs to go on behind the tensors so far. */
+  saveState(): Uint8Array<ArrayBuffer>;
   /** Name of the source's tokenizer; known when done. */
   tokenizerFile(): string;
+  /** The manifest's member `selfTest`; when done. */
+  selfTest(): unknown;
   dispose(): void;
 }
 
@@ -295,6 +336,10 @@ function check({ code, detail }: Status): void {
 
 function wanted({ wanted, file, offset, length }: Range): { file: number; offset: number; length: number } | undefined {
   return wanted ? { file, offset, length } : undefined;
+}
+
+function packedTensor({ name, dtype, shape, group, unit, bytes }: PackTensor): PackedTensor {
+  return { name, dtype, shape: parseShape(shape), group, unit, bytes };
 }
 
 const parseShape = (text: string) => (text === "" ? [] : text.split(",").map(Number));

@@ -1,0 +1,194 @@
+#include "engine/self_test.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "base/strings.h"
+#include "text/base64.h"
+
+namespace clipglot {
+namespace {
+
+constexpr size_t kMaxTexts = 64;
+constexpr size_t kMaxText = 4096;    // bytes
+constexpr size_t kMaxSide = 512;     // of the picture, in pixels
+
+// The texts: short, since every loading pays for them.
+constexpr struct {
+  const char* text;
+  const char* task;
+} kTexts[] = {
+    {"A red fox sleeps in the snow.", ""},
+    {"東京の夜、雨に濡れたネオンの看板", ""},
+    {"الشمس تغرب خلف الجبال", ""},
+    {"Где ближайшая аптека? हिमालय 🌄", "retrieval.query"},
+};
+constexpr size_t kPictureWidth = 24, kPictureHeight = 16;
+
+std::string_view AsText(std::span<const float> numbers) {
+  return {reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()};
+}
+
+std::string Number(double number) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.6g", number);
+  return text;
+}
+
+Result<std::string> Bytes(const Json& json, size_t expected) {
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::string_view text, json.AsStringView());
+  std::optional<std::string> bytes = DecodeBase64(text);
+  if (!bytes || bytes->size() != expected)
+    return json.Error(StrCat("base64 of ", expected, " bytes is expected"));
+  return *std::move(bytes);
+}
+
+Result<std::vector<float>> Vector(const Json& json, size_t dimensions) {
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::string bytes, Bytes(json, dimensions * sizeof(float)));
+  std::vector<float> vector(dimensions);
+  std::memcpy(vector.data(), bytes.data(), bytes.size());
+  if (!std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); }))
+    return json.Error("holds NaN or infinity");
+  return vector;
+}
+
+Result<size_t> Side(const Json& json) {
+  CLIPGLOT_ASSIGN_OR_RETURN(const int64_t side, json.AsInt());
+  if (side < 1 || side > static_cast<int64_t>(kMaxSide)) return json.Error(StrCat("1 to ", kMaxSide, " is expected"));
+  return static_cast<size_t>(side);
+}
+
+// `found`: the engine's vector for the item `name`.
+Status Compare(const std::string& name, std::span<const float> expected, std::span<const float> found, double lowest) {
+  const double cosine = expected.size() == found.size() ? Cosine(expected, found) : 0;
+  if (cosine >= lowest) return OkStatus();
+  return Status(Code::kCorruptModel,
+                StrCat("self-test, ", name, ": cosine ", Number(cosine), " to the vector that the pack brings, at least ",
+                       Number(lowest), " is expected; this build and this pack do not belong together, or one is damaged"));
+}
+
+}  // namespace
+
+SelfTest SelfTestInputs(bool text, bool vision) {
+  SelfTest test;
+  if (text) {
+    for (const auto& [words, task] : kTexts) test.texts.push_back({words, task, {}});
+  }
+  if (vision) {
+    // A sloping colour ramp with a bright disc and dark stripes: every channel, edges, both directions.
+    SelfTest::Image image{kPictureWidth, kPictureHeight, {}, {}};
+    for (size_t y = 0; y < kPictureHeight; ++y) {
+      for (size_t x = 0; x < kPictureWidth; ++x) {
+        const int dx = static_cast<int>(x) - 8, dy = static_cast<int>(y) - 7;
+        const bool disc = dx * dx + dy * dy < 26, stripe = x > 15 && y % 4 < 2;
+        const size_t ramp[] = {x * 10, 40 + y * 12, 230 - x * 6};
+        const uint8_t bright[] = {250, 205, 60};
+        for (size_t c = 0; c < 3; ++c) {
+          image.rgb.push_back(disc ? bright[c] : static_cast<uint8_t>(stripe ? ramp[c] / 4 : ramp[c]));
+        }
+      }
+    }
+    test.image = std::move(image);
+  }
+  return test;
+}
+
+double MinCosine(ModelDType dtype) {
+  switch (dtype) {
+    case ModelDType::kF32: return 0.9999;
+    case ModelDType::kQ8: return 0.985;
+    case ModelDType::kQ4: return 0.95;
+  }
+  return 1;
+}
+
+double Cosine(std::span<const float> a, std::span<const float> b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ab += double{a[i]} * b[i];
+    aa += double{a[i]} * a[i];
+    bb += double{b[i]} * b[i];
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
+}
+
+std::string SelfTestJson(const SelfTest& test) {
+  std::string texts;
+  for (const SelfTest::Text& item : test.texts) {
+    texts += StrCat(texts.empty() ? "" : ",", "{\"text\":", JsonQuote(item.text),
+                    item.task.empty() ? "" : ",\"task\":", item.task.empty() ? "" : JsonQuote(item.task), ",\"vector\":\"",
+                    EncodeBase64(AsText(item.vector)), "\"}");
+  }
+  std::string json = StrCat("{\"dimensions\":", test.dimensions, ",\"minCosine\":", Number(test.min_cosine),
+                            ",\"reached\":", Number(test.reached), ",\"texts\":[", texts, "]");
+  if (test.image) {
+    const std::string_view rgb(reinterpret_cast<const char*>(test.image->rgb.data()), test.image->rgb.size());
+    json += StrCat(",\"image\":{\"width\":", test.image->width, ",\"height\":", test.image->height, ",\"rgb\":\"",
+                   EncodeBase64(rgb), "\",\"vector\":\"", EncodeBase64(AsText(test.image->vector)), "\"}");
+  }
+  return json + "}";
+}
+
+Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions) {
+  if (!json.is_object()) return json.Error("an object is expected");
+  SelfTest test;
+  CLIPGLOT_ASSIGN_OR_RETURN(const int64_t length, json["dimensions"].AsInt());
+  if (length < 0 || static_cast<uint64_t>(length) != dimensions)
+    return json["dimensions"].Error(StrCat(length, ", but the model gives ", dimensions));
+  test.dimensions = dimensions;
+  CLIPGLOT_ASSIGN_OR_RETURN(test.min_cosine, json["minCosine"].AsDouble());
+  if (!(test.min_cosine >= 0 && test.min_cosine <= 1)) return json["minCosine"].Error("0 to 1 is expected");
+  CLIPGLOT_ASSIGN_OR_RETURN(test.reached, json["reached"].AsDoubleOr(1));
+  const Json texts = json["texts"], image = json["image"];
+  if (texts.exists() && !texts.is_array()) return texts.Error("a list is expected");
+  if (texts.size() > kMaxTexts) return texts.Error(StrCat("more than ", kMaxTexts, " texts"));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const Json item = texts.At(i);
+    SelfTest::Text text;
+    CLIPGLOT_ASSIGN_OR_RETURN(text.text, item["text"].AsString());
+    if (text.text.size() > kMaxText) return item["text"].Error(StrCat("longer than ", kMaxText, " bytes"));
+    CLIPGLOT_ASSIGN_OR_RETURN(text.task, item["task"].AsStringOr(""));
+    CLIPGLOT_ASSIGN_OR_RETURN(text.vector, Vector(item["vector"], dimensions));
+    test.texts.push_back(std::move(text));
+  }
+  if (image.exists() && !image.is_null()) {
+    SelfTest::Image picture;
+    CLIPGLOT_ASSIGN_OR_RETURN(picture.width, Side(image["width"]));
+    CLIPGLOT_ASSIGN_OR_RETURN(picture.height, Side(image["height"]));
+    CLIPGLOT_ASSIGN_OR_RETURN(const std::string rgb, Bytes(image["rgb"], picture.width * picture.height * 3));
+    picture.rgb.assign(rgb.begin(), rgb.end());
+    CLIPGLOT_ASSIGN_OR_RETURN(picture.vector, Vector(image["vector"], dimensions));
+    test.image = std::move(picture);
+  }
+  return test;
+}
+
+Status RunSelfTest(const SelfTest& test, bool text, bool vision, Engine& engine) {
+  for (size_t i = 0; text && i < test.texts.size(); ++i) {
+    const SelfTest::Text& item = test.texts[i];
+    TextOptions options;
+    options.task = item.task;
+    options.error_when_too_long = true;
+    const Result<EmbeddingView> view = engine.EmbedText(item.text, options);
+    if (!view.ok() && view.status().code() == Code::kTooLong) continue;
+    if (!view.ok()) return view.status();
+    CLIPGLOT_RETURN_IF_ERROR(Compare(StrCat("text ", i), item.vector, view->vector, test.min_cosine));
+  }
+  if (vision && test.image) {
+    const SelfTest::Image& item = *test.image;
+    std::vector<uint8_t> rgba;
+    rgba.reserve(item.width * item.height * 4);
+    for (size_t i = 0; i < item.rgb.size(); ++i) {
+      rgba.push_back(item.rgb[i]);
+      if (i % 3 == 2) rgba.push_back(255);
+    }
+    const RgbaView picture{rgba, item.width, item.height};
+    CLIPGLOT_ASSIGN_OR_RETURN(const EmbeddingView view, engine.EmbedPixels(picture, ImageOptions()));
+    CLIPGLOT_RETURN_IF_ERROR(Compare("image", item.vector, view.vector, test.min_cosine));
+  }
+  return OkStatus();
+}
+
+}  // namespace clipglot
