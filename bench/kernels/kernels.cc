@@ -5,11 +5,11 @@
 // ms: the best of all repetitions. cpu_ms: processor time of one repetition on average, over all
 // threads (0 where it cannot be known). gops: 2·rows·in·out (4·rows²·heads·head_dim for attention,
 // elements for the rest) over ms, in 10^9 per second; on one thread over the smaller of ms and
-// cpu_ms, since a busy machine lengthens the first but not the second. Int8 layers include
-// quantising their input.
+// cpu_ms, since a busy machine lengthens the first but not the second. q8 and q4
+// layers include quantising their input.
 //
 // Arguments: --threads 1,2   --rows 1,32,512   --ms 400 (time spent on each measurement)
-//            --only linear|attention|other
+//            --only linear|attention|other   --dtype f32|q8|q4 (of linear)
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -46,7 +46,7 @@ namespace {
 struct Options {
   std::vector<size_t> threads = {1, 2}, rows = {1, 32, 512};
   double ms = 400;
-  std::string only;
+  std::string only, dtype;
 };
 
 struct Timing {
@@ -104,6 +104,13 @@ Matrix RandomMatrix(DType dtype, size_t out, size_t in, std::mt19937& random) {
   m.columns = in;
   if (dtype == DType::kF32) {
     m.values = RandomFloats(out * in, random);
+  } else if (dtype == DType::kU8) {
+    m.values = Must(AlignedBuffer::TryAllocate(out * Q4RowBytes(in), "bench"));
+    for (uint8_t& v : m.values.as<uint8_t>()) v = static_cast<uint8_t>(random());
+    m.block_scales =
+        Must(AlignedBuffer::TryAllocateArray<uint16_t>(out * Q4RowBlocks(in), "bench"));
+    for (uint16_t& v : m.block_scales.as<uint16_t>())
+      v = static_cast<uint16_t>(0x3A80 + random() % 128);  // 2^-10 ... 2^-9
   } else {
     m.values = Must(AlignedBuffer::TryAllocate(out * in, "bench"));
     for (int8_t& v : m.values.as<int8_t>())
@@ -115,7 +122,9 @@ Matrix RandomMatrix(DType dtype, size_t out, size_t in, std::mt19937& random) {
 
 void BenchLinear(const Options& options) {
   std::mt19937 random(1);
-  for (const DType dtype : {DType::kF32, DType::kI8}) {
+  for (const DType dtype : {DType::kF32, DType::kI8, DType::kU8}) {
+    const char* name = dtype == DType::kF32 ? "f32" : dtype == DType::kI8 ? "q8" : "q4";
+    if (!options.dtype.empty() && options.dtype != name) continue;
     for (const auto& [in, out] :
          {std::pair<size_t, size_t>{1024, 4096}, {4096, 1024}, {1024, 1024}}) {
       const Linear linear = Must(Linear::Create(RandomMatrix(dtype, out, in, random), {}));
@@ -130,8 +139,8 @@ void BenchLinear(const Options& options) {
           char what[200];
           std::snprintf(
               what, sizeof(what),
-              "\"kernel\":\"linear\",\"dtype\":\"%s\",\"rows\":%zu,\"in\":%zu,\"out\":%zu",
-              dtype == DType::kF32 ? "f32" : "q8", rows, in, out);
+              "\"kernel\":\"linear\",\"dtype\":\"%s\",\"rows\":%zu,\"in\":%zu,\"out\":%zu", name,
+              rows, in, out);
           Report(what, threads, t, 2.0 * static_cast<double>(rows * in * out));
         }
       }
@@ -209,6 +218,7 @@ int Main(int argc, char** argv) {
     if (name == "--rows") options.rows = ParseList(argv[i + 1]);
     if (name == "--ms") options.ms = std::atof(argv[i + 1]);
     if (name == "--only") options.only = argv[i + 1];
+    if (name == "--dtype") options.dtype = argv[i + 1];
   }
 #if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
   options.threads = {1};

@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/strings.h"
+#include "nn/linear_q4.h"
 #include "nn/nn.h"
 #include "nn/quantize.h"
 #include "nn/workspace_impl.h"
@@ -16,8 +18,9 @@ namespace clipglot {
 static constexpr size_t kMaxInt8Inputs = 65536;
 
 struct Linear::Impl {
-  XnnpackHandle xnnpack;  // first: outlives the operator
-  xnn_operator_t op = nullptr;
+  XnnpackHandle xnnpack;        // first: outlives the operator
+  xnn_operator_t op = nullptr;  // of F32 and I8
+  std::optional<LinearQ4> q4;   // of U8
   DType dtype = DType::kF32;
   size_t in = 0, out = 0;
   size_t packed_bytes = 0;
@@ -25,13 +28,18 @@ struct Linear::Impl {
   ~Impl() {
     if (op != nullptr) (void)xnn_delete_operator(op);
   }
-  // The threads to use for one product, judged by its size and by what one thread was seen to do
-  // (GOP/s below are low guesses for wasm). One row is bound by reading the weights, which a second
+  // How long one thread takes for a product (GOP/s below are low guesses for wasm), by which the
+  // threads to use are chosen. One row is bound by reading the weights, which a second
   // thread hardly speeds up.
-  pthreadpool_t Pool(size_t rows, const Workspace::Impl& workspace) const {
+  uint64_t Nanoseconds(size_t rows) const {
     const uint64_t operations = uint64_t{2} * rows * in * out;
-    return rows == 1 ? nullptr : workspace.PoolFor(operations / (dtype == DType::kI8 ? 45 : 20));
+    return rows == 1 ? 0 : operations / (dtype == DType::kF32 ? 20 : 45);
   }
+  pthreadpool_t Pool(size_t rows, const Workspace::Impl& workspace) const {
+    return workspace.PoolFor(Nanoseconds(rows));
+  }
+  // Checks the weight and packs it.
+  Status Create(const Matrix& weight, std::span<const float> bias);
   Status RunF32(const float* x, size_t rows, float* y, Workspace::Impl& workspace);
   Status RunInt8(const float* x, size_t rows, float* y, Workspace::Impl& workspace);
 };
@@ -71,38 +79,43 @@ Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
 Linear::~Linear() = default;
 
-Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias) {
-  const size_t out = weight.rows, in = weight.columns;
-  const auto elements = CheckedMul(out, in);
+Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias) {
   const auto invalid = [&](std::string_view what) {
     return Status(Code::kInvalidArgument, StrCat("linear layer ", out, " x ", in, ": ", what));
   };
   if (out == 0 || in == 0) return invalid("empty weight");
-  if (weight.dtype != DType::kF32 && weight.dtype != DType::kI8)
-    return invalid("weight is neither F32 nor I8");
+  const bool is_q4 = dtype == DType::kU8;
+  if (dtype != DType::kF32 && dtype != DType::kI8 && !is_q4)
+    return invalid("weight is neither F32, I8 nor q4");
   // Half the address space, so that XNNPACK's own size arithmetic (padding of rows and columns)
   // cannot overflow.
-  const auto bytes = elements ? CheckedMul(*elements, DTypeSize(weight.dtype)) : std::nullopt;
+  const std::optional<uint64_t> row_bytes =
+      is_q4 ? Q4RowBytes(in) : CheckedMul(in, DTypeSize(dtype));
+  const auto bytes = row_bytes ? CheckedMul(out, *row_bytes) : std::nullopt;
   if (!bytes || *bytes > SIZE_MAX / 2)
     return Status(Code::kOutOfMemory, StrCat("linear layer ", out, " x ", in));
   if (weight.values.size() < *bytes) return invalid("weight holds fewer values");
   if (!bias.empty() && bias.size() != out)
     return invalid(StrCat("bias has ", bias.size(), " values"));
 
-  auto impl = std::make_unique<Impl>();
-  CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
-  impl->dtype = weight.dtype;
-  impl->in = in;
-  impl->out = out;
   const float* bias_data = bias.empty() ? nullptr : bias.data();
   constexpr float kNoLimit = std::numeric_limits<float>::infinity();
   const size_t allocated = XnnpackBytesAllocated();
-  if (weight.dtype == DType::kF32) {
-    CLIPGLOT_RETURN_IF_ERROR(
-        FromXnnpack(xnn_create_fully_connected_nc_f32(in, out, in, out, weight.f32().data(),
-                                                      bias_data, -kNoLimit, kNoLimit, /*flags=*/0,
-                                                      nullptr, nullptr, &impl->op),
-                    "create f32"));
+  if (is_q4) {
+    const auto scales = weight.block_scales.as<uint16_t>();
+    if (scales.size() < out * Q4RowBlocks(in)) return invalid(StrCat(scales.size(), " scales"));
+    for (const uint16_t scale : scales) {
+      if (!std::isfinite(Q4Scale(scale))) return invalid("a scale is not finite");
+    }
+    CLIPGLOT_ASSIGN_OR_RETURN(q4, LinearQ4::Create(weight, bias));
+    packed_bytes = q4->packed_bytes();
+    return OkStatus();
+  }
+  if (dtype == DType::kF32) {
+    CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(
+        xnn_create_fully_connected_nc_f32(in, out, in, out, weight.f32().data(), bias_data,
+                                          -kNoLimit, kNoLimit, /*flags=*/0, nullptr, nullptr, &op),
+        "create f32"));
   } else {
     if (in > kMaxInt8Inputs) return invalid("more inputs than an int8 product may have");
     if (weight.scales.size() != out) return invalid(StrCat(weight.scales.size(), " scales"));
@@ -110,13 +123,23 @@ Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias)
       if (!(scale >= 0.0f) || !std::isfinite(scale))
         return invalid("a scale is negative or not finite");
     }
-    CLIPGLOT_RETURN_IF_ERROR(
-        FromXnnpack(xnn_create_fully_connected_nc_qd8_f32_qc8w(
-                        in, out, in, out, weight.scales.data(), weight.i8().data(), bias_data,
-                        -kNoLimit, kNoLimit, /*flags=*/0, nullptr, nullptr, &impl->op),
-                    "create qd8"));
+    CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(
+        xnn_create_fully_connected_nc_qd8_f32_qc8w(in, out, in, out, weight.scales.data(),
+                                                   weight.i8().data(), bias_data, -kNoLimit,
+                                                   kNoLimit, /*flags=*/0, nullptr, nullptr, &op),
+        "create qd8"));
   }
-  impl->packed_bytes = XnnpackBytesAllocated() - allocated;
+  packed_bytes = XnnpackBytesAllocated() - allocated;
+  return OkStatus();
+}
+
+Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias) {
+  auto impl = std::make_unique<Impl>();
+  CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
+  impl->dtype = weight.dtype;
+  impl->in = weight.columns;
+  impl->out = weight.rows;
+  CLIPGLOT_RETURN_IF_ERROR(impl->Create(weight, bias));
   return Linear(std::move(impl));
 }
 
@@ -128,6 +151,9 @@ Status Linear::Run(std::span<const float> x, size_t rows, std::span<float> y,
     return Status(Code::kInvalidArgument,
                   StrCat("linear layer ", impl_->out, " x ", impl_->in, ": ", x.size(), " and ",
                          y.size(), " values for ", rows, " rows"));
+  }
+  if (impl_->q4) {
+    return impl_->q4->Run(x.data(), rows, y.data(), impl_->Nanoseconds(rows), workspace.impl());
   }
   return impl_->dtype == DType::kI8 ? impl_->RunInt8(x.data(), rows, y.data(), workspace.impl())
                                     : impl_->RunF32(x.data(), rows, y.data(), workspace.impl());

@@ -38,11 +38,11 @@ class Workspace {
   ~Workspace();
 
   size_t threads() const;
-  // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs (1 byte each), so
-  // that no later call allocates. Attention needs nothing: its tiles are a fixed 340 KiB per
-  // thread, made by Create.
+  // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs, so that no later
+  // call allocates. `weights` as in Matrix: I8 takes 1 byte an input, U8 (q4) up to 2.25, F32
+  // nothing. Attention needs nothing: its tiles are a fixed 340 KiB per thread, made by Create.
   // Errors: kOutOfMemory.
-  Status Reserve(size_t rows, size_t columns);
+  Status Reserve(size_t rows, size_t columns, DType weights = DType::kI8);
   // Runs task(0) ... task(count - 1), spread over the threads; returns when all are done.
   void ParallelFor(size_t count, const std::function<void(size_t)>& task);
   // Number of distinct threads that have run a task of ParallelFor, or of a layer here (not inside
@@ -58,11 +58,12 @@ class Workspace {
 };
 
 // y = x Wᵀ + b. F32 weights run in float32; I8 weights run as int8 × int8 with activations
-// quantised per row at run time (XNNPACK qd8-f32-qc8w).
+// quantised per row at run time (XNNPACK qd8-f32-qc8w); q4 weights run as int8 × 4 bits with
+// activations quantised per block of 32 (linear_q4.h).
 class Linear {
  public:
-  // `weight` [out, in], F32 or I8 (then in <= 65536, scales finite and >= 0); `bias` [out] or
-  // empty.
+  // `weight` [out, in], F32, I8 (then in <= 65536, scales finite and >= 0) or U8 (q4, scales
+  // finite); `bias` [out] or empty.
   // Errors: kInvalidArgument, kOutOfMemory, kInternal.
   static Result<Linear> Create(const Matrix& weight, std::span<const float> bias);
   Linear(Linear&&) noexcept;
@@ -70,7 +71,7 @@ class Linear {
   ~Linear();
 
   // `x` [rows, in], `y` [rows, out], not overlapping; x must be readable AlignedBuffer::kPadding
-  // bytes past its end. An I8 layer gives NaN or infinity for all of a row that holds one.
+  // bytes past its end. An I8 or q4 layer gives NaN or infinity for all of a row that holds one.
   // Errors: kInvalidArgument (spans too short), kOutOfMemory (not reserved), kInternal.
   Status Run(std::span<const float> x, size_t rows, std::span<float> y, Workspace& workspace) const;
   size_t in() const;

@@ -12,12 +12,15 @@
 
 #ifdef __wasm_simd128__
 #include <wasm_simd128.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 namespace clipglot::simd {
 
 using F32x4 = float __attribute__((vector_size(16)));
 using I32x4 = int32_t __attribute__((vector_size(16)));
+using I16x8 = int16_t __attribute__((vector_size(16)));
 
 inline constexpr size_t kLanes = 4;
 
@@ -81,6 +84,44 @@ inline float MinLane(F32x4 x) {
   const float b = x[3] < x[2] ? x[3] : x[2];
   return b < a ? b : a;
 }
+inline F32x4 ToFloat(I32x4 x) { return __builtin_convertvector(x, F32x4); }
+
+// Eight 16-bit numbers; the 4 bits of each that begin at bit 4·p; two numbers, four times.
+inline I16x8 LoadI16(const void* from) {
+  I16x8 out;
+  std::memcpy(&out, from, sizeof(out));
+  return out;
+}
+inline I16x8 Nibbles(I16x8 x, int p) {
+  using U16x8 = uint16_t __attribute__((vector_size(16)));
+  return (I16x8)(((U16x8)x >> static_cast<uint16_t>(4 * p)) & uint16_t{15});
+}
+inline I16x8 SplatPair(const int16_t* from) {
+  int32_t pair;
+  std::memcpy(&pair, from, sizeof(pair));
+  return (I16x8)SplatI32(pair);
+}
+// out[i] = a[2i] · b[2i] + a[2i + 1] · b[2i + 1].
+inline I32x4 Dot(I16x8 a, I16x8 b) {
+#ifdef __wasm_simd128__
+  return (I32x4)wasm_i32x4_dot_i16x8((v128_t)a, (v128_t)b);
+#elif defined(__SSE2__)
+  return (I32x4)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+  I32x4 out;
+  for (size_t i = 0; i < 4; ++i)
+    out[i] = int32_t{a[2 * i]} * b[2 * i] + int32_t{a[2 * i + 1]} * b[2 * i + 1];
+  return out;
+#endif
+}
+// Four bfloat16: upper halves of floats.
+inline F32x4 LoadBfloat16(const void* from) {
+  using U16x4 = uint16_t __attribute__((vector_size(8)));
+  U16x4 bits;
+  std::memcpy(&bits, from, sizeof(bits));
+  return std::bit_cast<F32x4>(__builtin_convertvector(bits, I32x4) << 16);
+}
+
 inline float SumLanes(F32x4 x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 
 // Adding this to |x| < 2^22 rounds x to the nearest integer (ties to even), which then stands in

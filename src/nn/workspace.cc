@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "nn/attention_kernel.h"
 #include "nn/nn.h"
+#include "nn/quantize_q4.h"
 #include "nn/workspace_impl.h"
 
 #if defined(__EMSCRIPTEN_PTHREADS__)
@@ -67,21 +68,36 @@ Workspace::Impl::~Impl() {
   if (pool != nullptr) pthreadpool_destroy(pool);
 }
 
+// Makes `buffer` at least so large. What it held is lost.
+static Status Grow(AlignedBuffer& buffer, uint64_t bytes, const char* what) {
+  if (bytes <= buffer.size()) return OkStatus();
+  buffer = AlignedBuffer();  // let go before taking
+  CLIPGLOT_ASSIGN_OR_RETURN(buffer, AlignedBuffer::TryAllocate(bytes, what));
+  return OkStatus();
+}
+
+static constexpr const char* kQuantizedWhat = "quantised activations";
+static constexpr const char* kScalesWhat = "scales of quantised activations";
+
+static Status TooMany(size_t rows, size_t columns) {
+  return Status(Code::kOutOfMemory, StrCat("activations of ", rows, " x ", columns));
+}
+
 Status Workspace::Impl::ReserveQuantized(size_t rows, size_t columns) {
   const auto values = CheckedMul(rows, columns);
-  if (!values) return Status(Code::kOutOfMemory, StrCat("activations of ", rows, " x ", columns));
-  if (*values > quantized.size()) {
-    quantized = AlignedBuffer();  // let go before taking: the content is not kept
-    CLIPGLOT_ASSIGN_OR_RETURN(quantized,
-                              AlignedBuffer::TryAllocate(*values, "quantised activations"));
-  }
-  const uint64_t params = uint64_t{rows} + XNN_EXTRA_QUANTIZATION_PARAMS;
-  if (params * sizeof(xnn_quantization_params) > row_params.size()) {
-    row_params = AlignedBuffer();
-    CLIPGLOT_ASSIGN_OR_RETURN(row_params, AlignedBuffer::TryAllocateArray<xnn_quantization_params>(
-                                              params, "scales of quantised rows"));
-  }
-  return OkStatus();
+  const auto params =
+      CheckedMul(uint64_t{rows} + XNN_EXTRA_QUANTIZATION_PARAMS, sizeof(xnn_quantization_params));
+  if (!values || !params) return TooMany(rows, columns);
+  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, *values, kQuantizedWhat));
+  return Grow(row_params, *params, kScalesWhat);
+}
+
+Status Workspace::Impl::ReserveQ4(size_t rows, size_t columns) {
+  const auto blocks = CheckedMul(rows, Q4RowBlocks(columns));
+  const auto bytes = blocks ? CheckedMul(*blocks, kQ4Block * sizeof(Q4Activation)) : std::nullopt;
+  if (!bytes) return TooMany(rows, columns);
+  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, *bytes, kQuantizedWhat));
+  return Grow(row_params, *blocks * (sizeof(float) + sizeof(int32_t)), kScalesWhat);
 }
 
 Workspace::Workspace(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -120,8 +136,9 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(size_t threads) {
 
 size_t Workspace::threads() const { return impl_->threads; }
 
-Status Workspace::Reserve(size_t rows, size_t columns) {
-  return impl_->ReserveQuantized(rows, columns);
+Status Workspace::Reserve(size_t rows, size_t columns, DType weights) {
+  return weights == DType::kU8 ? impl_->ReserveQ4(rows, columns)
+                               : impl_->ReserveQuantized(rows, columns);
 }
 
 void Workspace::ParallelFor(size_t count, const std::function<void(size_t)>& task) {

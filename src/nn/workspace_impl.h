@@ -28,12 +28,14 @@ struct Workspace::Impl {
   size_t threads = 1;
   std::atomic<uint64_t> seen = 0;  // bit t: thread t has run a task
 
-  // Activations quantised for one Linear::Run: int8 [rows, columns] and xnn_quantization_params
-  // [rows + extra].
+  // Activations quantised for one Linear::Run. For int8 weights: int8 [rows, columns] and
+  // xnn_quantization_params [rows + extra]. For 4-bit weights, blocks being columns / 32 rounded
+  // up: Q4Activation [rows, blocks · 32], and a scale and an offset [rows, blocks] each.
   AlignedBuffer quantized;
   AlignedBuffer row_params;
   // Makes the two above large enough. Errors: kOutOfMemory.
   Status ReserveQuantized(size_t rows, size_t columns);
+  Status ReserveQ4(size_t rows, size_t columns);
 
   // Tiles of Attention: kAttentionScratchFloats (attention_kernel.h) for each thread.
   AlignedBuffer attention;

@@ -68,6 +68,23 @@ inline Matrix MatrixI8(std::mt19937& random, size_t out, size_t in) {
   return m;
 }
 
+inline Matrix MatrixQ4(std::mt19937& random, size_t out, size_t in) {
+  Matrix m;
+  m.dtype = DType::kU8;
+  m.rows = out;
+  m.columns = in;
+  auto values = AlignedBuffer::TryAllocate(out * Q4RowBytes(in), "test");
+  auto scales = AlignedBuffer::TryAllocateArray<uint16_t>(out * Q4RowBlocks(in), "test");
+  EXPECT_TRUE(values.ok() && scales.ok());
+  m.values = std::move(*values);
+  m.block_scales = std::move(*scales);
+  for (uint8_t& v : m.values.as<uint8_t>()) v = static_cast<uint8_t>(random());
+  // 2^-10 ... 2^-7, both signs
+  for (uint16_t& v : m.block_scales.as<uint16_t>())
+    v = static_cast<uint16_t>((random() % 2 ? 0x8000 : 0) | (0x3A80 + random() % (3 * 128)));
+  return m;
+}
+
 inline std::unique_ptr<Workspace> MakeWorkspace(size_t threads) {
   auto workspace = Workspace::Create(threads);
   EXPECT_TRUE(workspace.ok()) << workspace.status().detail();
