@@ -4,6 +4,7 @@
 // concepts, all languages. Draws, exports and builds what it needs. Prints tables and writes
 //   --out      everything, default build/emoji/report.json
 //   --summary  the tables alone, default models/emoji/report.json (only for the pack in models/emoji, unless named)
+// and, for the pack in models/emoji, the results in its model card.
 //
 // Recalls are [R@1, R@5, R@10] in percent. Fields (those with * are in the summary too):
 //   date*, machine*, engine*, pack* {modelId, dtype, bytes, sha256: the manifest's own}, checkpoint* (how far training went)
@@ -16,7 +17,7 @@
 //   keywords*       style → {trained, withheld pair, withheld word}: any fitting picture counts
 //   nearest*        style → {pictures: concept of the nearest training picture by our vectors, pixels: by 16 × 16 RGB}
 //   canaries*       style → {cats: query → a cat is in the first three, top: query → the first emoji}
-//   curve*          the learning curve, from models/emoji/train/curve.json when it is there
+//   curve*          the learning curve: models/emoji/train/curve.json, else what the last training noted; absent without both
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -24,6 +25,7 @@ import { parseArgs } from "node:util";
 import { buildFor } from "../build/steps.mjs";
 import { pack } from "../pack/pack.mjs";
 import { SetupError, log, runMain } from "../setup/log.mjs";
+import { fillCard } from "./card.mjs";
 import { EnginePool } from "./engine-pool.mjs";
 import { checkpointFolder, emojiFolder, prepareEvalSet, readEvalSet, workFolder } from "./eval-set.mjs";
 import { printReport } from "./report-tables.mjs";
@@ -138,12 +140,18 @@ export async function report({ packFolder, checkpoint, dtypes, threads }) {
       await openGalleries(pool, await folderFor(dtype, packFolder, checkpoint), dtype, set, sizes);
       out.dtypes[dtype] = summarise(await searchNames(pool, set.listed, set, sizes, []), set, sizes);
     }
-    const curve = join(emojiFolder, "train/curve.json");
-    if (existsSync(curve)) out.curve = readJson(curve);
-    return out;
+    const curve = readCurve();
+    return curve ? { ...out, curve } : out;
   } finally {
     await pool.close();
   }
+}
+
+/** The learning curve, or undefined. */
+function readCurve() {
+  const kept = join(emojiFolder, "train/curve.json"), noted = join(workFolder, "curve.jsonl");
+  if (existsSync(kept)) return readJson(kept);
+  return existsSync(noted) ? readFileSync(noted, "utf8").trim().split("\n").map((line) => JSON.parse(line)) : undefined;
 }
 
 /** The metadata of a safetensors file. */
@@ -188,5 +196,6 @@ if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
     if (!summary) return;
     writeReport(summary, summaryOf(result));
     log(`${summary}`, "emoji");
+    if (packFolder === emojiFolder) fillCard(summaryOf(result));
   });
 }

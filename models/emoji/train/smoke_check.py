@@ -1,26 +1,31 @@
 """Ends the smoke run: names against pictures of a style that was not trained must beat chance clearly.
 
+Looks at the exported checkpoint, so that nothing but it is needed.
+
 Chance: 10 of the gallery's pictures are in the first ten, so R@10 = 1000 / gallery percent.
 """
+import os
+
 import common
 import numpy as np
 import torch
 
 from common import SMOKE_LOCALES, work
-from model import Text, Vision, unit
+from checkpoint import load_checkpoint
+from model import unit
 from pictures import Pictures, plain
-from progress import load, recall
+from progress import recall
+from spm_from_json import convert
 from textdata import Tokenizer, load_captions
 
 MARGIN = 2.5  # times chance
 
 
 def main():
-    state, tokenizer, captions = load(work('joint.pt')), Tokenizer(), load_captions()
-    text, vision = Text(), Vision()
-    text.load_state_dict(state['text'])
-    vision.load_state_dict(state['vision'])
-    text.bag_to_full()
+    folder, captions = work('checkpoint'), load_captions()
+    text, vision, _, _ = load_checkpoint(folder)
+    convert(os.path.join(folder, 'tokenizer.json'), work('check.spm.model'))
+    tokenizer = Tokenizer(work('check.spm.model'))
     gallery = Pictures(('twemoji',), tones=False)
     first = np.unique(gallery.labels, return_index=True)[1]
     at = {c: i for i, c in enumerate(gallery.labels[first].tolist())}

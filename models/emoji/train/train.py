@@ -57,20 +57,27 @@ def stage(name, scale, init):
         script(name)
 
 
-def resume(scale):
-    """Prepares the data, takes tokenizer and towers from the checkpoint, and runs the joint stage on them."""
+def resume(scale, steps=None):
+    """Prepares the data, takes tokenizer and towers from the checkpoint, and runs the joint stage on them.
+
+    steps: so many in one process, instead of a time.
+    """
     import common
     from spm_from_json import convert
+    os.makedirs(common.WORK, exist_ok=True)
     for name in ('fetch', 'render', 'captions'):
         script(name)
     shutil.copyfile(os.path.join(common.CHECKPOINT, 'tokenizer.json'), common.work('tokenizer.json'))
     convert(common.work('tokenizer.json'), common.work('spm.model'))
     script('textdata')
-    both('train_joint', '--seconds', HOURS['full'] * 3600 * scale, '--source', common.CHECKPOINT)
+    if steps:
+        script('train_joint', '--steps', steps, '--source', common.CHECKPOINT)
+    else:
+        both('train_joint', '--seconds', HOURS['full'] * 3600 * scale, '--source', common.CHECKPOINT)
 
 
 def smoke():
-    """A tiny run; the report's recall must be at least five times chance."""
+    """Every stage from nothing, a minute of a core; ends with smoke_check.py on the exported checkpoint."""
     os.environ['CLIPGLOT_EMOJI_SMOKE'] = '1'
     import common
     shutil.rmtree(common.WORK, ignore_errors=True)
@@ -81,6 +88,8 @@ def smoke():
     script('train_vision', '--steps', 260)
     script('train_meet', '--steps', 60)
     script('train_joint', '--steps', 60)
+    script('train_joint', '--steps', 20, '--full')
+    script('export', '--folder', common.work('checkpoint'))
     script('smoke_check')
 
 
@@ -90,6 +99,7 @@ def main():
     parser.add_argument('--scale', type=float, default=1.0, help='multiplies the time of every stage')
     parser.add_argument('--init', help='checkpoint folder to start the vision tower from')
     parser.add_argument('--resume', action='store_true')
+    parser.add_argument('--steps', type=int, help='with --resume: so many steps in one process, instead of a time')
     parser.add_argument('--smoke', action='store_true')
     a = parser.parse_args()
     unknown = [s for s in a.stages if s not in STAGES]
@@ -99,7 +109,7 @@ def main():
     if a.smoke:
         smoke()
     elif a.resume:
-        resume(a.scale)
+        resume(a.scale, a.steps)
     else:
         for name in a.stages or STAGES:
             stage(name, a.scale, a.init)
