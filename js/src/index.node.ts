@@ -1,7 +1,8 @@
 // The package in Node, with the same names as in a browser (index.ts).
 import { makeEmbedder, type Embedder } from "./embedder.js";
 import { startHere } from "./page/start.node.js";
-import type { LoadOptions } from "./types.js";
+import { deleteHere, listHere } from "./page/cached.node.js";
+import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "./types.js";
 
 /**
  * Starts an engine in a worker thread of its own and loads a model into it.
@@ -9,6 +10,16 @@ import type { LoadOptions } from "./types.js";
  */
 export async function load(options: LoadOptions): Promise<Embedder> {
   return makeEmbedder(await startHere(options));
+}
+
+/** The models that `load` has kept, whole or in part. */
+export async function listCached(options: CacheOptions = {}): Promise<CachedModel[]> {
+  return listHere(options);
+}
+
+/** Removes a model that `load` has kept, given as it was given to `load` or as `listCached` names it. Gives whether there was one. */
+export async function deleteCached(model: URL | string | ModelAddresses, options: CacheOptions = {}): Promise<boolean> {
+  return deleteHere(model, options);
 }
 
 export { EmbedError, type ErrorCode } from "./errors.js";

@@ -22,9 +22,15 @@ export interface ModelSource {
   read(path: string, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array>;
 }
 
+/** An address for each file of a model's folder, for files that do not lie in one: bundlers rename them and move them. */
+export interface ModelAddresses {
+  /** From the path inside the folder, as the manifest has it, to the address. Files that are never needed may be left out. */
+  readonly files: { readonly [path: string]: URL | string };
+}
+
 export interface LoadOptions {
   /** A model's folder (a pack, or an upstream checkpoint): its URL, in Node also its path, or its files. */
-  model: URL | string | ArrayLike<FileLike> | ModelSource;
+  model: URL | string | ModelAddresses | ArrayLike<FileLike> | ModelSource;
   /** Load only what you need. Default: both. */
   towers?: readonly Tower[];
   /** "auto" takes the best that the platform can run. Another value: that one, or an error. Default "auto". */
@@ -42,9 +48,36 @@ export interface LoadOptions {
   dtype?: DType;
   /** Folder of the engine's files (clipglot-<variant>.mjs and .wasm), if they were moved. */
   assetBase?: URL | string;
+  /**
+   * Keep the files of a pack that comes from a URL, and read them from there the next time; see `listCached`. In browsers
+   * true or false, by default true; in Node a folder, by default none.
+   */
+  cache?: boolean | URL | string;
+  /** Compare the model's own examples, where a pack has some, before `load` resolves. Default true. */
+  selfTest?: boolean;
   /** Ends the load; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
+}
+
+/** A model in the cache. */
+export interface CachedModel {
+  /** Its address: for `load` and for `deleteCached`. */
+  readonly model: string;
+  readonly modelId: string;
+  readonly revision: string;
+  readonly license: string;
+  /** Bytes that are kept, and bytes of the whole pack. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+  /** Towers that are there completely, so that they load without a network. */
+  readonly towers: readonly Tower[];
+}
+
+/** Which cache. */
+export interface CacheOptions {
+  /** In Node, the folder that was given to `load`. In browsers there is one. */
+  cache?: URL | string;
 }
 
 export interface EmbedOptions {

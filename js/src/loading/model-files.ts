@@ -1,6 +1,7 @@
 // Which files a model's folder holds, for sources that cannot list one (a URL). The engine asks for what it needs; here it
 // only matters that nothing it may ask for is missing.
 import { EmbedError } from "../errors.js";
+import type { Tower } from "../shared/engine-types.js";
 
 export const manifestName = "manifest.json";
 
@@ -8,8 +9,21 @@ export const manifestName = "manifest.json";
 export const checkpointTexts = ["config.json", "preprocessor_config.json", "tokenizer.json"] as const;
 export const checkpointBinaries = ["model.safetensors", "sentencepiece.bpe.model"] as const;
 
-/** Names and sizes that a pack's manifest gives. Only enough is read to list them; the engine verifies the manifest. */
-export function filesOfManifest(text: string, where: string): { readonly path: string; readonly byteLength: number }[] {
+/** A file that a manifest names. */
+export interface ManifestFile {
+  readonly path: string;
+  readonly byteLength: number;
+  /** Of each 4 MiB; left out where the manifest has no such list. */
+  readonly sha256?: readonly string[];
+  /** That needs it. */
+  readonly tower: Tower;
+}
+
+/** Bytes that have one hash. */
+export const chunkBytes = 4 << 20;
+
+/** The files that a pack's manifest lists. Only enough is read for that; the engine verifies the manifest. */
+export function filesOfManifest(text: string, where: string): readonly ManifestFile[] {
   const damaged = (why: string) => new EmbedError("corrupt-model", `${where}: ${why}`);
   let manifest: unknown;
   try {
@@ -21,12 +35,18 @@ export function filesOfManifest(text: string, where: string): { readonly path: s
   const { tokenizer, shards } = manifest as { tokenizer?: unknown; shards?: unknown };
   const entries = [...(Array.isArray(shards) ? (shards as unknown[]) : []), ...(tokenizer == null ? [] : [tokenizer])];
   return entries.flatMap((entry) => {
-    const { path, bytes } = (entry ?? {}) as { path?: unknown; bytes?: unknown };
+    const { path, bytes, sha256, tower } = (entry ?? {}) as { path?: unknown; bytes?: unknown; sha256?: unknown; tower?: unknown };
     if (path === "" || path === undefined) return []; // a pack without a text tower has no tokenizer
     // A path must not lead out of the folder. The engine refuses such a manifest too, but it has not seen it yet.
     if (typeof path !== "string" || !/^[\w.-]+(\/[\w.-]+)*$/.test(path) || path.split("/").some((name) => /^\.+$/.test(name)))
       throw damaged(`not a plain relative path: ${JSON.stringify(path)?.slice(0, 100)}`);
     if (!Number.isSafeInteger(bytes) || (bytes as number) < 0) throw damaged(`no size for ${path}`);
-    return [{ path, byteLength: bytes as number }];
+    const byteLength = bytes as number;
+    const file: ManifestFile = { path, byteLength, tower: tower === "vision" ? "vision" : "text" }; // the tokenizer is text's
+    return [areHashes(sha256, byteLength) ? { ...file, sha256 } : file];
   });
+}
+
+function areHashes(value: unknown, bytes: number): value is readonly string[] {
+  return Array.isArray(value) && value.length === Math.ceil(bytes / chunkBytes) && value.every((hash) => typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash));
 }

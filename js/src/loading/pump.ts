@@ -13,8 +13,8 @@ export interface Taker {
 }
 
 /**
- * `copyIn` puts a piece at a place of the heap. `afterCommit` is called between two ranges.
- * Errors: those of the source, and whatever the taker throws.
+ * `copyIn` puts a piece at a place of the heap. `afterCommit` is called between two ranges. A range whose hash does not fit
+ * is brought again, if the source has another road to it. Errors: those of the source, and whatever the taker throws.
  */
 export async function pump(
   source: OpenSource,
@@ -26,22 +26,43 @@ export async function pump(
   for (let range = taker.want(); range !== undefined; range = taker.want()) {
     const file = source.files[range.file];
     if (file === undefined) throw new EmbedError("internal", `the engine wants file ${range.file} of ${source.files.length}`);
-    const { pointer, bytes } = taker.reserve();
-    if (bytes !== range.length) throw new EmbedError("internal", `the engine wants ${range.length} bytes and reserves ${bytes}`);
     progress.begin(file);
-    let done = 0;
-    await source.read(file, range.offset, range.length, (piece) => {
-      if (done + piece.length > bytes) throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
-      copyIn(pointer + done, piece);
-      done += piece.length;
-      progress.add(file, piece.length);
-    });
-    if (done !== bytes) throw new EmbedError("network", `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`);
-    taker.commit();
+    while (!(await bring(source, file, range, taker, copyIn, progress))) progress.again(range.length);
     progress.expect(taker.totalBytes() - taker.readBytes(), taker.totalBytes() > 0);
     await afterCommit();
   }
   progress.finish();
+}
+
+// Whether the engine took the range; if not, the source has agreed to bring it again.
+async function bring(
+  source: OpenSource,
+  file: SourceFile,
+  range: { readonly offset: number; readonly length: number },
+  taker: Taker,
+  copyIn: (pointer: number, piece: Uint8Array) => void,
+  progress: ProgressMeter,
+): Promise<boolean> {
+  const { pointer, bytes } = taker.reserve();
+  if (bytes !== range.length) throw new EmbedError("internal", `the engine wants ${range.length} bytes and reserves ${bytes}`);
+  let done = 0;
+  await source.read(file, range.offset, range.length, (piece, fromCache) => {
+    if (done + piece.length > bytes) throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
+    copyIn(pointer + done, piece);
+    done += piece.length;
+    progress.add(file, piece.length, fromCache);
+  });
+  if (done !== bytes) throw new EmbedError("network", `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`);
+  try {
+    taker.commit();
+    return true;
+  } catch (error) {
+    if (!(error instanceof EmbedError) || error.code !== "corrupt-model") throw error;
+    // The engine still wants the range when its hash was wrong; whatever else is wrong would be so again.
+    const again = taker.want();
+    if (again?.offset !== range.offset || source.files[again.file] !== file || !(await source.renew?.(file, range.offset))) throw error;
+    return false;
+  }
 }
 
 /** Networks bring bytes in small pieces; a message for each would be too many. */
@@ -57,6 +78,9 @@ export class ProgressMeter {
   #total: number | undefined;
   #percent = 0;
   #unsaid = 0;
+  #again = 0;
+  readonly #fromCache = new Map<SourceFile, boolean>();
+  #allFromCache = true;
 
   constructor(name: string, report: (progress: LoadProgress) => void) {
     this.#name = name;
@@ -73,7 +97,17 @@ export class ProgressMeter {
     this.#say("download", file);
   }
 
-  add(file: SourceFile, bytes: number): void {
+  /** The next `bytes` bytes were counted before. */
+  again(bytes: number): void {
+    this.#again = bytes;
+  }
+
+  add(file: SourceFile, bytes: number, fromCache: boolean): void {
+    this.#fromCache.set(file, fromCache);
+    this.#allFromCache &&= fromCache;
+    const known = Math.min(bytes, this.#again);
+    this.#again -= known;
+    bytes -= known;
     this.#loaded.set(file, (this.#loaded.get(file) ?? 0) + bytes);
     this.#all += bytes;
     this.#unsaid += bytes;
@@ -93,7 +127,7 @@ export class ProgressMeter {
     this.#current = undefined;
     this.#total = this.#all;
     this.#sayTotal();
-    this.#report({ status: "ready", name: this.#name, file: "", loaded: this.#all, total: this.#all, progress: 100, fromCache: false });
+    this.#report({ status: "ready", name: this.#name, file: "", loaded: this.#all, total: this.#all, progress: 100, fromCache: this.#allFromCache && this.#all > 0 });
   }
 
   // "done" comes when the next file begins: only then it is clear that no more of this one is wanted.
@@ -104,11 +138,13 @@ export class ProgressMeter {
   #say(status: "initiate" | "download" | "progress" | "done", file: SourceFile): void {
     const loaded = this.#loaded.get(file) ?? 0;
     const progress = file.byteLength > 0 ? Math.min(100, (100 * loaded) / file.byteLength) : 100;
-    this.#report({ status, name: this.#name, file: file.path, loaded, total: file.byteLength, progress, fromCache: false });
+    const fromCache = this.#fromCache.get(file) ?? file.fromCache ?? false;
+    this.#report({ status, name: this.#name, file: file.path, loaded, total: file.byteLength, progress, fromCache });
   }
 
   #sayTotal(): void {
     if (this.#total) this.#percent = Math.max(this.#percent, Math.min(100, (100 * this.#all) / this.#total));
-    this.#report({ status: "progress_total", name: this.#name, file: "", loaded: this.#all, total: this.#total, progress: this.#percent, fromCache: false });
+    const fromCache = this.#allFromCache && this.#all > 0;
+    this.#report({ status: "progress_total", name: this.#name, file: "", loaded: this.#all, total: this.#total, progress: this.#percent, fromCache });
   }
 }

@@ -1,7 +1,7 @@
 // The kinds of models that callers hand over, as the worker wants them described.
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
-import type { FileLike, LoadOptions, ModelSource } from "../types.js";
+import type { FileLike, LoadOptions, ModelAddresses, ModelSource } from "../types.js";
 import { invalid, shown } from "./arguments.js";
 
 export interface ModelInput {
@@ -17,16 +17,20 @@ export function readModel(model: LoadOptions["model"], platform: PagePlatform): 
     const folder = platform.describeFolder(String(model));
     return { name: String(model), describe: async () => folder, source: undefined };
   }
-  if (typeof model !== "object" || model === null) throw invalid(`model must be a URL, files or a ModelSource, not ${shown(model)}`);
+  if (typeof model !== "object" || model === null) throw invalid(`model must be a URL, files, addresses or a ModelSource, not ${shown(model)}`);
   if ("list" in model && "read" in model) {
     const source = model;
     return { name: "ModelSource", source, describe: async () => ({ kind: "custom", files: checkList(await source.list()) }) };
+  }
+  if ("files" in model) {
+    const files = describeAddresses(model, platform);
+    return { name: "files", describe: async () => files, source: undefined };
   }
   if (typeof (model as ArrayLike<FileLike>).length === "number") {
     const files = describeFiles(Array.from(model as ArrayLike<FileLike>));
     return { name: "files", describe: async () => files, source: undefined };
   }
-  throw invalid(`model must be a URL, files or a ModelSource, not ${shown(model)}`);
+  throw invalid(`model must be a URL, files, addresses or a ModelSource, not ${shown(model)}`);
 }
 
 // Paths of a chosen folder begin with its own name; they become relative to the folder that holds the model's first file.
@@ -42,6 +46,17 @@ function describeFiles(files: readonly FileLike[]): SourceDescription {
   if (root === undefined) throw invalid(`model: none of the ${files.length} files is manifest.json or config.json`);
   const inside = named.filter(({ path }) => path.startsWith(root)).map(({ path, blob }) => ({ path: path.slice(root.length), blob }));
   return { kind: "blobs", files: inside };
+}
+
+/** What `{ files }` stands for. */
+export function describeAddresses({ files }: ModelAddresses, platform: PagePlatform): SourceDescription {
+  if (typeof files !== "object" || files === null) throw invalid(`model.files must be an object, not ${shown(files)}`);
+  const addresses = Object.entries(files).map(([path, address]) => {
+    if (typeof address !== "string" && !(address instanceof URL)) throw invalid(`model.files["${path}"] must be a URL, not ${shown(address)}`);
+    return [path, String(address)] as const;
+  });
+  if (!("manifest.json" in files || "config.json" in files)) throw invalid("model.files has neither manifest.json nor config.json");
+  return platform.describeFiles(addresses);
 }
 
 function checkList(files: unknown): readonly { readonly path: string; readonly byteLength: number }[] {

@@ -6,7 +6,7 @@ import type { PagePlatform } from "../shared/platforms.js";
 import { chooseVariant, maxThreads, variantNames } from "../shared/variants.js";
 import type { LoadOptions } from "../types.js";
 import { abortable } from "./abort.js";
-import { checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
+import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
 import { EngineClient } from "./client.js";
 import { readModel } from "./model-input.js";
 
@@ -28,12 +28,20 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const maxTokens = checkInteger("maxTokens", options.maxTokens ?? 512, 2, 8192);
   const maxPixels = checkInteger("maxPixels", options.maxPixels ?? 64_000_000, 1, 2 ** 31);
   const model = readModel(options.model, platform);
-  const choice = chooseVariant(wanted, threads, platform.capabilities());
-  const urls = options.assetBase === undefined ? assetUrls(choice.variant) : movedAssets(platform, options.assetBase, choice.variant);
+  const cache = platform.describeCache(typeof options.cache === "object" ? String(options.cache) : options.cache);
+  const selfTest = checkBoolean("selfTest", options.selfTest, true);
+  const can = platform.capabilities();
+  const choice = chooseVariant(wanted, threads, can);
+  const locate = (build: typeof choice) => ({
+    ...build,
+    ...(options.assetBase === undefined ? assetUrls(build.variant) : movedAssets(platform, options.assetBase, build.variant)),
+  });
+  const build = locate(choice);
+  const fallback = wanted === "auto" && choice.threads > 1 ? locate(chooseVariant("auto", 1, can)) : undefined;
 
   const source = await abortable(describe(model), options.signal);
   const client = new EngineClient(platform.createWorker());
-  const request = { source, sourceName: model.name, ...choice, ...urls, towers, dtype, maxTokens, maxPixels };
+  const request = { source, sourceName: model.name, build, fallback, cache, selfTest, towers, dtype, maxTokens, maxPixels };
   const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, source: model.source });
   return { client, info };
 }

@@ -1,4 +1,5 @@
 // The worker's side in a browser.
+import { browserStore } from "./browser-store.js";
 import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
 
@@ -14,6 +15,7 @@ export const browserWorkerPlatform: WorkerPlatform = {
       self.postMessage({ type: "lost", detail: String(event.reason) });
     };
   },
+  openStore: browserStore,
   async decode(file, ignoreOrientation) {
     const bitmap = await createImageBitmap(new Blob([file as Uint8Array<ArrayBuffer>]), {
       imageOrientation: ignoreOrientation ? "none" : "from-image",

@@ -1,4 +1,5 @@
 // The caller's side in a browser: a page, or a worker of the user's own.
+import { EmbedError } from "../errors.js";
 import { probeSimd } from "../shared/variants.js";
 import type { FromWorker } from "../shared/protocol.js";
 import type { PagePlatform } from "../shared/platforms.js";
@@ -18,14 +19,23 @@ export const browserPlatform: PagePlatform = {
   },
   createWorker,
   describeFolder: (model) => ({ kind: "url", href: resolveFolder(model) }),
+  describeFiles: (files) => ({ kind: "addresses", addresses: Object.fromEntries(files.map(([path, address]) => [path, resolve(address).href])) }),
+  describeCache(cache = true) {
+    if (typeof cache !== "boolean") throw new EmbedError("invalid-argument", "cache must be true or false in a browser");
+    return cache;
+  },
   resolveFolder,
 };
 
 function resolveFolder(address: string): string {
-  const url = new URL(address, typeof document === "undefined" ? location.href : document.baseURI);
+  const url = resolve(address);
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   url.search = url.hash = "";
   return url.href;
+}
+
+function resolve(address: string): URL {
+  return new URL(address, typeof document === "undefined" ? location.href : document.baseURI);
 }
 
 function createWorker(): WorkerPort {

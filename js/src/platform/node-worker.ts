@@ -6,6 +6,7 @@ import { EmbedError } from "../errors.js";
 import type { WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
+import { nodeStore } from "./node-store.js";
 
 /** Of a worker thread only. */
 export function nodeWorkerPlatform(): WorkerPlatform {
@@ -15,19 +16,39 @@ export function nodeWorkerPlatform(): WorkerPlatform {
     post: (message, transfer) => port.postMessage(message, transfer),
     listen: (handle) => port.on("message", (message: ToWorker) => handle(message)),
     openPath,
+    openPaths,
+    openStore: async (cache) => (typeof cache === "string" ? nodeStore(cache) : undefined),
   };
 }
 
 /** Errors: "network" when the folder or a file cannot be read. */
 export async function openPath(folder: string): Promise<OpenSource> {
-  const failed = (path: string, cause: unknown) =>
-    new EmbedError("network", `cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   let files: SourceFile[];
   try {
     files = await listFiles(folder);
   } catch (cause) {
     throw failed(folder, cause);
   }
+  return openFiles(files, (path) => join(folder, path));
+}
+
+/** The same for files that lie anywhere. */
+export async function openPaths(paths: { readonly [path: string]: string }): Promise<OpenSource> {
+  const files = Object.entries(paths).map(async ([path, place]) => {
+    try {
+      return { path, byteLength: (await stat(place)).size };
+    } catch (cause) {
+      throw failed(place, cause);
+    }
+  });
+  return openFiles(await Promise.all(files), (path) => paths[path] ?? path);
+}
+
+const failed = (path: string, cause: unknown) =>
+  new EmbedError("network", `cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+
+function openFiles(files: readonly SourceFile[], placeOf: (path: string) => string): OpenSource {
+  let buffer = new Uint8Array(0);
   let current: { readonly path: string; readonly handle: FileHandle } | undefined;
   const close = async () => {
     const { handle } = current ?? {};
@@ -37,7 +58,7 @@ export async function openPath(folder: string): Promise<OpenSource> {
   return {
     files,
     async read(file, offset, length, take) {
-      const path = join(folder, file.path);
+      const path = placeOf(file.path);
       try {
         if (current?.path !== path) {
           await close();
@@ -45,7 +66,8 @@ export async function openPath(folder: string): Promise<OpenSource> {
         }
         const { handle } = current;
         const readPiece = async (from: number, bytes: number) => {
-          const piece = new Uint8Array(bytes);
+          if (buffer.length < bytes) buffer = new Uint8Array(bytes);
+          const piece = buffer.subarray(0, bytes);
           let done = 0;
           while (done < bytes) {
             const { bytesRead } = await handle.read(piece, done, bytes - done, from + done);

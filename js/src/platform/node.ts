@@ -19,6 +19,16 @@ export const nodePlatform: PagePlatform = {
   }),
   createWorker,
   describeFolder,
+  describeFiles(files) {
+    const onDisk = files.filter(([, address]) => !/^(https?|data|blob):/i.test(address));
+    if (onDisk.length === 0) return { kind: "addresses", addresses: Object.fromEntries(files) };
+    if (onDisk.length < files.length) throw new EmbedError("invalid-argument", "model.files: some are on disk and some are not");
+    return { kind: "paths", paths: Object.fromEntries(files.map(([path, address]) => [path, pathOf(describeFolder(address))])) };
+  },
+  describeCache(cache = false) {
+    if (cache === true || cache === "") throw new EmbedError("invalid-argument", "cache must be a folder in Node");
+    return cache && pathOf(describeFolder(cache));
+  },
   resolveFolder(address) {
     const folder = describeFolder(address);
     const href = folder.kind === "url" ? folder.href : pathToFileURL((folder as { path: string }).path).href;
@@ -37,6 +47,11 @@ function describeFolder(model: string): SourceDescription {
   const scheme = /^[a-z][a-z0-9+.-]+:/i.exec(model)?.[0]; // two letters or more: "C:" is a drive
   if (scheme) throw new EmbedError("invalid-argument", `model: Node reads http:, https: and file: URLs and paths, not ${scheme}`);
   return { kind: "path", path: resolve(model) };
+}
+
+function pathOf(folder: SourceDescription): string {
+  if (folder.kind === "path") return folder.path;
+  throw new EmbedError("invalid-argument", `not a path or a file: URL: ${folder.kind === "url" ? folder.href : folder.kind}`);
 }
 
 function createWorker(): WorkerPort {

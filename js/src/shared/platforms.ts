@@ -1,6 +1,7 @@
 // What the two sides need from the place they run in; ../platform/ has one of each for browsers and for Node.
 import type { FromWorker, SourceDescription, ToWorker } from "./protocol.js";
 import type { OpenSource } from "./source.js";
+import type { ModelStore } from "./store.js";
 import type { Capabilities } from "./variants.js";
 import type { WorkerPort } from "./worker-port.js";
 
@@ -10,6 +11,10 @@ export interface PagePlatform {
   createWorker(): WorkerPort;
   /** A model given as URL (or path, in Node). Throws "invalid-argument" for what this place cannot read. */
   describeFolder(model: string): SourceDescription;
+  /** A model given as an address for each path. */
+  describeFiles(files: readonly (readonly [path: string, address: string])[]): SourceDescription;
+  /** The option `cache`, as the worker's `openStore` takes it; false: nothing is kept. */
+  describeCache(cache: boolean | string | undefined): boolean | string;
   /** An address given by the user, e.g. assetBase, made absolute; with a "/" at its end. */
   resolveFolder(address: string): string;
 }
@@ -29,6 +34,9 @@ export interface WorkerPlatform {
   listen(handle: (message: ToWorker) => void): void;
   /** A model in a folder on disk, where there are such. */
   openPath?(path: string): Promise<OpenSource>;
+  openPaths?(paths: { readonly [path: string]: string }): Promise<OpenSource>;
+  /** Where the files of URLs are kept; nothing when that is not possible here. */
+  openStore(cache: true | string): Promise<ModelStore | undefined>;
   /** The platform's own image decoder. Fails when it does not know the format either. */
   decode?(file: Uint8Array, ignoreOrientation: boolean): Promise<Pixels>;
   /** The pixels of an ImageBitmap. */

@@ -15,18 +15,30 @@ export interface BlobLike {
 /** Where the worker finds the model. */
 export type SourceDescription =
   | { readonly kind: "url"; readonly href: string } // a folder; ends with "/"
+  | { readonly kind: "addresses"; readonly addresses: { readonly [path: string]: string } } // a URL for each file
   | { readonly kind: "path"; readonly path: string } // a folder on disk, in Node
+  | { readonly kind: "paths"; readonly paths: { readonly [path: string]: string } } // a path for each file, in Node
   | { readonly kind: "blobs"; readonly files: readonly { readonly path: string; readonly blob: BlobLike }[] }
   | { readonly kind: "custom"; readonly files: readonly { readonly path: string; readonly byteLength: number }[] };
 
-export interface LoadRequest {
-  readonly source: SourceDescription;
-  readonly sourceName: string;
+/** One build of the engine, and where it lies. */
+export interface BuildRequest {
   readonly variant: Variant;
   readonly threads: number;
   /** Addresses of the engine's module and of its .wasm. */
   readonly moduleUrl: string;
   readonly wasmUrl: string;
+}
+
+export interface LoadRequest {
+  readonly source: SourceDescription;
+  readonly sourceName: string;
+  readonly build: BuildRequest;
+  /** Taken when the device has no shared memory for the other one. */
+  readonly fallback: BuildRequest | undefined;
+  /** Whether and where the files of a URL are kept. */
+  readonly cache: boolean | string;
+  readonly selfTest: boolean;
   readonly towers: readonly Tower[];
   readonly dtype: DType;
   readonly maxTokens: number;

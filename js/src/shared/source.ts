@@ -3,16 +3,23 @@
 export interface SourceFile {
   readonly path: string;
   readonly byteLength: number;
+  /** Its first bytes are in the cache. */
+  readonly fromCache?: boolean;
 }
+
+/** Gets bytes, in order, in pieces of any size. A piece is valid during the call only. */
+export type Take = (piece: Uint8Array, fromCache: boolean) => void;
 
 export interface OpenSource {
   /** All that the source can give. */
   readonly files: readonly SourceFile[];
+  /** Brings `length` bytes of a file from `offset`. Errors: EmbedError "network". */
+  read(file: SourceFile, offset: number, length: number, take: Take): Promise<void>;
   /**
-   * Brings `length` bytes of a file from `offset`, in order, in pieces of any size. A piece is valid during the call of
-   * `take` only. Errors: EmbedError "network".
+   * What came from `offset` on is damaged: shall it be asked for again? If so, it comes from its origin and not from a cache.
+   * Left out by sources that would only give the same again.
    */
-  read(file: SourceFile, offset: number, length: number, take: (piece: Uint8Array) => void): Promise<void>;
+  renew?(file: SourceFile, offset: number): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -24,11 +31,11 @@ export async function readInPieces(
   offset: number,
   length: number,
   readPiece: (offset: number, length: number) => Promise<Uint8Array>,
-  take: (piece: Uint8Array) => void,
+  take: Take,
 ): Promise<void> {
   for (let done = 0; done < length; ) {
     const piece = await readPiece(offset + done, Math.min(pieceBytes, length - done));
-    take(piece);
+    take(piece, false);
     done += piece.length;
   }
 }

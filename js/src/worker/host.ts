@@ -7,12 +7,13 @@ import { ProgressMeter, pump } from "../loading/pump.js";
 import { openUrlSource } from "../loading/url-source.js";
 import type { EngineInfo } from "../shared/engine-types.js";
 import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
-import type { AnswerOf, Call, CallKind, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
+import type { AnswerOf, BuildRequest, Call, CallKind, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
 import type { OpenSource } from "../shared/source.js";
 import { variants } from "../shared/variants.js";
 import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js";
 import { coreDecodes } from "./image-format.js";
-import { EngineLost, startModule } from "./module.js";
+import { reserveSharedMemory } from "./memory.js";
+import { EngineLost, startModule, type StartedModule } from "./module.js";
 
 export function serve(platform: WorkerPlatform): void {
   const host = new Host(platform);
@@ -51,21 +52,24 @@ class Host {
     let source: OpenSource | undefined;
     try {
       source = await this.#open(request);
-      const engine = new EngineAdapter(await startModule(request));
-      engine.create({
+      const { build, module } = await start(request);
+      const engine = new EngineAdapter(module);
+      const options = {
         text: request.towers.includes("text"),
         vision: request.towers.includes("vision"),
         dtype: request.dtype,
-        threads: request.threads,
+        threads: build.threads,
         maxTokens: request.maxTokens,
         maxPixels: request.maxPixels,
-      });
+        selfTest: request.selfTest,
+      };
+      engine.create(options);
       const meter = new ProgressMeter(request.sourceName, (progress) => this.#platform.post({ type: "progress", progress }, []));
       await pump(source, engine.beginLoad(source.files), (pointer, piece) => engine.heap.copyIn(pointer, piece), meter);
       if (!engine.ready) throw new EmbedError("internal", "the engine wants nothing more and is not ready");
       this.#maxPixels = request.maxPixels;
       this.#engine = engine;
-      const info = { ...(engine.info() as object), variant: request.variant, numerics: variants[request.variant].relaxedSimd ? "relaxed-simd" : "simd" };
+      const info = { ...(engine.info() as object), variant: build.variant, numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd" };
       this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: engine.heap.sharedFlag(engine.cancelFlag()) }, []);
     } catch (error) {
       if (error instanceof EngineLost) this.#platform.post({ type: "lost", detail: error.message }, []);
@@ -95,10 +99,13 @@ class Host {
     this.#reads.delete(read);
   }
 
-  async #open({ source }: LoadRequest): Promise<OpenSource> {
+  async #open({ source, cache }: LoadRequest): Promise<OpenSource> {
+    const store = async () => (cache === false ? undefined : this.#platform.openStore(cache));
     switch (source.kind) {
       case "url":
-        return openUrlSource(source.href);
+        return openUrlSource(source.href, { store: await store() });
+      case "addresses":
+        return openUrlSource(source.addresses, { store: await store() });
       case "blobs":
         return openBlobSource(source.files);
       case "custom":
@@ -106,6 +113,9 @@ class Host {
       case "path":
         if (!this.#platform.openPath) throw new EmbedError("invalid-argument", "model: there are no files on disk here");
         return this.#platform.openPath(source.path);
+      case "paths":
+        if (!this.#platform.openPaths) throw new EmbedError("invalid-argument", "model: there are no files on disk here");
+        return this.#platform.openPaths(source.paths);
     }
   }
 
@@ -176,6 +186,15 @@ class Host {
       throw new EmbedError("invalid-image", `${width} × ${height} pixels are more than the limit of ${this.#maxPixels}`);
     return timed(() => engine.embedPixels(bytes, width, height, settings), "browser");
   }
+}
+
+// The build that was chosen, or the one for devices that cannot share memory.
+async function start({ build, fallback }: LoadRequest): Promise<{ build: BuildRequest; module: StartedModule }> {
+  if (!variants[build.variant].threads) return { build, module: await startModule(build) };
+  const memory = reserveSharedMemory();
+  if (memory) return { build, module: await startModule({ ...build, memory }) };
+  if (!fallback) throw new EmbedError("out-of-memory", `variant "${build.variant}": this device gives no memory that threads can share`);
+  return { build: fallback, module: await startModule(fallback) };
 }
 
 function timed(embed: () => VectorResult, decoder: EmbeddingAnswer["decoder"]): Answer {

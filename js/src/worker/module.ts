@@ -6,6 +6,8 @@ export interface ModuleRequest {
   readonly moduleUrl: string;
   readonly wasmUrl: string;
   readonly threads: number;
+  /** For builds with threads; left out, the module makes its own. */
+  readonly memory?: WebAssembly.Memory;
 }
 
 /** The engine is dead: it trapped, aborted, or a thread of it broke. Nothing may be called any more. */
@@ -25,12 +27,13 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
   const write = (line: string) => {
     if (log.push(line) > 50) log.shift();
   };
-  const settings: ModuleSettings = {
+  const settings: ModuleSettings & { wasmMemory?: WebAssembly.Memory } = {
     locateFile: (name) => (name.endsWith(".wasm") ? request.wasmUrl : new URL(name, request.moduleUrl).href),
     print: write,
     printErr: write,
     onAbort: (reason) => write(`abort: ${String(reason)}`),
     clipglotThreads: request.threads,
+    ...(request.memory ? { wasmMemory: request.memory } : {}),
   };
   try {
     const { default: factory } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ request.moduleUrl)) as { default: ModuleFactory };

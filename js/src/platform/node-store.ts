@@ -1,0 +1,86 @@
+// Files that stay, in Node: a folder on disk that the user names.
+//
+// Several processes may fill one file at once: each writes its bytes at their places, and since a file's name comes from its
+// hashes, they are the same bytes. What went wrong nevertheless is found by the engine, which verifies all it is given.
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ModelStore, StoredFile } from "../shared/store.js";
+
+export function nodeStore(root: string): ModelStore {
+  return {
+    folders: async () => (await entries(root)).filter((entry) => entry.isDirectory()).map(({ name }) => name),
+    async files(folder) {
+      const sizes = new Map<string, number>();
+      for (const entry of await entries(join(root, folder))) {
+        if (entry.isFile()) sizes.set(entry.name, (await stat(join(root, folder, entry.name))).size);
+      }
+      return sizes;
+    },
+    readWhole: (folder, name) => ifThere(readFile(join(root, folder, name))),
+    async writeWhole(folder, name, bytes) {
+      await mkdir(join(root, folder), { recursive: true });
+      const path = join(root, folder, name);
+      const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
+      await writeFile(temporary, bytes);
+      await rename(temporary, path);
+    },
+    async open(folder, name, _bytes, keep) {
+      await mkdir(join(root, folder), { recursive: true });
+      const path = join(root, folder, name);
+      closeSync(openSync(path, "a")); // made if need be
+      return new DiskFile(openSync(path, "r+"), keep);
+    },
+    async remove(folder, name) {
+      const path = join(root, folder, name ?? "");
+      const there = (await ifThere(stat(path))) !== undefined;
+      await rm(path, { recursive: true, force: true });
+      return there;
+    },
+  };
+}
+
+class DiskFile implements StoredFile {
+  readonly #file: number;
+  #buffer: Uint8Array | undefined;
+  size: number;
+
+  constructor(file: number, keep: (size: number) => number) {
+    this.#file = file;
+    const there = fstatSync(file).size;
+    this.size = keep(there);
+    // A piece of a chunk at the end is overwritten; another process may be about to do so. Damage is cut off.
+    if (this.size < there && this.size === keep(Infinity)) ftruncateSync(file, this.size);
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    if (!this.#buffer || this.#buffer.length < length) this.#buffer = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const bytes = readSync(this.#file, this.#buffer, done, length - done, offset + done);
+      if (bytes === 0) break;
+      done += bytes;
+    }
+    return this.#buffer.subarray(0, done);
+  }
+
+  append(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done, bytes.length - done, this.size + done);
+    this.size += bytes.length;
+  }
+
+  async close(): Promise<void> {
+    closeSync(this.#file);
+  }
+}
+
+const entries = async (path: string) => (await ifThere(readdir(path, { withFileTypes: true }))) ?? [];
+
+async function ifThere<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+// Files that outlive the process, for models that came from a URL: the browser's private file system, or a folder in Node
+// (../platform/). They lie in folders, one for each model; ../loading/stored-model.ts knows what lies in them.
+
+export interface ModelStore {
+  folders(): Promise<string[]>;
+  /** Names and sizes; empty when there is no such folder. */
+  files(folder: string): Promise<Map<string, number>>;
+  /** A small file, whole; nothing when it is not there. */
+  readWhole(folder: string, name: string): Promise<Uint8Array | undefined>;
+  writeWhole(folder: string, name: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Opens a file that shall have `bytes` bytes in the end, making it if need be. Of the `size` bytes that are there, the
+   * first `keep(size)` stay. Waits as long as another load fills the file and gets on with it; gives nothing when that one does not get on, or
+   * when there is no room: then this load does without.
+   */
+  open(folder: string, name: string, bytes: number, keep: (size: number) => number): Promise<StoredFile | undefined>;
+  /** A file, or the whole folder. Whether there was one. */
+  remove(folder: string, name?: string): Promise<boolean>;
+}
+
+export interface StoredFile {
+  /** Bytes from the file's beginning that are there. */
+  readonly size: number;
+  /** `length` bytes from `offset`, valid until the next call. Fails when they cannot be read. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** Puts bytes behind the last ones. Fails when there is no room. */
+  append(bytes: Uint8Array): void;
+  close(): Promise<void>;
+}
