@@ -201,7 +201,7 @@ export class EngineAdapter {
   }
 
   /** A conversion of a model folder into the tensors of a pack; `state`: what an earlier one saved. */
-  beginPack(options: PackOptions, files: readonly { readonly path: string; readonly byteLength: number }[], state = new Uint8Array(0)): PackConversation {
+  beginPack(options: PackOptions, files: readonly { readonly path: string; readonly byteLength: number }[], state: Uint8Array = new Uint8Array(0)): PackConversation {
     return this.#enter(() => {
       const writer = new this.#started.module.PackWriter();
       try {

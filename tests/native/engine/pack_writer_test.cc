@@ -2,87 +2,222 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <functional>
 #include <set>
 
-#include "engine/load.h"
+#include "engine/convert.h"
 
 namespace clipglot {
 namespace {
 
+using testing::Bytes;
+using testing::Convert;
 using testing::Files;
-using testing::ReadFolder;
+using testing::GoldenModel;
+using testing::JsonOf;
+using testing::RandomModel;
+using testing::ToBytes;
+using nlohmann::json;
 
-// Runs the conversation; `on_commit` sees the writer after each commit.
-Status Convert(PackWriter& writer, const Files& files, const std::function<void()>& on_commit) {
-  std::vector<FileEntry> entries;
-  for (const auto& [name, bytes] : files) entries.push_back({name, bytes.size()});
-  CLIPGLOT_RETURN_IF_ERROR(writer.Begin(entries));
-  while (const auto range = writer.Want()) {
-    CLIPGLOT_ASSIGN_OR_RETURN(const std::span<std::byte> to, writer.Reserve());
-    const std::vector<std::byte>& file = files.at(entries[range->file].path);
-    std::memcpy(to.data(), file.data() + range->offset, to.size());
-    CLIPGLOT_RETURN_IF_ERROR(writer.Commit());
-    on_commit();
+// What a writer handed out, in its order.
+struct Handed {
+  std::vector<std::string> names;
+  std::map<std::string, Bytes> tensors;
+  void Take(const PackWriter& writer) {
+    for (const PackTensor& tensor : writer.tensors()) {
+      names.push_back(tensor.name);
+      EXPECT_TRUE(tensors.emplace(tensor.name, Bytes(tensor.bytes.begin(), tensor.bytes.end())).second) << tensor.name;
+    }
   }
-  return OkStatus();
+};
+
+std::unique_ptr<PackWriter> Writer(const std::string& dtype, bool text = true, bool vision = true) {
+  auto writer = PackWriter::Create({text, vision, dtype});
+  EXPECT_TRUE(writer.ok());
+  return std::move(*writer);
 }
 
-TEST(PackWriter, GivesEveryTensorOnceInTheOrderOfGroups) {
-  const auto writer = PackWriter::Create({true, true, "q8"});
-  ASSERT_TRUE(writer.ok());
-  std::vector<std::string> groups;
-  std::set<std::string> names;
-  uint64_t bytes = 0;
-  const Status status = Convert(**writer, ReadFolder("golden-a"), [&] {
-    for (const PackTensor& tensor : (*writer)->tensors()) {
-      EXPECT_TRUE(names.insert(tensor.name).second) << tensor.name;
-      if (groups.empty() || groups.back() != tensor.group) groups.push_back(tensor.group);
-      uint64_t size = DTypeSize(tensor.dtype);
-      for (const uint64_t side : tensor.shape) size *= side;
-      EXPECT_EQ(tensor.bytes.size(), size) << tensor.name;
-      bytes += size;
+TEST(PackWriter, GivesThePlannedTensorsOnceInTheOrderOfGroups) {
+  for (const char* dtype : {"f32", "q8", "q4"}) {
+    const auto writer = Writer(dtype);
+    std::vector<std::string> groups;
+    size_t at = 0, commits_with_tensors = 0;
+    const Status status = Convert(*writer, GoldenModel(), [&] {
+      std::set<size_t> units;
+      for (const PackTensor& tensor : writer->tensors()) {
+        EXPECT_LT(at, writer->plan().size());
+        const PackTensor& planned = writer->plan()[at++];
+        EXPECT_EQ(tensor.name, planned.name);
+        EXPECT_EQ(tensor.dtype, planned.dtype) << tensor.name;
+        EXPECT_EQ(tensor.shape, planned.shape) << tensor.name;
+        EXPECT_EQ(tensor.group, planned.group) << tensor.name;
+        EXPECT_EQ(tensor.unit, planned.unit) << tensor.name;
+        EXPECT_TRUE(planned.bytes.empty());
+        units.insert(tensor.unit);
+        if (groups.empty() || groups.back() != tensor.group) groups.push_back(tensor.group);
+        uint64_t size = DTypeSize(tensor.dtype);
+        for (const uint64_t side : tensor.shape) size *= side;
+        EXPECT_EQ(tensor.bytes.size(), size) << tensor.name;
+      }
+      EXPECT_LE(units.size(), 1u);
+      commits_with_tensors += units.size();
+      return true;
+    });
+    ASSERT_TRUE(status.ok()) << status.detail();
+    EXPECT_TRUE(writer->done());
+    EXPECT_EQ(at, writer->plan().size());
+    EXPECT_EQ(commits_with_tensors, 1u + 1 + 3 + 1 + 3 + 1);
+    EXPECT_EQ(writer->read_bytes(), writer->total_bytes());
+    EXPECT_EQ(writer->tokenizer_file(), "tokenizer.json");
+    EXPECT_EQ(groups, (std::vector<std::string>{"text-embeddings", "text-layers", "vision"}));
+  }
+}
+
+// The reader's other road: whole parts, quantised while they are read.
+TEST(PackWriter, GivesTheBytesOfAWholePart) {
+  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8, ModelDType::kQ4}) {
+    testing::ReadModel model;
+    ASSERT_TRUE(testing::Read(GoldenModel(), {true, true, dtype}, model).ok());
+    const std::map<std::string, Bytes> expected = testing::AllNumbers(model);
+    const auto writer = Writer(std::string(ModelDTypeName(dtype)));
+    Handed handed;
+    ASSERT_TRUE(Convert(*writer, GoldenModel(), [&] { return handed.Take(*writer), true; }).ok());
+    EXPECT_TRUE(handed.tensors == expected);
+  }
+}
+
+// A word embedding of more than one block: 70,000 rows of 64 numbers are 17 MiB in float32.
+Files LargeVocabulary(bool adapters) {
+  json config = JsonOf(GoldenModel().at("config.json"));
+  json& kwargs = config["text_config"]["hf_model_config_kwargs"];
+  kwargs["vocab_size"] = 70'000;
+  if (!adapters) {
+    kwargs["lora_adaptations"] = nullptr;
+    config["text_config"]["default_lora_task"] = nullptr;
+  }
+  Files files = RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json")));
+  json tokenizer = JsonOf(GoldenModel().at("tokenizer.json"));
+  json& vocabulary = tokenizer["model"]["vocab"];
+  while (vocabulary.size() < 70'000) vocabulary.push_back({"filler" + std::to_string(vocabulary.size()), -30.0});
+  files["tokenizer.json"] = ToBytes(tokenizer.dump());
+  if (!adapters) {  // two blocks would fit into one reading
+    std::vector<testing::RawTensor> tensors = testing::SplitTensors(files.at("model.safetensors"));
+    testing::RawTensor& words = testing::Named(tensors, "text_model.transformer.roberta.embeddings.word_embeddings.weight");
+    words = testing::Narrowed(words, "BF16");
+    files["model.safetensors"] = testing::JoinTensors(tensors);
+  }
+  return files;
+}
+
+TEST(PackWriter, GivesALargeTableInBlocksAndGoesOnWithinIt) {
+  for (const bool adapters : {true, false}) {
+    const Files files = LargeVocabulary(adapters);
+    testing::ReadModel model;
+    ASSERT_TRUE(testing::Read(files, {true, true, ModelDType::kF32}, model).ok());
+    const std::map<std::string, Bytes> expected = testing::AllNumbers(model);
+    const auto writer = Writer("f32");
+    Handed handed;
+    Bytes state;
+    ASSERT_TRUE(Convert(*writer, files, [&] {
+                  handed.Take(*writer);
+                  if (handed.names.size() < 4) return true;
+                  const auto saved = writer->SaveState();
+                  state.assign(saved.begin(), saved.end());
+                  return false;
+                }).ok());
+    EXPECT_EQ(handed.names.back(), "text_model.transformer.roberta.embeddings.word_embeddings.weight.rows.0");
+    EXPECT_EQ(handed.tensors.at(handed.names.back()).size(), size_t{16} << 20);
+    const auto second = Writer("f32");
+    ASSERT_TRUE(Convert(*second, files, [&] { return handed.Take(*second), true; }, state).ok());
+    EXPECT_EQ(second->read_bytes(), second->total_bytes());
+    EXPECT_EQ(handed.names[4], "text_model.transformer.roberta.embeddings.word_embeddings.weight.rows.65536");
+    EXPECT_TRUE(handed.tensors == expected);
+    EXPECT_TRUE(second->SelfTestJson().ok());
+  }
+}
+
+TEST(PackWriter, GoesOnFromEveryState) {
+  for (const auto& [text, vision] : {std::pair(true, true), std::pair(false, true), std::pair(true, false)}) {
+    std::vector<Bytes> states;
+    std::vector<size_t> counts;
+    Handed whole;
+    const auto writer = Writer("q8", text, vision);
+    ASSERT_TRUE(Convert(*writer, GoldenModel(), [&] {
+                  whole.Take(*writer);
+                  const auto saved = writer->SaveState();
+                  states.emplace_back(saved.begin(), saved.end());
+                  counts.push_back(whole.names.size());
+                  return true;
+                }).ok());
+    const Result<std::string> expected = writer->SelfTestJson();
+    ASSERT_TRUE(expected.ok());
+    for (size_t i = 0; i < states.size(); ++i) {
+      if (i > 0 && counts[i] == counts[i - 1] && i + 1 < states.size()) continue;
+      const auto again = Writer("q8", text, vision);
+      Handed rest;
+      const Status status = Convert(*again, GoldenModel(), [&] { return rest.Take(*again), true; }, states[i]);
+      ASSERT_TRUE(status.ok()) << status.detail();
+      EXPECT_TRUE(again->done());
+      EXPECT_EQ(again->read_bytes(), again->total_bytes());
+      ASSERT_EQ(rest.names.size(), whole.names.size() - counts[i]);
+      for (const std::string& name : rest.names) EXPECT_TRUE(rest.tensors.at(name) == whole.tensors.at(name)) << name;
+      const Result<std::string> found = again->SelfTestJson();
+      ASSERT_TRUE(found.ok()) << found.status().detail();
+      EXPECT_EQ(*found, *expected);
     }
-  });
-  ASSERT_TRUE(status.ok()) << status.detail();
-  EXPECT_TRUE((*writer)->done());
-  EXPECT_EQ((*writer)->read_bytes(), (*writer)->total_bytes());
-  EXPECT_EQ((*writer)->tokenizer_file(), "tokenizer.json");
-  EXPECT_EQ(groups, (std::vector<std::string>{"text-embeddings", "text-layers", "vision"}));
-  EXPECT_TRUE(names.contains("vision_model.blocks.2.attn.qkv_proj.weight.q8"));
-  EXPECT_TRUE(
-      names.contains("text_model.transformer.roberta.encoder.layers.0.mlp.fc1.weight.scale"));
-  EXPECT_GT(bytes, 400'000u);
-  EXPECT_LT(bytes, 600'000u) << "a third of the checkpoint";
+  }
+}
+
+TEST(PackWriter, RefusesStatesOfOthers) {
+  const auto writer = Writer("q8");
+  Bytes state;
+  ASSERT_TRUE(Convert(*writer, GoldenModel(), [&] {
+                const auto saved = writer->SaveState();
+                state.assign(saved.begin(), saved.end());
+                return true;
+              }).ok());
+  const auto code = [&](const Bytes& bytes, const std::string& dtype, bool text, bool vision) {
+    const auto other = Writer(dtype, text, vision);
+    return Convert(*other, GoldenModel(), [] { return true; }, bytes).code();
+  };
+  EXPECT_EQ(code(state, "q8", true, true), Code::kOk);
+  EXPECT_EQ(code(state, "q8", false, true), Code::kInvalidArgument);
+  EXPECT_EQ(code(Bytes(state.begin(), state.end() - 1), "q8", true, true), Code::kInvalidArgument);
+  EXPECT_EQ(code(ToBytes("nonsense"), "q8", true, true), Code::kInvalidArgument);
+  // A list that is said to be longer than all there is.
+  Bytes longer = state;
+  longer[4 * 8 + 7] = std::byte{0xFF};
+  EXPECT_EQ(code(longer, "q8", true, true), Code::kInvalidArgument);
 }
 
 TEST(PackWriter, MayBeginAgainAfterAnError) {
-  const auto writer = PackWriter::Create({false, true, "f32"});
-  ASSERT_TRUE(writer.ok());
-  Files files = ReadFolder("golden-a");
-  const Files good = files;
+  const auto writer = Writer("f32", false, true);
+  Files files = GoldenModel();
   files["model.safetensors"].resize(1'000'000);
-  const Status status = Convert(**writer, files, [] {});
+  const Status status = Convert(*writer, files, [] { return true; });
   EXPECT_EQ(status.code(), Code::kCorruptModel);
   EXPECT_NE(status.detail().find("model.safetensors"), std::string::npos);
-  EXPECT_FALSE((*writer)->done());
-  EXPECT_TRUE((*writer)->tensors().empty());
+  EXPECT_FALSE(writer->done());
+  EXPECT_TRUE(writer->tensors().empty());
+  EXPECT_EQ(writer->SelfTestJson().status().code(), Code::kInvalidArgument);
   size_t tensors = 0;
-  EXPECT_TRUE(Convert(**writer, good, [&] { tensors += (*writer)->tensors().size(); }).ok());
-  EXPECT_TRUE((*writer)->done());
-  EXPECT_EQ((*writer)->tokenizer_file(), "");
+  EXPECT_TRUE(Convert(*writer, GoldenModel(), [&] { return tensors += writer->tensors().size(), true; }).ok());
+  EXPECT_TRUE(writer->done());
+  EXPECT_EQ(writer->tokenizer_file(), "");
   EXPECT_EQ(tensors, 4u + 3 * 16 + 2);  // stem, blocks, norm: fused, unquantised
 }
 
-TEST(PackWriter, RefusesUnknownOptions) {
+TEST(PackWriter, RefusesUnknownOptionsAndPacks) {
   EXPECT_EQ(PackWriter::Create({true, true, "q3"}).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(PackWriter::Create({false, false, "q8"}).status().code(), Code::kInvalidArgument);
-  const auto writer = PackWriter::Create({});
-  EXPECT_EQ((*writer)->Reserve().status().code(), Code::kInvalidArgument);
-  EXPECT_EQ((*writer)->Commit().code(), Code::kInvalidArgument);
-  EXPECT_FALSE((*writer)->Want());
-  EXPECT_FALSE((*writer)->done());
+  EXPECT_EQ(PackWriter::Create({true, true, "q8", 0}).status().code(), Code::kInvalidArgument);
+  const auto writer = Writer("q8");
+  EXPECT_EQ(writer->Reserve().status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(writer->Commit().code(), Code::kInvalidArgument);
+  EXPECT_FALSE(writer->Want());
+  EXPECT_FALSE(writer->done());
+  const Status pack = Convert(*writer, testing::MakePack(GoldenModel(), ModelDType::kQ8, 1 << 20), [] { return true; });
+  EXPECT_EQ(pack.code(), Code::kInvalidArgument);
+  EXPECT_NE(pack.detail().find("pack"), std::string::npos);
 }
 
 }  // namespace

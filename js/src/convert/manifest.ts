@@ -1,0 +1,35 @@
+// The manifest of a pack, and what an older pack in the same folder consists of.
+import { createHash } from "node:crypto";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { manifestName } from "../loading/model-files.js";
+import { ConvertError } from "./disk.js";
+
+export const formatVersion = 1;
+
+/** The manifest's text. It ends with the hash of everything before the hash's digits. */
+export function signedManifest(manifest: object): Uint8Array {
+  const body = JSON.stringify(manifest, null, 1).replace(/\n\}$/, ',\n "sha256": "');
+  return Buffer.from(`${body}${createHash("sha256").update(body).digest("hex")}"\n}\n`);
+}
+
+/** Ends the validity of a pack in `folder`; gives its other files. Refuses to touch a manifest that is not a pack's. */
+export function removeOldManifest(folder: string): string[] {
+  const path = join(folder, manifestName);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return [];
+  }
+  let files: string[];
+  try {
+    const { shards, tokenizer, formatVersion: version } = JSON.parse(text) as { shards: { path: string }[]; tokenizer?: { path: string }; formatVersion: unknown };
+    if (typeof version !== "number") throw new Error("no formatVersion");
+    files = [...shards, ...(tokenizer ? [tokenizer] : [])].map((entry) => entry.path).filter((name) => /^[\w-][\w.-]*$/.test(name));
+  } catch (cause) {
+    throw new ConvertError("usage", `${path} is not the manifest of a pack; choose another folder, or remove it`, { cause });
+  }
+  rmSync(path);
+  return files;
+}

@@ -1,0 +1,109 @@
+// The checkpoint that is converted: a folder or the address of one, its small files, and what tells it from another.
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { EmbedError } from "../errors.js";
+import { openUrlSource } from "../loading/url-source.js";
+import { openPath } from "../platform/node-worker.js";
+import type { OpenSource } from "../shared/source.js";
+
+const tensorFile = "model.safetensors";
+const smallFileBytes = 64 << 20;
+const headerBytes = 16 << 20;
+
+export interface ConvertSource {
+  readonly open: OpenSource;
+  /** For people: the last part of its address. */
+  readonly name: string;
+  /** The folder, for sources on disk. */
+  readonly folder?: string;
+  /** Hash over the sizes of its files, the small ones whole, and the header of the tensors; over dates where there are any. */
+  readonly identity: string;
+  /** Numbers in model.safetensors; 0 when its header cannot be read, which the core will say. */
+  readonly parameters: number;
+}
+
+/** `address`: a path, or an http:, https: or file: URL of the folder. Errors: EmbedError "network". */
+export async function openConvertSource(address: string): Promise<ConvertSource> {
+  const { open, name, folder, date } = await openAddress(address);
+  try {
+    const hash = createHash("sha256");
+    for (const { path, byteLength } of [...open.files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+      if (!/^[\w-][\w.-]*$/.test(path)) continue; // of subfolders nothing is read
+      hash.update(`${path}\0${byteLength}\0`);
+      if (byteLength <= smallFileBytes && /\.(json|model)$/.test(path)) hash.update((await readFile(open, path)) ?? "");
+    }
+    const header = await readHeader(open);
+    hash.update(header).update(date);
+    return { open, name, ...(folder === undefined ? {} : { folder }), identity: hash.digest("hex"), parameters: countParameters(header) };
+  } catch (error) {
+    await open.close();
+    throw error;
+  }
+}
+
+async function openAddress(address: string): Promise<{ open: OpenSource; name: string; folder?: string; date: string }> {
+  if (/^https?:/i.test(address)) {
+    const url = new URL(address);
+    if (!url.pathname.endsWith("/")) url.pathname += "/";
+    url.search = url.hash = "";
+    const open = await openUrlSource(url.href);
+    const { headers } = await fetch(new URL(tensorFile, url), { method: "HEAD" }).catch(() => ({ headers: new Headers() }));
+    return { open, name: decodeURIComponent(url.pathname.split("/").at(-2) || url.hostname), date: headers.get("ETag") ?? headers.get("Last-Modified") ?? "" };
+  }
+  const folder = /^file:/i.test(address) ? fileURLToPath(address) : resolve(address);
+  const open = await openPath(folder);
+  let date = "";
+  try {
+    date = String(statSync(join(folder, tensorFile)).mtimeMs);
+  } catch {
+    // The core names what is missing.
+  }
+  return { open, name: basename(folder), folder, date };
+}
+
+/** A small file, whole; undefined when there is none. */
+export async function readFile(open: OpenSource, path: string): Promise<Uint8Array | undefined> {
+  const file = open.files.find((entry) => entry.path === path);
+  return file && file.byteLength <= smallFileBytes ? readRange(open, path, 0, file.byteLength) : undefined;
+}
+
+export async function readJson(open: OpenSource, path: string): Promise<unknown> {
+  try {
+    return JSON.parse(new TextDecoder().decode(await readFile(open, path)));
+  } catch (cause) {
+    throw new EmbedError("corrupt-model", `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+async function readRange(open: OpenSource, path: string, offset: number, length: number): Promise<Uint8Array> {
+  const file = open.files.find((entry) => entry.path === path);
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  if (file && length > 0) {
+    await open.read(file, offset, length, (piece) => {
+      bytes.set(piece, done);
+      done += piece.length;
+    });
+  }
+  return bytes;
+}
+
+/** The header of model.safetensors without its prefix; empty when there is none that makes sense. */
+async function readHeader(open: OpenSource): Promise<Uint8Array> {
+  const file = open.files.find((entry) => entry.path === tensorFile);
+  if (!file || file.byteLength < 8) return new Uint8Array(0);
+  const prefix = await readRange(open, tensorFile, 0, 8);
+  const length = Number(new DataView(prefix.buffer).getBigUint64(0, true));
+  return length > headerBytes || 8 + length > file.byteLength ? new Uint8Array(0) : readRange(open, tensorFile, 8, length);
+}
+
+function countParameters(header: Uint8Array): number {
+  try {
+    const table = JSON.parse(new TextDecoder().decode(header)) as Record<string, { shape: number[] }>;
+    return Object.entries(table).reduce((sum, [name, { shape }]) => (name === "__metadata__" ? sum : sum + shape.reduce((product, size) => product * size, 1)), 0);
+  } catch {
+    return 0;
+  }
+}

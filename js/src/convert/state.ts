@@ -1,0 +1,44 @@
+// What a conversion that was cut short leaves behind: one file in the pack's folder, replaced as a whole after each shard. It
+// holds which conversion it was, which shards are finished, and what the core needs to go on behind them.
+import { createHash } from "node:crypto";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { isIntact, writeWhole, type FileEntry, type Write } from "./disk.js";
+
+export const stateName = ".clipglot-convert.state";
+const version = 1;
+
+export interface ConvertState {
+  /** Source, options and program; another conversion has another. */
+  readonly identity: string;
+  /** Finished shards, in order. */
+  readonly shards: readonly FileEntry[];
+  /** From the core. */
+  readonly core: Uint8Array;
+}
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+export function saveState(folder: string, { identity, shards, core }: ConvertState, write: Write): void {
+  const line = JSON.stringify({ version, identity, shards, coreBytes: core.length, coreSha256: sha256(core) });
+  writeWhole(folder, stateName, [Buffer.from(`${line}\n`), core], write);
+}
+
+/** The state of the conversion `identity`, if there is one and all its shards are as they were written. */
+export function loadState(folder: string, identity: string): ConvertState | undefined {
+  try {
+    const file = readFileSync(join(folder, stateName));
+    const end = file.indexOf(10);
+    const head = JSON.parse(file.toString("utf8", 0, end)) as { version: number; identity: string; shards: FileEntry[]; coreSha256: string };
+    const core = file.subarray(end + 1);
+    if (head.version !== version || head.identity !== identity || head.coreSha256 !== sha256(core)) return undefined;
+    if (!head.shards.every((entry) => isIntact(folder, entry))) return undefined;
+    return { identity, shards: head.shards, core };
+  } catch {
+    return undefined;
+  }
+}
+
+export function removeState(folder: string): void {
+  rmSync(join(folder, stateName), { force: true });
+}

@@ -1,0 +1,179 @@
+// The self-test of a pack: the converter's vectors are the engine's, and whatever computes something else is refused.
+#include "engine/self_test.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/convert.h"
+
+namespace clipglot::testing {
+namespace {
+
+using nlohmann::json;
+
+EngineOptions Options(bool text = true, bool vision = true) {
+  EngineOptions options;
+  options.text = text;
+  options.vision = vision;
+  return options;
+}
+
+// The pack with another manifest, signed again.
+Files Changed(Files pack, const std::function<void(json&)>& change) {
+  json manifest = JsonOf(pack.at("manifest.json"));
+  manifest.erase("sha256");
+  change(manifest);
+  pack["manifest.json"] = SignManifest(manifest);
+  return pack;
+}
+
+// The pack with zeros in place of the numbers of all its tensors whose name holds `part`; every hash is right again.
+Files Tampered(const Files& pack, const std::string& part) {
+  Files changed = pack;
+  size_t found = 0;
+  for (auto& [path, bytes] : changed) {
+    if (!path.ends_with(".safetensors")) continue;
+    std::vector<RawTensor> tensors = SplitTensors(bytes);
+    for (RawTensor& tensor : tensors) {
+      if (tensor.name.find(part) == std::string::npos) continue;
+      std::fill(tensor.bytes.begin(), tensor.bytes.end(), std::byte{0});
+      ++found;
+    }
+    bytes = JoinTensors(tensors);
+  }
+  EXPECT_GT(found, 0u) << part;
+  return Changed(changed, [&](json& manifest) {
+    for (json& shard : manifest["shards"]) {
+      const std::string tower = shard["tower"];
+      shard = SignedFile(shard["path"], changed.at(shard["path"]));
+      shard["tower"] = tower;
+    }
+  });
+}
+
+Status LoadStatus(const Files& files, const EngineOptions& options) {
+  auto engine = Engine::Create(options);
+  EXPECT_TRUE(engine.ok());
+  const Status status = Load(**engine, files);
+  EXPECT_EQ((*engine)->ready(), status.ok());
+  return status;
+}
+
+void ExpectRefused(const Files& files, const std::vector<std::string>& parts, const EngineOptions& options = Options()) {
+  const Status status = LoadStatus(files, options);
+  EXPECT_EQ(status.code(), Code::kCorruptModel) << status.detail();
+  for (const std::string& part : parts) EXPECT_NE(status.detail().find(part), std::string::npos) << status.detail();
+}
+
+const Files& Pack(ModelDType dtype) {
+  static std::map<ModelDType, Files> packs;
+  if (!packs.contains(dtype)) packs[dtype] = GoldenPack(dtype);
+  return packs.at(dtype);
+}
+
+TEST(SelfTest, SoundPacksPass) {
+  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8, ModelDType::kQ4}) {
+    for (const auto& [text, vision] : {std::pair(true, true), std::pair(true, false), std::pair(false, true)}) {
+      const Status status = LoadStatus(Pack(dtype), Options(text, vision));
+      EXPECT_TRUE(status.ok()) << ModelDTypeName(dtype) << ": " << status.detail();
+    }
+  }
+}
+
+// Computed in steps, layer by layer, the vectors have the bits of the engine that holds the whole checkpoint.
+TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
+  EngineOptions options = Options();
+  options.dtype = "f32";
+  const auto engine = MakeEngine(GoldenModel(), options);
+  ASSERT_TRUE(engine);
+  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
+    const json manifest = JsonOf(Pack(dtype).at("manifest.json"));
+    const auto test = ParseSelfTest(*Json::Parse(manifest["selfTest"].dump(), "manifest.json"), 64);
+    ASSERT_TRUE(test.ok()) << test.status().detail();
+    EXPECT_EQ(test->texts.size(), 4u);
+    EXPECT_EQ(test->texts.back().task, "retrieval.query");
+    ASSERT_TRUE(test->image);
+    EXPECT_EQ(test->min_cosine, MinCosine(dtype));
+    EXPECT_GE(test->reached, dtype == ModelDType::kF32 ? 1 : 0.996);
+    for (const SelfTest::Text& item : test->texts) {
+      TextOptions text;
+      text.task = item.task;
+      const auto view = engine->EmbedText(item.text, text);
+      ASSERT_TRUE(view.ok());
+      EXPECT_TRUE(std::equal(item.vector.begin(), item.vector.end(), view->vector.begin(), view->vector.end())) << item.text;
+    }
+    SelfTest whole = *test;
+    whole.min_cosine = 0.999999;
+    EXPECT_TRUE(RunSelfTest(whole, true, true, *engine).ok());
+  }
+}
+
+TEST(SelfTest, DamageWithRightHashesIsFound) {
+  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
+    const Files text = Tampered(Pack(dtype), "encoder.layers.1.norm1.weight");
+    ExpectRefused(text, {"self-test", "text 0", "cosine", dtype == ModelDType::kQ8 ? "0.985" : "0.9999"});
+    const Files vision = Tampered(Pack(dtype), "blocks.0.norm2.weight");
+    ExpectRefused(vision, {"self-test", "image"});
+    // Only what was asked for is tested.
+    EXPECT_TRUE(LoadStatus(vision, Options(true, false)).ok());
+    EXPECT_TRUE(LoadStatus(text, Options(false, true)).ok());
+    EngineOptions skip = Options();
+    skip.self_test = false;
+    EXPECT_TRUE(LoadStatus(text, skip).ok());
+    EXPECT_TRUE(LoadStatus(vision, skip).ok());
+  }
+}
+
+TEST(SelfTest, AWrongVectorIsFound) {
+  ExpectRefused(Changed(Pack(ModelDType::kQ8), [](json& manifest) {
+                  json& texts = manifest["selfTest"]["texts"];
+                  std::swap(texts[1]["vector"], texts[2]["vector"]);
+                }), {"text 1", "cosine"});
+  ExpectRefused(Changed(Pack(ModelDType::kQ8), [](json& manifest) {
+                  manifest["selfTest"]["image"]["vector"] = manifest["selfTest"]["texts"][0]["vector"];
+                }), {"image", "cosine"});
+}
+
+TEST(SelfTest, WhatTheEngineCannotReadWholeIsLeftOut) {
+  EngineOptions options = Options();
+  options.max_tokens = 2;
+  options.max_pixels = 1;
+  const Files pack = Changed(Pack(ModelDType::kQ8), [](json& manifest) { manifest["selfTest"]["minCosine"] = 1; });
+  EXPECT_TRUE(LoadStatus(pack, options).ok());
+  ExpectRefused(pack, {"text 0"});
+}
+
+TEST(SelfTest, APackMayHaveNone) {
+  EXPECT_TRUE(LoadStatus(MakePack(GoldenModel(), ModelDType::kQ8, 1 << 20), Options()).ok());
+  EXPECT_TRUE(LoadStatus(Changed(Pack(ModelDType::kQ8), [](json& manifest) { manifest["selfTest"] = nullptr; }), Options()).ok());
+  EXPECT_TRUE(LoadStatus(Changed(Pack(ModelDType::kQ8), [](json& manifest) {
+                           manifest["selfTest"].erase("texts");
+                           manifest["selfTest"].erase("image");
+                         }), Options()).ok());
+}
+
+TEST(SelfTest, WhatIsNotASelfTestIsRefused) {
+  const auto refused = [](const std::string& part, const std::function<void(json&)>& change) {
+    const Files pack = Changed(Pack(ModelDType::kQ8), [&](json& manifest) { change(manifest["selfTest"]); });
+    ExpectRefused(pack, {"manifest.json: selfTest", part});
+    EngineOptions skip = Options();
+    skip.self_test = false;
+    EXPECT_TRUE(LoadStatus(pack, skip).ok());
+  };
+  refused("object", [](json& test) { test = 1; });
+  refused("dimensions", [](json& test) { test["dimensions"] = 63; });
+  refused("minCosine", [](json& test) { test["minCosine"] = 1.5; });
+  refused("minCosine", [](json& test) { test.erase("minCosine"); });
+  refused("texts", [](json& test) { test["texts"] = "all"; });
+  refused("texts", [](json& test) { test["texts"] = std::vector<json>(65, test["texts"][0]); });
+  refused("text", [](json& test) { test["texts"][0]["text"] = std::string(5000, 'a'); });
+  refused("vector", [](json& test) { test["texts"][0]["vector"] = "AAAA"; });
+  refused("vector", [](json& test) { test["texts"][3]["vector"] = "not base64"; });
+  refused("width", [](json& test) { test["image"]["width"] = 100'000; });
+  refused("rgb", [](json& test) { test["image"]["rgb"] = "AAAA"; });
+  std::string nan;  // 64 numbers of all bits set
+  for (int i = 0; i < 85; ++i) nan += "////";
+  refused("NaN", [&](json& test) { test["image"]["vector"] = nan + "/w=="; });
+}
+
+}  // namespace
+}  // namespace clipglot::testing
