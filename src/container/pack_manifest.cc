@@ -97,6 +97,7 @@ Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes) {
   CLIPGLOT_ASSIGN_OR_RETURN(manifest.dtype, json["dtype"].AsString());
   manifest.config = json["config"];
   manifest.preprocessor = json["preprocessor"];
+  manifest.self_test = json["selfTest"];
 
   std::set<std::string> paths = {std::string(kFile)};
   if (json["tokenizer"].exists() && !json["tokenizer"].is_null()) {

@@ -37,6 +37,7 @@ struct PackShard : PackFile {
 struct PackManifest {
   std::string model_id, revision, license, dtype;
   Json config, preprocessor;      // upstream's config.json and preprocessor_config.json
+  Json self_test;                 // as it is (engine/self_test.h); may be missing
   PackFile tokenizer;             // path empty when the pack has no text tower
   std::vector<PackShard> shards;  // in the order in which the towers are built
 };

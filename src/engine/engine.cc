@@ -143,7 +143,7 @@ Status EngineImpl::OnModel(const ModelConfig& config) {
     CLIPGLOT_ASSIGN_OR_RETURN(pixels_, AlignedBuffer::TryAllocateArray<float>(
                                            uint64_t{3} * vision.image_size * vision.image_size, "pixels"));
   }
-  return workspace_->Reserve(rows, columns);
+  return workspace_->Reserve(rows, columns, config.dtype == ModelDType::kQ4 ? DType::kU8 : DType::kI8);
 }
 
 Status EngineImpl::OnTokenizer(std::string_view name, std::span<const std::byte> file) {

@@ -24,7 +24,7 @@ namespace clipglot {
 struct EngineOptions {
   bool text = true;             // towers to load
   bool vision = true;
-  std::string dtype = "q8";     // "f32" or "q8": arithmetic for an unquantised checkpoint; a pack has its own
+  std::string dtype = "q8";     // "f32", "q8" or "q4": arithmetic for an unquantised checkpoint; a pack has its own
   size_t threads = 1;           // 1 ... 64; builds without threads accept only 1
   size_t max_tokens = 512;      // 2 ... 8192: longest text for which memory is set aside
   uint64_t max_pixels = 64'000'000;  // largest image that is decoded, in pixels

@@ -28,13 +28,17 @@ Status TextTower::SetEmbeddings(TextEmbeddings part) {
   return OkStatus();
 }
 
-Status TextTower::AddLayer(TextLayer part) {
+Result<TextTower::Layer> TextTower::Pack(const TextLayer& part) {
   CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear out_proj, Linear::Create(part.out_proj.weight, part.out_proj.bias));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear fc1, Linear::Create(part.fc1.weight, part.fc1.bias));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear fc2, Linear::Create(part.fc2.weight, part.fc2.bias));
-  layers_.push_back(Layer{std::move(qkv), std::move(out_proj), std::move(fc1), std::move(fc2), std::move(part.norm1),
-                          std::move(part.norm2)});
+  return Layer{std::move(qkv), std::move(out_proj), std::move(fc1), std::move(fc2), part.norm1, part.norm2};
+}
+
+Status TextTower::AddLayer(TextLayer part) {
+  CLIPGLOT_ASSIGN_OR_RETURN(Layer layer, Pack(part));
+  layers_.push_back(std::move(layer));
   return OkStatus();
 }
 
@@ -53,6 +57,37 @@ Status TextTower::Forward(std::span<const int32_t> ids, std::span<float> pooled,
   }
   MeanPool(tokens, pooled);
   Trace(trace, "raw", DType::kF32, {hidden}, std::span<const float>(pooled));
+  return OkStatus();
+}
+
+Status TextTower::Begin(std::span<const int32_t> ids, std::vector<float>& state) {
+  CLIPGLOT_RETURN_IF_ERROR(CheckIds(ids));
+  Embed(ids);
+  if (masked_) return Status(Code::kInvalidArgument, "the pad id in a text that is computed in steps");
+  const std::span<const float> x = x_.as<const float>().first(ids.size() * config_.hidden_size);
+  state.assign(x.begin(), x.end());
+  return OkStatus();
+}
+
+Status TextTower::Apply(const TextLayer& part, std::span<std::vector<float>> states) {
+  CLIPGLOT_ASSIGN_OR_RETURN(const Layer layer, Pack(part));
+  masked_ = false;
+  for (std::vector<float>& state : states) {
+    const size_t tokens = state.size() / config_.hidden_size;
+    if (tokens == 0 || tokens > max_tokens_) return Status(Code::kInvalidArgument, "a state of no text");
+    std::copy(state.begin(), state.end(), x_.as<float>().begin());
+    CLIPGLOT_RETURN_IF_ERROR(RunLayer(layer, tokens));
+    std::copy_n(x_.as<const float>().begin(), state.size(), state.begin());
+  }
+  return OkStatus();
+}
+
+Status TextTower::End(std::span<const float> state, std::span<float> pooled) {
+  const size_t tokens = state.size() / config_.hidden_size;
+  if (tokens == 0 || tokens > max_tokens_) return Status(Code::kInvalidArgument, "a state of no text");
+  std::copy(state.begin(), state.end(), x_.as<float>().begin());
+  std::fill_n(mask_.begin(), tokens, uint8_t{1});
+  MeanPool(tokens, pooled);
   return OkStatus();
 }
 
@@ -81,6 +116,9 @@ void TextTower::Embed(std::span<const int32_t> ids) {
     if (words.dtype == DType::kF32) {
       const float* from = &words.f32()[row * hidden];
       for (size_t c = 0; c < hidden; ++c) to[c] = from[c] + type[c];
+    } else if (words.dtype == DType::kU8) {
+      DequantizeQ4Row(words.q4_values(row), words.q4_scales(row), x.subspan(t * hidden, hidden));
+      for (size_t c = 0; c < hidden; ++c) to[c] += type[c];
     } else {
       const int8_t* from = &words.i8()[row * hidden];
       const float scale = words.scales[row];
@@ -135,7 +173,8 @@ void TextTower::MeanPool(size_t tokens, std::span<float> pooled) const {
 }
 
 size_t TextTower::resident_bytes() const {
-  size_t bytes = embeddings_.words.values.size() + embeddings_.words.scales.size() * sizeof(float);
+  size_t bytes = embeddings_.words.values.size() + embeddings_.words.scales.size() * sizeof(float) +
+                 embeddings_.words.block_scales.size();
   for (const Layer& layer : layers_) {
     bytes += layer.qkv.packed_bytes() + layer.out_proj.packed_bytes() + layer.fc1.packed_bytes() +
              layer.fc2.packed_bytes();

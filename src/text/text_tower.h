@@ -38,6 +38,13 @@ class TextTower {
   Status Forward(std::span<const int32_t> ids, std::span<float> pooled, TraceSink* trace,
                  const std::atomic<uint32_t>& cancel);
 
+  // The steps of Forward one by one, with the same bits, for a converter that holds one layer at a time: Begin (uses what
+  // SetEmbeddings was given), Apply for each layer in order, End. `state` [tokens · hidden] stays with the caller, so that
+  // several texts can be on their way. The pad id is refused.
+  Status Begin(std::span<const int32_t> ids, std::vector<float>& state);
+  Status Apply(const TextLayer& part, std::span<std::vector<float>> states);
+  Status End(std::span<const float> state, std::span<float> pooled);
+
   size_t resident_bytes() const;  // weights held, packed
 
  private:
@@ -46,6 +53,7 @@ class TextTower {
     NormWeights norm1, norm2;
   };
   TextTower(const TextConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
+  static Result<Layer> Pack(const TextLayer& part);
   Status CheckIds(std::span<const int32_t> ids) const;
   void Embed(std::span<const int32_t> ids);
   Status RunLayer(const Layer& layer, size_t tokens);

@@ -17,8 +17,9 @@ namespace clipglot {
 enum class ModelDType : uint8_t {
   kF32,  // float32 throughout: the judge
   kQ8,   // int8 weights per output channel, activations quantised per row at run time
+  kQ4,   // 4-bit weights in blocks of 32 (base/q4.h), activations to int8 by the same blocks
 };
-// "f32", "q8".
+// "f32", "q8", "q4".
 std::string_view ModelDTypeName(ModelDType dtype);
 Result<ModelDType> ParseModelDType(std::string_view name);  // kInvalidArgument
 
@@ -81,6 +82,7 @@ struct ModelConfig {
   // From a pack's manifest; empty or "unknown" for an upstream folder.
   std::string model_id, revision, license;
   ModelDType dtype = ModelDType::kF32;  // arithmetic chosen for this load
+  Json self_test;  // of a pack's manifest, not looked at here; missing where there is none
 };
 
 // `config`: parsed config.json. `preprocessor`: parsed preprocessor_config.json. Every size is

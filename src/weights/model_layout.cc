@@ -131,8 +131,20 @@ void ListVisionLayer(const VisionConfig& config, size_t index, SlotList& slots, 
   slots.Norm(prefix + "norm2", width, part.norm2);
 }
 
-bool IsInt8(const Slot& slot, ModelDType dtype) {
-  return slot.quantised && dtype == ModelDType::kQ8;
+// Number format of the slot's values.
+DType ValueType(const Slot& slot, ModelDType dtype) {
+  if (!slot.quantised || dtype == ModelDType::kF32) return DType::kF32;
+  return dtype == ModelDType::kQ8 ? DType::kI8 : DType::kU8;
+}
+
+uint64_t RowBytes(size_t columns, DType values) {
+  return values == DType::kU8 ? Q4RowBytes(columns) : uint64_t{columns} * DTypeSize(values);
+}
+
+// Bytes of a row's scales.
+uint64_t RowScaleBytes(size_t columns, DType values) {
+  if (values == DType::kU8) return Q4RowBlocks(columns) * sizeof(uint16_t);
+  return values == DType::kI8 ? sizeof(float) : 0;
 }
 
 }  // namespace
@@ -217,8 +229,8 @@ std::vector<Slot> ListSlots(const ModelConfig& config, PartId id, PartData& part
 
 uint64_t SlotBytes(const Slot& slot, ModelDType dtype) {
   // Sizes are bounded by ParseModelConfig: the product fits.
-  const uint64_t count = uint64_t{slot.rows} * slot.columns;
-  return IsInt8(slot, dtype) ? count + slot.rows * sizeof(float) : count * sizeof(float);
+  const DType values = ValueType(slot, dtype);
+  return slot.rows * (RowBytes(slot.columns, values) + RowScaleBytes(slot.columns, values));
 }
 
 Status AllocateSlot(const Slot& slot, ModelDType dtype) {
@@ -227,13 +239,20 @@ Status AllocateSlot(const Slot& slot, ModelDType dtype) {
     return OkStatus();
   }
   Matrix& matrix = *slot.matrix;
-  matrix.dtype = IsInt8(slot, dtype) ? DType::kI8 : DType::kF32;
+  matrix.dtype = ValueType(slot, dtype);
   matrix.rows = slot.rows;
   matrix.columns = slot.columns;
-  const uint64_t count = uint64_t{slot.rows} * slot.columns;
-  CLIPGLOT_ASSIGN_OR_RETURN(matrix.values, AlignedBuffer::TryAllocate(
-                                               count * DTypeSize(matrix.dtype), slot.name.c_str()));
+  const uint64_t rows = slot.rows;
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      matrix.values,
+      AlignedBuffer::TryAllocate(rows * RowBytes(slot.columns, matrix.dtype), slot.name.c_str()));
   if (matrix.dtype == DType::kI8) matrix.scales.assign(slot.rows, 1.0f);
+  if (matrix.dtype == DType::kU8) {
+    CLIPGLOT_ASSIGN_OR_RETURN(
+        matrix.block_scales,
+        AlignedBuffer::TryAllocate(rows * RowScaleBytes(slot.columns, DType::kU8),
+                                   slot.name.c_str()));
+  }
   return OkStatus();
 }
 
@@ -283,7 +302,7 @@ std::vector<PackEntry> ListPackEntries(const Slot& slot) {
         slot.name, DType::kF32, {slot.columns}, std::as_writable_bytes(std::span(*slot.vector))}};
   }
   Matrix& matrix = *slot.matrix;
-  const size_t row_bytes = slot.columns * DTypeSize(matrix.dtype);
+  const auto row_bytes = static_cast<size_t>(RowBytes(slot.columns, matrix.dtype));
   const size_t whole = static_cast<size_t>(kMaxPackTensor) /
                        row_bytes;  // at least 1: a row is at most 768 KiB (ParseModelConfig)
   const bool blocks = slot.rows > whole;
@@ -298,6 +317,15 @@ std::vector<PackEntry> ListPackEntries(const Slot& slot) {
                          DType::kF32,
                          {rows},
                          std::as_writable_bytes(std::span(matrix.scales).subspan(row, rows))});
+    } else if (matrix.dtype == DType::kU8) {
+      const size_t blocks_of_row = Q4RowBlocks(slot.columns);
+      const size_t scale_bytes = blocks_of_row * sizeof(uint16_t);
+      entries.push_back({name + ".q4", DType::kU8, {rows, row_bytes}, bytes});
+      entries.push_back(
+          {name + ".scale",
+           DType::kBF16,
+           {rows, blocks_of_row},
+           matrix.block_scales.bytes().subspan(row * scale_bytes, rows * scale_bytes)});
     } else {
       entries.push_back({name, DType::kF32, {rows, slot.columns}, bytes});
     }

@@ -63,7 +63,7 @@ struct Source {
 struct Slot {
   std::string name;  // in a pack, without the suffix of a number format
   size_t rows = 0, columns = 0;
-  bool quantised = false;  // kept as int8 when the model's arithmetic is q8
+  bool quantised = false;  // kept as int8 or in 4 bits when the model's arithmetic is q8 or q4
   Matrix* matrix = nullptr;
   std::vector<float>* vector = nullptr;
   std::vector<Source> sources;

@@ -32,6 +32,19 @@ Status CheckNumbers(std::string_view file, const PackEntry& entry) {
     }
     return OkStatus();
   }
+  if (entry.dtype == DType::kU8) return OkStatus();  // every byte is a pair of values
+  if (entry.dtype == DType::kBF16) {
+    // The memory is that of 16-bit words (ListPackEntries).
+    const std::span scales(reinterpret_cast<const uint16_t*>(entry.bytes.data()),
+                           entry.bytes.size() / sizeof(uint16_t));
+    constexpr uint16_t kExponent = 0x7F80;
+    if (!std::all_of(scales.begin(), scales.end(), [](uint16_t scale) {
+          return (scale & kExponent) != 0 && (scale & kExponent) != kExponent;
+        })) {
+      return corrupt("holds a scale that is not a normal number");
+    }
+    return OkStatus();
+  }
   // The memory is that of floats (ListPackEntries).
   const std::span numbers(reinterpret_cast<const float*>(entry.bytes.data()),
                           entry.bytes.size() / sizeof(float));
@@ -145,6 +158,7 @@ Status PackReader::OnManifest() {
   config_.model_id = manifest_.model_id;
   config_.revision = manifest_.revision;
   config_.license = manifest_.license;
+  config_.self_test = manifest_.self_test;
   for (const bool text : {true, false}) {
     const std::string_view tower = text ? "text" : "vision";
     if (!(text ? options_.text : options_.vision)) continue;
@@ -180,10 +194,9 @@ Status PackReader::PlanFile(const PackFile& file, bool counted,
   for (uint64_t offset = 0; offset < file.bytes; offset += kPackChunk) {
     const uint64_t length = std::min(kPackChunk, file.bytes - offset);
     Add({{place, offset, length},
-         counted,
-         [&file, offset, handle](std::span<const std::byte> bytes) -> Status {
-           CLIPGLOT_RETURN_IF_ERROR(VerifyPackChunk(file, offset, bytes));
-           return handle(bytes);
+         counted, handle, false,
+         [&file, offset](std::span<const std::byte> bytes) {
+           return VerifyPackChunk(file, offset, bytes);
          }});
   }
   return OkStatus();

@@ -20,8 +20,16 @@ Result<std::span<std::byte>> StepReader::Reserve() {
 Status StepReader::Commit() {
   if (!wanted_ || !reserved_) return Status(Code::kInvalidArgument, "Commit without Reserve");
   reserved_ = false;
-  wanted_.reset();  // stays so after an error: the reader gives nothing more
   size_t offset = 0;
+  for (size_t i = 0; i < batch_; ++i) {
+    const auto length = static_cast<size_t>(steps_[i].range.length);
+    if (steps_[i].verify) {
+      CLIPGLOT_RETURN_IF_ERROR(steps_[i].verify(buffer_.bytes().subspan(offset, length)));
+    }
+    offset += length;
+  }
+  wanted_.reset();  // stays so after an error: the reader gives nothing more
+  offset = 0;
   for (; batch_ > 0; --batch_) {
     const Step step = std::move(steps_.front());
     steps_.pop_front();
@@ -42,7 +50,7 @@ Status StepReader::Advance() {
   ByteRange range = steps_.front().range;
   for (batch_ = 1; batch_ < steps_.size(); ++batch_) {
     const ByteRange& next = steps_[batch_].range;
-    if (next.file != range.file || next.offset != range.offset + range.length ||
+    if (steps_[batch_ - 1].ends_commit || next.file != range.file || next.offset != range.offset + range.length ||
         range.length + next.length > kReadBytes) {
       break;
     }

@@ -34,6 +34,10 @@ class StepReader : public ModelReader {
     ByteRange range;       // not empty
     bool counted = false;  // its bytes count as progress
     std::function<Status(std::span<const std::byte>)> handle;
+    bool ends_commit = false;  // what it hands out is looked at before the next step
+    // Called for all steps of a commit before the first is handled. After an error of it nothing has happened: the range
+    // stays wanted, and may be brought again.
+    std::function<Status(std::span<const std::byte>)> verify = nullptr;
   };
 
   StepReader(std::vector<FileEntry> files, const ReadOptions& options, ModelSink* sink)
@@ -49,6 +53,8 @@ class StepReader : public ModelReader {
   // Place of a file in the list. Errors: kCorruptModel when the source does not have it.
   Result<size_t> FindFile(std::string_view path) const;
   bool HasFile(std::string_view path) const { return FindFile(path).ok(); }
+  // For progress: bytes that an earlier reader has read.
+  void CountAsRead(uint64_t bytes) { read_bytes_ += bytes; }
 
   const std::vector<FileEntry> files_;
   const ReadOptions options_;

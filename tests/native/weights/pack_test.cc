@@ -26,7 +26,7 @@ void ExpectError(const Files& pack, Code code, const std::string& named,
   EXPECT_NE(status.detail().find(named), std::string::npos) << named << ": " << status.detail();
 }
 
-// A pack of golden-a at q8, one shard a tower, with another manifest.
+// A pack of golden-a, one shard a tower, with another manifest.
 template <typename Change>
 Files WithManifest(Change change) {
   Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
@@ -38,8 +38,8 @@ Files WithManifest(Change change) {
 
 // The same with other tensors in a shard; hashes are made anew.
 template <typename Change>
-Files WithTensors(size_t shard, Change change) {
-  Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
+Files WithTensors(size_t shard, Change change, ModelDType dtype = ModelDType::kQ8) {
+  Files pack = MakePack(GoldenModel(), dtype, kOneShard);
   json manifest = ManifestOf(pack);
   json& entry = manifest["shards"][shard];
   Bytes& file = pack[entry["path"].get<std::string>()];
@@ -54,7 +54,7 @@ Files WithTensors(size_t shard, Change change) {
 }
 
 TEST(Pack, GivesTheSameNumbersAsTheCheckpoint) {
-  for (const ModelDType dtype : {ModelDType::kQ8, ModelDType::kF32}) {
+  for (const ModelDType dtype : {ModelDType::kQ8, ModelDType::kQ4, ModelDType::kF32}) {
     ReadModel direct;
     ASSERT_TRUE(Read(GoldenModel(), {true, true, dtype}, direct).ok());
     const auto expected = AllNumbers(direct);
@@ -212,6 +212,54 @@ TEST(Pack, WrongNumbersAreNamed) {
                                         4);
                           }),
               Code::kCorruptModel, "tensor vision_model.pos_embed: holds NaN");
+}
+
+TEST(Pack, WrongTensorsOfFourBitsAreNamed) {
+  const std::string word = "text_model.transformer.roberta.embeddings.word_embeddings.weight";
+  const std::string w3 = "vision_model.blocks.0.mlp.w3.weight";  // 170 columns: 85 bytes, 6 scales
+  const auto change = [&](size_t shard, auto&& what) {
+    return WithTensors(shard, what, ModelDType::kQ4);
+  };
+  EXPECT_EQ(JsonOf(change(0, [](auto&) {}).at("manifest.json"))["dtype"], "q4");
+  for (const auto& [suffix, dtype] :
+       {std::pair(".q4", "I8"), {".q4", "BOOL"}, {".scale", "F16"}, {".scale", "I16"}}) {
+    const std::string name = word + suffix;
+    ReadModel model;
+    const Status status =
+        Read(change(0, [&](auto& tensors) { Named(tensors, name).dtype = dtype; }), {}, model);
+    EXPECT_TRUE(status.code() == Code::kCorruptModel || status.code() == Code::kUnsupportedModel);
+    EXPECT_NE(status.detail().find(name), std::string::npos) << status.detail();
+  }
+  for (const std::string& name : {w3 + ".q4", w3 + ".scale"}) {
+    ExpectError(change(1,
+                       [&](auto& tensors) {
+                         std::swap(Named(tensors, name).shape[0], Named(tensors, name).shape[1]);
+                       }),
+                Code::kCorruptModel, name);
+    // One column of bytes, or one block, less in each row.
+    ExpectError(change(1,
+                       [&](auto& tensors) {
+                         RawTensor& tensor = Named(tensors, name);
+                         const uint64_t columns = tensor.shape[1]--;
+                         tensor.bytes.resize(tensor.bytes.size() / columns * (columns - 1));
+                       }),
+                Code::kCorruptModel, name);
+  }
+  // Zero, denormal, infinity, NaN, with either sign.
+  for (const uint16_t bad : {0x0000, 0x8000, 0x0001, 0x807F, 0x7F80, 0xFF80, 0x7FC0, 0xFFFF}) {
+    ExpectError(change(0,
+                       [&](auto& tensors) {
+                         Bytes& bytes = Named(tensors, word + ".scale").bytes;
+                         std::memcpy(bytes.data() + bytes.size() - 2, &bad, 2);
+                       }),
+                Code::kCorruptModel, "tensor " + word + ".scale: holds a scale that is not");
+  }
+  // Another format's tensors.
+  Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
+  json manifest = ManifestOf(pack);
+  manifest["dtype"] = "q4";
+  pack["manifest.json"] = SignManifest(manifest);
+  ExpectError(pack, Code::kCorruptModel, word + ".q4 is expected");
 }
 
 TEST(Pack, TheManifestIsChecked) {
