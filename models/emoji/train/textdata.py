@@ -80,6 +80,7 @@ def pack(rows):
 
 def prepare():
     """Writes textdata.npz from captions.pkl and the tokenizer."""
+    sentencepiece.set_random_generator_seed(SEED)  # for the sampled segmentations
     captions = load_captions()
     tokenizer = Tokenizer()
     index, strings = {}, []
