@@ -142,7 +142,7 @@ async function openToRead(handle: FileSystemFileHandle): Promise<StoredFile> {
 // Takes a lock of the origin and gives the function that lets it go. The browser does that, too, when the worker ends.
 async function hold(name: string, size: () => Promise<number>): Promise<(() => void) | undefined> {
   if (!navigator.locks) return () => {}; // then opening fails while another load writes
-  for (let before = -1; ; ) {
+  for (let before = await size().catch(() => -1); ; ) {
     const release = await new Promise<(() => void) | undefined>((resolve) => {
       navigator.locks
         .request(name, { signal: AbortSignal.timeout(patience) }, () => new Promise<void>((done) => resolve(done)))

@@ -1,5 +1,5 @@
 // The page in which the shared suites run; the test outside calls what it puts on window.
-import { load } from "../../../dist/js/index.js";
+import { deleteCached, listCached, load } from "../../../dist/js/index.js";
 import { names, run } from "../../shared/suites.mjs";
 
 const golden = new URL("../../data/golden-a/", import.meta.url);
@@ -12,6 +12,8 @@ async function read(path) {
 
 window.clipglot = {
   names,
+  listCached,
+  deleteCached,
   load: (options = {}) => load({ model: golden, dtype: "f32", ...options }),
   read,
   /** Runs one check of the suites; gives the error's text, or nothing. */
