@@ -11,7 +11,18 @@ export const repositoryRoot = join(dirname(fileURLToPath(import.meta.url)), ".."
 const versions = {
   "@iconify-json/noto": "1.2.9",
   "@resvg/resvg-js": "2.6.2",
+  "cldr-annotations-derived-full": "48.2.0",
   "cldr-annotations-full": "48.2.0",
+  "flag-icons": "7.5.0",
+  "unicode-emoji-json": "0.9.0",
+};
+
+/** Languages of names and texts, with their English names. */
+export const languages = {
+  ar: "Arabic", bg: "Bulgarian", bn: "Bengali", cs: "Czech", da: "Danish", de: "German", el: "Greek", en: "English",
+  es: "Spanish", fa: "Persian", fi: "Finnish", fr: "French", he: "Hebrew", hi: "Hindi", hu: "Hungarian",
+  id: "Indonesian", it: "Italian", ja: "Japanese", ko: "Korean", nl: "Dutch", pl: "Polish", pt: "Portuguese",
+  ro: "Romanian", ru: "Russian", sv: "Swedish", ta: "Tamil", th: "Thai", tr: "Turkish", vi: "Vietnamese", zh: "Chinese",
 };
 
 /** Installs the pinned packages (npm skips what is there) and returns their node_modules folder. */
@@ -29,18 +40,43 @@ export function readJson(...parts) {
   return JSON.parse(readFileSync(join(...parts), "utf8"));
 }
 
-/** The concepts of the emoji model, in code point order. */
+/** The concepts of the emoji model: emoji without U+FE0F, in code point order. */
 export function readConcepts() {
-  return readJson(repositoryRoot, "models", "emoji", "concepts.json");
+  return readJson(repositoryRoot, "models", "emoji", "checkpoint", "concepts.json");
 }
 
-/** Code points in hexadecimal joined by "-", without the presentation selector U+FE0F. */
+/** An emoji without the presentation selector U+FE0F: what sources that differ in it are compared by. */
+export function withoutSelector(emoji) {
+  return emoji.replaceAll("\ufe0f", "");
+}
+
+/** Code points in hexadecimal joined by "-", without the presentation selector. */
 export function codePointKey(emoji) {
-  return [...emoji].map((c) => c.codePointAt(0).toString(16)).filter((code) => code !== "fe0f").join("-");
+  return Array.from(withoutSelector(emoji), (character) => character.codePointAt(0).toString(16)).join("-");
 }
 
-/** CLDR short names and keywords of one locale: emoji → { tts: [name], default: [keywords] }. */
-export function readAnnotations(modules, locale) {
-  const file = readJson(modules, "cldr-annotations-full", "annotations", locale, "annotations.json");
-  return file.annotations.annotations;
+/** CLDR short names of one locale: Map of emoji (without selector) → name. */
+export function readNames(modules, locale) {
+  const names = new Map();
+  for (const [name, member] of [["cldr-annotations-full", "annotations"], ["cldr-annotations-derived-full", "annotationsDerived"]]) {
+    const { annotations } = readJson(modules, name, member, locale, "annotations.json")[member];
+    for (const [emoji, { tts }] of Object.entries(annotations)) {
+      if (tts?.[0] && !names.has(withoutSelector(emoji))) names.set(withoutSelector(emoji), tts[0]);
+    }
+  }
+  return names;
+}
+
+/** Unicode's groups in its own order: [{ name, emoji: [without selector] }]. Skin tones end the group of people. */
+export function readGroups(modules, concepts) {
+  const known = new Set(concepts);
+  const groups = readJson(modules, "unicode-emoji-json", "data-by-group.json").map(({ name, emojis }) => (
+    { name, emoji: emojis.map(({ emoji }) => withoutSelector(emoji)).filter((emoji) => known.has(emoji)) }));
+  const placed = new Set(groups.flatMap(({ emoji }) => emoji));
+  const groupNamed = (name) => groups.find((group) => group.name === name).emoji;
+  for (const emoji of concepts) {
+    if (placed.has(emoji)) continue;
+    groupNamed(/^[\u{1f3fb}-\u{1f3ff}]$/u.test(emoji) ? "People & Body" : "Symbols").push(emoji);
+  }
+  return groups.filter(({ emoji }) => emoji.length > 0);
 }

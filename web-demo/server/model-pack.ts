@@ -10,11 +10,11 @@ interface Manifest {
   readonly shards: readonly { readonly path: string }[];
 }
 
-/** What belongs to the pack in `folder`: its manifest and what that names, and the notices beside it. */
+/** What belongs to the pack in `folder`: its manifest and what that names, and what the page reads beside it: notices, the gallery's vectors, the report. */
 function packFiles(folder: string): string[] {
   const { tokenizer, shards } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as Manifest;
-  const notices = ["LICENSE", "NOTICE"].filter((name) => existsSync(join(folder, name)));
-  return ["manifest.json", ...(tokenizer ? [tokenizer.path] : []), ...shards.map(({ path }) => path), ...notices];
+  const beside = ["LICENSE", "NOTICE", "gallery/vectors.safetensors", "report.json"].filter((name) => existsSync(join(folder, name)));
+  return ["manifest.json", ...(tokenizer ? [tokenizer.path] : []), ...shards.map(({ path }) => path), ...beside];
 }
 
 /** `models`: the folder that is served under /models/; the pack `name` in it goes into a build. */

@@ -22,3 +22,14 @@ export function score(value: number): string {
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** A count as people write it: 1,922. */
+export function count(value: number): string {
+  return value.toLocaleString("en");
+}
+
+/** A wait as people speak of it. */
+export function duration(ms: number): string {
+  if (ms < 90_000) return `${Math.max(1, Math.round(ms / 1000))} s`;
+  return `${Math.round(ms / 60_000)} min`;
+}

@@ -1,19 +1,23 @@
-// Wires the page: what is typed or chosen → one search at a time → the views.
+// Wires the page: what is typed, drawn or chosen → one search at a time → the views.
 
-import { Corpus } from "./data/corpus.ts";
-import { loadEngine, type LoadedEngine } from "./data/engine.ts";
-import { embedGallery, fetchGallery, type Picture } from "./data/gallery.ts";
+import { fetchGallery, type Picture } from "./data/gallery.ts";
 import { Latest } from "./data/latest.ts";
-import { Searcher, type Answer, type Query } from "./data/search.ts";
-import { embedShortTexts, fetchTexts, type ShortText } from "./data/texts.ts";
+import { embeddedModel } from "./data/model-choice.ts";
+import type { Answer, Query } from "./data/search.ts";
+import { fetchTexts, ownTexts, type ShortText } from "./data/texts.ts";
 import { prefersReducedMotion } from "./dom.ts";
-import { milliseconds } from "./format.ts";
 import { describe, isFatal } from "./messages.ts";
 import { OwnPictures } from "./own-pictures.ts";
+import { Readings } from "./readings.ts";
+import { Session, type SessionRequest } from "./session.ts";
 import { DimensionSlider } from "./views/dimension-slider.ts";
+import { DrawPad } from "./views/draw-pad.ts";
 import { receiveFiles } from "./views/drop-zone.ts";
-import { setFact, showFacts } from "./views/facts.ts";
+import { showFacts } from "./views/facts.ts";
 import { LoadPanel } from "./views/load-panel.ts";
+import { showModelName, showTowers } from "./views/model-name.ts";
+import { ModelDialog } from "./views/model-dialog.ts";
+import { receiveTexts } from "./views/own-texts.ts";
 import { PictureGrid } from "./views/picture-grid.ts";
 import { SearchBox } from "./views/search-box.ts";
 import { StatusLine } from "./views/status.ts";
@@ -23,23 +27,26 @@ import { enableThemeButton } from "./views/theme.ts";
 
 const refreshMs = 300;
 
-interface Running {
-  readonly engine: LoadedEngine;
-  readonly searcher: Searcher;
-  readonly pictures: Corpus;
-  readonly texts: Corpus;
-}
-
-let running: Running | undefined;
+let session: Session | undefined;
+let opening: AbortController | undefined;
+let request: SessionRequest = { choice: embeddedModel };
 let query: Query | undefined;
 let lastRefresh = 0;
-let data: { pictures: readonly Picture[]; texts: readonly ShortText[] } | undefined;
+let data: { pictures: readonly Picture[]; texts: ShortText[] } | undefined;
 
 const status = new StatusLine();
-const panel = new LoadPanel(() => void start());
+const panel = new LoadPanel({
+  onRetry: () => void start(request),
+  onCancel: () => opening?.abort(),
+  onEmbedded: () => void start({ choice: embeddedModel }),
+});
+const dialog = new ModelDialog((chosen) => void start(chosen));
 const searches = new Latest<void>((_, signal) => runSearch(signal));
 const slider = new DimensionSlider(() => searches.request());
-const tabs = new Tabs(() => searches.request());
+const tabs = new Tabs(() => {
+  grid.refresh();
+  searches.request();
+});
 const searchBox = new SearchBox(
   (next) => {
     query = next;
@@ -48,15 +55,18 @@ const searchBox = new SearchBox(
   () => (tabs.selected === "pictures" ? grid : textList).focusFirst(),
 );
 const grid = new PictureGrid(findLike, () => searchBox.focus());
+const drawPad = new DrawPad((drawing) => (drawing ? searchBox.searchDrawing(drawing) : searchBox.searchText("")));
 const textList = new TextList((text) => {
   searchBox.searchText(text);
   scrollUp();
-}, () => searchBox.focus());
+}, (emoji) => grid.picture(emoji), () => searchBox.focus());
+const readings = new Readings({ onGrown: refresh, onError: fail, onComplete: () => searches.request() });
 const own = new OwnPictures({
-  onAdded: (picture) => {
+  onAdded: (picture, only) => {
     grid.add([picture]);
     showCounts();
-    searches.request();
+    if (only) findLike(picture);
+    else searches.request();
   },
   onRemoved: (id) => {
     grid.remove(id);
@@ -71,34 +81,72 @@ const own = new OwnPictures({
 });
 
 enableThemeButton();
-receiveFiles((files) => {
-  tabs.select("pictures");
-  own.add(files);
+receiveFiles({
+  onFiles: (files, folder) => {
+    if (folder !== undefined && files.some(({ name }) => name === "manifest.json" || name === "model.safetensors")) return dialog.offerFolder(folder, files);
+    // Of a folder only what looks like a picture is taken; what was given by itself is tried, and told if it is none.
+    const pictures = folder === undefined ? files : files.filter(({ type }) => type.startsWith("image/"));
+    tabs.select("pictures");
+    own.add(pictures);
+  },
 });
-void start();
+receiveTexts((lines) => {
+  const texts = ownTexts(lines);
+  data?.texts.push(...texts);
+  textList.add(texts);
+  showCounts();
+  if (session) readings.readOwnTexts(session, texts);
+  searches.request();
+});
+void start(request);
 
-async function start(): Promise<void> {
-  panel.begin();
+/** Opens a model; the one that runs goes on answering until the new one is ready, unless both might not fit. */
+async function start(next: SessionRequest): Promise<void> {
+  request = next;
+  opening?.abort();
+  const control = (opening = new AbortController());
+  const named = next.choice.kind === "embedded" ? undefined : (next.pack?.modelId ?? "the model");
+  panel.begin(named);
   try {
     await fetchData();
-    const engine = await loadEngine((state) => panel.progress(state));
-    const pictures = new Corpus(engine.embedder);
-    running = { engine, pictures, texts: new Corpus(engine.embedder), searcher: new Searcher(engine.embedder, pictures) };
+    if (session && session.choice.kind !== "embedded") await endSession();
+    const opened = await Session.open(next, control.signal, (state) => panel.progress(state));
+    if (control.signal.aborted) return void opened.end();
+    await endSession();
+    session = opened;
   } catch (error) {
-    panel.fail("The model could not be loaded", describe(error));
+    if (opening !== control) return; // another choice came meanwhile
+    if (!control.signal.aborted) return panel.fail("The model could not be loaded", describe(error), next.choice.kind !== "embedded");
+    panel.done();
+    if (session) request = { choice: session.choice, pack: session.pack };
+    else void start({ choice: embeddedModel });
     return;
   }
-  const { engine, pictures } = running;
   panel.done();
+  await begin(session);
+}
+
+async function begin(opened: Session): Promise<void> {
+  const { engine, pictures } = opened;
+  const { info } = engine.embedder;
   showFacts(engine);
-  slider.offer(engine.embedder.info.dimensions, engine.embedder.info.fullDimensions);
-  own.useEngine(engine.embedder, pictures);
+  showModelName(info.modelId, info.dtype);
+  showTowers(info.towers);
+  slider.offer(info.dimensions, info.fullDimensions);
+  searchBox.readsTexts = opened.has("text");
+  drawPad.enabled = opened.has("vision");
+  if (opened.has("vision")) own.useEngine(engine.embedder, pictures);
+  if (!opened.has("vision") && opened.has("text")) tabs.select("texts");
+  if (!opened.has("text")) tabs.select("pictures");
   searches.request();
-  try {
-    await readEverything(running);
-  } catch (error) {
-    fail(error);
-  }
+  await readings.begin(opened, data!);
+}
+
+async function endSession(): Promise<void> {
+  const ending = session;
+  session = undefined;
+  own.withoutEngine();
+  await ending?.end();
 }
 
 async function fetchData(): Promise<void> {
@@ -112,32 +160,7 @@ async function fetchData(): Promise<void> {
   textList.showAll();
 }
 
-/** Pictures first, then texts, both behind whatever is searched meanwhile. */
-async function readEverything({ engine, pictures, texts }: Running): Promise<void> {
-  if (!data) return;
-  const { embedder } = engine;
-  const began = performance.now();
-  let done = 0;
-  await embedGallery(embedder, data.pictures, pictures, (count) => {
-    done += count;
-    status.background(`Reading the pictures: ${done} of ${data!.pictures.length}`);
-    refresh("pictures");
-  });
-  setFact("Per picture", milliseconds((performance.now() - began) / data.pictures.length));
-  searches.request();
-  const textsBegan = performance.now();
-  done = 0;
-  await embedShortTexts(embedder, data.texts, texts, (count) => {
-    done += count;
-    status.background(`Reading the texts: ${done} of ${data!.texts.length}`);
-    refresh("texts");
-  });
-  setFact("Per text", milliseconds((performance.now() - textsBegan) / data.texts.length));
-  searches.request();
-  status.background("");
-}
-
-/** Searches again over what is embedded by now, at a pace that eyes can follow. */
+/** Searches again over what is read by now, at a pace that eyes can follow. */
 function refresh(tab: TabName): void {
   const now = performance.now();
   if (!query || tabs.selected !== tab || now - lastRefresh < refreshMs) return;
@@ -146,12 +169,13 @@ function refresh(tab: TabName): void {
 }
 
 async function runSearch(signal: AbortSignal): Promise<void> {
-  if (!running || !query) return showNothing();
+  if (!session || !query) return showNothing();
   const inPictures = tabs.selected === "pictures";
-  const corpus = inPictures ? running.pictures : running.texts;
+  const corpus = inPictures ? session.pictures : session.texts;
   try {
-    const answer = await running.searcher.search(query, corpus, slider.dimensions, signal);
-    if (signal.aborted || !answer) return;
+    const answer = await session.searcher.search(query, corpus, slider.dimensions, signal);
+    if (signal.aborted) return;
+    if (!answer) return showNothing();
     if (inPictures) grid.showRanking(answer.hits);
     else textList.showRanking(answer.hits);
     showAnswer(answer, inPictures);
@@ -172,7 +196,7 @@ function showNothing(): void {
   if (tabs.selected === "pictures") grid.showAll();
   else textList.showAll();
   slider.noEffect();
-  status.say(running ? "" : query ? "The search starts when the model is there." : "");
+  status.say(!query ? "" : session ? "Nothing here is read by this model yet." : "The search starts when the model is there.");
 }
 
 function findLike(picture: Picture): void {
@@ -192,6 +216,7 @@ function scrollUp(): void {
 function fail(error: unknown): void {
   const message = describe(error);
   if (!isFatal(error)) return status.fail(`${message.reason} (${message.detail})`);
-  running = undefined;
-  panel.fail("The engine stopped", message);
+  session = undefined;
+  own.withoutEngine();
+  panel.fail("The engine stopped", message, request.choice.kind !== "embedded");
 }

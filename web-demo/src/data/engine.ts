@@ -1,6 +1,7 @@
-// Loads the embedded model through the package, as any page would.
+// Loads a model through the package, as any page would.
 
-import { load, type Embedder, type Variant } from "clipglot";
+import { load, type Embedder, type Tower, type Variant } from "clipglot";
+import type { ModelChoice } from "./model-choice.ts";
 
 export interface LoadedEngine {
   readonly embedder: Embedder;
@@ -26,11 +27,15 @@ function overrides(): { variant?: Variant; threads?: number } {
   };
 }
 
-export async function loadEngine(onProgress: (state: LoadState) => void): Promise<LoadedEngine> {
+export async function loadEngine(
+  choice: ModelChoice, towers: readonly Tower[], signal: AbortSignal, onProgress: (state: LoadState) => void,
+): Promise<LoadedEngine> {
   const began = performance.now();
   let modelBytes = 0;
   const embedder = await load({
-    model: new URL("models/emoji/", document.baseURI),
+    model: choice.kind === "folder" ? choice.files : choice.url,
+    towers,
+    signal,
     ...overrides(),
     onProgress: (event) => {
       if (event.status !== "progress_total") return;

@@ -1,49 +1,54 @@
-// The pictures that come with the page, and reading them into vectors in the background.
+// The pictures that come with the page. They lie in a few archives, stored as they are: a picture is a slice of
+// one, and an archive is fetched when the first of its pictures is wanted.
 
-import type { Embedder } from "clipglot";
-import type { Corpus } from "./corpus.ts";
+import { fetchBeside, fetchJson } from "./files.ts";
 
 export interface Picture {
   readonly id: string;
-  readonly url: string;
   readonly name: string;
   /** Language tag of `name`. */
   readonly language: string;
   readonly own: boolean;
+  /** Heading of the part of the gallery that it stands in; none for the user's own. */
+  readonly group: string;
+  /** The picture's file. */
+  readonly file: () => Promise<Blob>;
 }
 
 interface GalleryFile {
-  readonly pictures: readonly { readonly emoji: string; readonly file: string; readonly names: Readonly<Record<string, string>> }[];
+  readonly archives: readonly string[];
+  readonly languages: readonly string[];
+  readonly groups: readonly { readonly name: string; readonly count: number }[];
+  readonly pictures: readonly (readonly [emoji: string, archive: number, offset: number, length: number])[];
 }
 
-const galleryUrl = new URL("gallery/", document.baseURI);
-const chunkSize = 8; // small enough that results grow visibly, large enough to keep the engine busy
+type Names = readonly (string | null)[];
 
-export function pictureUrl(emoji: string): string {
-  const codes = Array.from(emoji, (character) => character.codePointAt(0)!.toString(16)).filter((code) => code !== "fe0f");
-  return new URL(`${codes.join("-")}.png`, galleryUrl).href;
-}
-
+/** Every picture, with names in the reader's first language that the gallery knows. */
 export async function fetchGallery(): Promise<Picture[]> {
-  const response = await fetch(new URL("gallery.json", galleryUrl));
-  if (!response.ok) throw new Error(`gallery.json: ${response.status} ${response.statusText}`);
-  const { pictures } = (await response.json()) as GalleryFile;
-  const wanted = navigator.languages.map((tag) => tag.split("-")[0]!);
-  return pictures.map(({ emoji, file, names }) => {
-    const language = wanted.find((tag) => names[tag]) ?? "en";
-    return { id: emoji, url: new URL(file, galleryUrl).href, name: names[language] ?? emoji, language, own: false };
-  });
+  const { archives, languages, groups, pictures } = await fetchJson<GalleryFile>("gallery/gallery.json");
+  const language = navigator.languages.map((tag) => tag.split("-")[0]!).find((tag) => languages.includes(tag)) ?? "en";
+  const [names, english] = await Promise.all([language, "en"].map((tag) => fetchJson<Names>(`gallery/names/${tag}.json`)));
+  const open = archives.map((name) => once(async () => (await fetchBeside(`gallery/${name}`)).blob()));
+  const groupOf = groups.flatMap(({ name, count }) => Array<string>(count).fill(name));
+  return pictures.map(([emoji, archive, offset, length], i) => ({
+    id: emoji,
+    name: names![i] ?? english![i] ?? emoji,
+    language: names![i] ? language : "en",
+    own: false,
+    group: groupOf[i] ?? "",
+    file: async () => (await open[archive]!()).slice(offset, offset + length, "image/png"),
+  }));
 }
 
-/** Embeds the pictures in the background, chunk by chunk; `onChunk` gets the size of each. */
-export async function embedGallery(
-  embedder: Embedder, pictures: readonly Picture[], corpus: Corpus, onChunk: (count: number) => void,
-): Promise<void> {
-  for (let start = 0; start < pictures.length; start += chunkSize) {
-    const chunk = pictures.slice(start, start + chunkSize);
-    const files = await Promise.all(chunk.map(async ({ url }) => (await fetch(url)).blob()));
-    const batch = await embedder.embedImages(files);
-    await corpus.add(chunk.map(({ id }, row) => ({ id, vector: batch.row(row) })));
-    onChunk(chunk.length);
-  }
+/** The result of the first call for all that follow; a failed one is tried again. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
 }

@@ -1,42 +1,47 @@
-// One search: a text or a picture in, a ranking out, with what it took.
+// One search: a text, a picture that is there, or a drawing in; a ranking out, with what it took.
 
 import type { Embedder } from "clipglot";
 import type { Corpus } from "./corpus.ts";
 import { compareRankings, type Comparison } from "./ranking.ts";
 
-export type Query = { readonly kind: "text"; readonly text: string } | { readonly kind: "picture"; readonly id: string };
+export type Query =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "picture"; readonly id: string }
+  | { readonly kind: "drawing"; readonly pixels: ImageData };
 
 export interface Answer extends Comparison {
   readonly query: Query;
   readonly dimensions: number;
   readonly searched: number;
   readonly searchMs: number;
-  /** Absent when the vector was there already: a picture of the gallery, or the same text again. */
+  /** Absent when the vector was there already: a picture of the gallery, or the same query again. */
   readonly embedMs?: number;
   readonly tokens?: number;
   readonly truncated?: boolean;
 }
 
-interface EmbeddedText {
-  readonly text: string;
+interface Embedded {
+  readonly query: Query;
   readonly vector: Float32Array;
   readonly embedMs: number;
-  readonly tokens: number;
-  readonly truncated: boolean;
+  readonly tokens?: number;
+  readonly truncated?: boolean;
 }
 
 export class Searcher {
   readonly #embedder: Embedder;
   readonly #pictures: Corpus;
-  #lastText: EmbeddedText | undefined;
+  #last: Embedded | undefined;
 
   constructor(embedder: Embedder, pictures: Corpus) {
     this.#embedder = embedder;
     this.#pictures = pictures;
   }
 
+  /** undefined: nothing to search with or in, e.g. a picture that has no vector yet. */
   async search(query: Query, corpus: Corpus, dimensions: number, signal: AbortSignal): Promise<Answer | undefined> {
-    const embedded = query.kind === "text" ? await this.#embed(query.text, signal) : undefined;
+    if (corpus.size === 0) return undefined;
+    const embedded = query.kind === "picture" ? undefined : await this.#embed(query, signal);
     const vector = embedded?.vector ?? (query.kind === "picture" ? this.#pictures.vector(query.id) : undefined);
     if (!vector) return undefined;
     await corpus.prepare(dimensions);
@@ -54,12 +59,18 @@ export class Searcher {
     };
   }
 
-  /** The slider and pictures that arrive ask again with the same text, so the last one is kept. */
-  async #embed(text: string, signal: AbortSignal): Promise<EmbeddedText> {
-    if (this.#lastText?.text === text) return this.#lastText;
+  /** The slider and pictures that arrive ask again with the same query, so the last one is kept. */
+  async #embed(query: Query, signal: AbortSignal): Promise<Embedded> {
+    const last = this.#last;
+    if (last && (last.query === query || (last.query.kind === "text" && query.kind === "text" && last.query.text === query.text))) return last;
     const began = performance.now();
-    const { vector, tokens, truncated } = await this.#embedder.embedText(text, { signal });
-    this.#lastText = { text, vector, tokens, truncated, embedMs: performance.now() - began };
-    return this.#lastText;
+    if (query.kind === "text") {
+      const { vector, tokens, truncated } = await this.#embedder.embedText(query.text, { signal });
+      this.#last = { query, vector, tokens, truncated, embedMs: performance.now() - began };
+    } else if (query.kind === "drawing") {
+      const { vector } = await this.#embedder.embedImage(query.pixels, { signal });
+      this.#last = { query, vector, embedMs: performance.now() - began };
+    }
+    return this.#last!;
   }
 }

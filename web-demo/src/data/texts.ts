@@ -1,15 +1,16 @@
-// The short texts of the second tab.
+// The short texts of the second tab: those that come with the page, and the user's own.
 
-import type { Embedder } from "clipglot";
-import type { Corpus } from "./corpus.ts";
+import { fetchJson } from "./files.ts";
 
 export interface ShortText {
   readonly id: string;
   readonly text: string;
+  /** Language tag; empty when it is not known. */
   readonly language: string;
-  readonly languageName: string;
-  readonly english: string;
-  readonly emoji: string;
+  /** What stands below the text. */
+  readonly note: string;
+  /** The emoji that it names; none for the user's own. */
+  readonly emoji: string | undefined;
 }
 
 interface TextsFile {
@@ -17,22 +18,18 @@ interface TextsFile {
   readonly texts: readonly { readonly language: string; readonly text: string; readonly emoji: string; readonly english: string }[];
 }
 
-const chunkSize = 24;
-
 export async function fetchTexts(): Promise<ShortText[]> {
-  const response = await fetch(new URL("texts/texts.json", document.baseURI));
-  if (!response.ok) throw new Error(`texts.json: ${response.status} ${response.statusText}`);
-  const { languages, texts } = (await response.json()) as TextsFile;
-  return texts.map((text, index) => ({ ...text, id: String(index), languageName: languages[text.language] ?? text.language }));
+  const { languages, texts } = await fetchJson<TextsFile>("texts/texts.json");
+  return texts.map(({ text, language, emoji, english }, index) => {
+    const name = languages[language] ?? language;
+    return { id: `text-${index}`, text, language, emoji, note: language === "en" ? name : `${name} · ${english}` };
+  });
 }
 
-export async function embedShortTexts(
-  embedder: Embedder, texts: readonly ShortText[], corpus: Corpus, onChunk: (count: number) => void,
-): Promise<void> {
-  for (let start = 0; start < texts.length; start += chunkSize) {
-    const chunk = texts.slice(start, start + chunkSize);
-    const batch = await embedder.embedTexts(chunk.map(({ text }) => text));
-    await corpus.add(chunk.map(({ id }, row) => ({ id, vector: batch.row(row) })));
-    onChunk(chunk.length);
-  }
+let ownCount = 0;
+
+/** One text a line; empty lines and repetitions are left out. */
+export function ownTexts(lines: string): ShortText[] {
+  const distinct = new Set(lines.split(/\r?\n/).map((line) => line.trim()).filter(Boolean));
+  return Array.from(distinct, (text) => ({ id: `own-text-${++ownCount}`, text, language: "", note: "yours", emoji: undefined }));
 }

@@ -6,7 +6,8 @@ export interface ArrowKeys {
   focusFirst(): void;
 }
 
-export function enableArrowKeys(container: HTMLElement, onLeaveTop: () => void): ArrowKeys {
+/** `reveal`: for containers that hold only what is in sight; brings the first or last button into the document. */
+export function enableArrowKeys(container: HTMLElement, onLeaveTop: () => void, reveal?: (edge: "first" | "last") => void): ArrowKeys {
   let current: HTMLElement | undefined;
   const buttons = () => Array.from(container.querySelectorAll<HTMLElement>("[data-cell]"));
 
@@ -23,6 +24,7 @@ export function enableArrowKeys(container: HTMLElement, onLeaveTop: () => void):
 
   container.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !current || event.target !== current) return;
+    if (event.key === "Home" || event.key === "End") reveal?.(event.key === "Home" ? "first" : "last");
     const all = buttons();
     const target = neighbour(all, current, event.key);
     if (target === undefined) return;

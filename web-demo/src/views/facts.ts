@@ -14,7 +14,7 @@ export function showFacts({ embedder, loadMs, modelBytes }: LoadedEngine): void 
     ["Engine", info.variant],
     ["Threads", String(info.threads)],
     ["Vector lengths", info.dimensions.join(", ")],
-    ["Longest text", plural(info.maxTokens, "token")],
+    ...(info.towers.includes("text") ? [["Longest text", plural(info.maxTokens, "token")] as const] : []),
   ]);
   byId("isolation-note", HTMLElement).textContent = crossOriginIsolated
     ? `The page is cross-origin isolated, so the engine may use several threads; it uses ${info.threads}.`

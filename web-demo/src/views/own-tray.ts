@@ -1,5 +1,7 @@
 // The user's own pictures, one chip each: thumbnail, name, how far it is, what went wrong, remove.
 
+import type { Picture } from "../data/gallery.ts";
+import { showPicture } from "../data/picture-urls.ts";
 import { byId, make } from "../dom.ts";
 import type { Message } from "../messages.ts";
 
@@ -8,8 +10,10 @@ export class TrayEntry {
   readonly #state = make("span", { class: "tray-state", text: "waiting" });
   readonly #choose: HTMLButtonElement;
 
-  constructor(name: string, url: string, onChoose: () => void, onRemove: () => void) {
-    const image = make("img", { attributes: { src: url, alt: "", width: "40", height: "40" } });
+  constructor(picture: Picture, onChoose: () => void, onRemove: () => void) {
+    const { name } = picture;
+    const image = make("img", { attributes: { alt: "", width: "40", height: "40" } });
+    showPicture(image, picture);
     image.addEventListener("error", () => image.replaceWith(make("span", { class: "tray-broken", text: "?", attributes: { "aria-hidden": "true" } })));
     this.#choose = make("button", { class: "tray-choose", attributes: { type: "button", disabled: "", title: "Find pictures like this one" } },
       image, make("span", { class: "tray-text" }, make("span", { class: "tray-name", text: name, attributes: { dir: "auto" } }), this.#state));

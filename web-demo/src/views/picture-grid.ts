@@ -1,36 +1,35 @@
-// The gallery: the best ten large, two of them larger, and all others below by score.
+// The gallery: the best ten large, two of them larger, and all others below by score; without a ranking, by groups.
 
 import type { Picture } from "../data/gallery.ts";
 import { topCount, type RankedHit } from "../data/ranking.ts";
-import { byId, make } from "../dom.ts";
-import { score as formatScore } from "../format.ts";
+import { byId } from "../dom.ts";
 import { enableArrowKeys, type ArrowKeys } from "./arrow-keys.ts";
 import { glide } from "./glide.ts";
-import { describeMove, makeMoveMark, updateMoveMark } from "./move-mark.ts";
+import { Tile } from "./tile.ts";
+import { replaceItems, unplace, VirtualTiles, type Section, type TileLayout } from "./virtual-tiles.ts";
 
-interface Tile {
-  readonly picture: Picture;
-  readonly item: HTMLLIElement;
-  readonly button: HTMLButtonElement;
-  readonly score: HTMLElement;
-  readonly move: HTMLElement;
-}
+const narrow = matchMedia("(max-width: 800px)");
 
 export class PictureGrid {
   readonly #grid = byId("grid", HTMLElement);
   readonly #top = byId("grid-top", HTMLOListElement);
-  readonly #rest = byId("grid-rest", HTMLOListElement);
+  readonly #rest: VirtualTiles;
+  readonly #pictures = new Map<string, Picture>();
   readonly #tiles = new Map<string, Tile>();
   readonly #keys: ArrowKeys;
   readonly #onChoose: (picture: Picture) => void;
+  #hits = new Map<string, { readonly hit: RankedHit; readonly rank: number }>();
 
   constructor(onChoose: (picture: Picture) => void, onLeaveTop: () => void) {
     this.#onChoose = onChoose;
-    this.#keys = enableArrowKeys(this.#grid, onLeaveTop);
+    this.#rest = new VirtualTiles(byId("grid-rest", HTMLElement), (id) => this.#item(id));
+    this.#keys = enableArrowKeys(this.#grid, onLeaveTop, (edge) => {
+      if (edge === "last" || this.#top.hidden) this.#rest.reveal(edge);
+    });
   }
 
   get size(): number {
-    return this.#tiles.size;
+    return this.#pictures.size;
   }
 
   focusFirst(): void {
@@ -38,41 +37,46 @@ export class PictureGrid {
   }
 
   add(pictures: readonly Picture[]): void {
-    for (const picture of pictures) this.#tiles.set(picture.id, this.#makeTile(picture));
+    for (const picture of pictures) this.#pictures.set(picture.id, picture);
   }
 
   remove(id: string): void {
     this.#tiles.get(id)?.item.remove();
     this.#tiles.delete(id);
+    this.#pictures.delete(id);
     this.#keys.reset();
   }
 
   picture(id: string): Picture | undefined {
-    return this.#tiles.get(id)?.picture;
+    return this.#pictures.get(id);
+  }
+
+  /** The panel was hidden while the pictures changed, or the window became another. */
+  refresh(): void {
+    this.#rest.render();
   }
 
   /** Without a ranking: own pictures first, then the gallery as it comes. */
   showAll(): void {
-    const tiles = Array.from(this.#tiles.values());
-    const order = [...tiles.filter((tile) => tile.picture.own), ...tiles.filter((tile) => !tile.picture.own)];
-    for (const tile of order) this.#clearScore(tile);
+    this.#hits = new Map();
     this.markAnswered("");
-    this.#arrange([], order);
+    const groups = new Map<string, string[]>([["Your pictures", []]]);
+    for (const { id, own, group } of this.#pictures.values()) {
+      const heading = own ? "Your pictures" : group;
+      const ids = groups.get(heading) ?? [];
+      ids.push(id);
+      groups.set(heading, ids);
+    }
+    this.#arrange([], Array.from(groups, ([heading, ids]) => ({ heading, ids })));
   }
 
   /** Pictures that have no vector yet follow after the ranked ones. */
   showRanking(hits: readonly RankedHit[]): void {
-    const ranked: Tile[] = [];
-    hits.forEach((hit, rank) => {
-      const tile = this.#tiles.get(hit.id);
-      if (!tile) return;
-      this.#setScore(tile, hit, rank);
-      ranked.push(tile);
-    });
-    const known = new Set(ranked);
-    const waiting = Array.from(this.#tiles.values()).filter((tile) => !known.has(tile));
-    for (const tile of waiting) this.#clearScore(tile);
-    this.#arrange(ranked.slice(0, topCount), [...ranked.slice(topCount), ...waiting]);
+    const ranked = hits.filter(({ id }) => this.#pictures.has(id));
+    this.#hits = new Map(ranked.map((hit, rank) => [hit.id, { hit, rank }]));
+    const waiting = Array.from(this.#pictures.keys()).filter((id) => !this.#hits.has(id));
+    const ids = ranked.map(({ id }) => id);
+    this.#arrange(ids.slice(0, topCount), [{ heading: "", ids: [...ids.slice(topCount), ...waiting] }]);
   }
 
   /** Leaves in the document which text the order answers. */
@@ -80,44 +84,32 @@ export class PictureGrid {
     this.#grid.dataset["answered"] = text;
   }
 
-  #arrange(top: readonly Tile[], rest: readonly Tile[]): void {
-    const items = Array.from(this.#tiles.values(), (tile) => tile.item);
+  #arrange(top: readonly string[], rest: readonly Section[]): void {
+    const shown = Array.from(this.#grid.querySelectorAll<HTMLElement>(".tile"));
     const focused = document.activeElement;
-    glide(items, () => {
-      this.#top.replaceChildren(...top.map((tile) => tile.item));
-      this.#rest.replaceChildren(...rest.map((tile) => tile.item));
+    this.#grid.classList.toggle("grid-ranked", top.length > 0);
+    glide(shown, () => {
+      const items = top.map((id) => this.#item(id));
+      items.forEach(unplace);
+      replaceItems(this.#top, items);
       this.#top.hidden = top.length === 0;
+      this.#rest.show(rest, layoutOf(top.length > 0));
       // Moving an element takes its focus away; give it back to the same picture.
       if (focused instanceof HTMLElement && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
     });
     this.#keys.reset();
   }
 
-  #setScore(tile: Tile, hit: RankedHit, rank: number): void {
-    tile.score.textContent = formatScore(hit.score);
-    tile.item.style.setProperty("--score", String(Math.max(0, Math.min(1, hit.score))));
-    updateMoveMark(tile.move, hit.move);
-    const details = [tile.picture.name, tile.picture.own ? "your picture" : "", `rank ${rank + 1}`, `score ${formatScore(hit.score)}`, describeMove(hit.move)];
-    tile.button.setAttribute("aria-label", details.filter(Boolean).join(", "));
+  #item(id: string): HTMLLIElement {
+    let tile = this.#tiles.get(id);
+    if (!tile) this.#tiles.set(id, (tile = new Tile(this.#pictures.get(id)!, this.#onChoose)));
+    const ranked = this.#hits.get(id);
+    tile.showHit(ranked?.hit, ranked?.rank ?? 0);
+    return tile.item;
   }
+}
 
-  #clearScore(tile: Tile): void {
-    tile.score.textContent = "";
-    tile.item.style.removeProperty("--score");
-    updateMoveMark(tile.move, 0);
-    tile.button.setAttribute("aria-label", tile.picture.own ? `${tile.picture.name}, your picture` : tile.picture.name);
-  }
-
-  #makeTile(picture: Picture): Tile {
-    const image = make("img", { attributes: { src: picture.url, alt: picture.name, lang: picture.language, width: "192", height: "192", decoding: "async", draggable: "false" } });
-    const name = make("span", { class: "tile-name", text: picture.name, attributes: { lang: picture.language, dir: "auto" } });
-    const score = make("span", { class: "tile-score numeric" });
-    const move = makeMoveMark();
-    const frame = make("span", { class: "tile-frame" }, image, ...(picture.own ? [make("span", { class: "tile-own", text: "yours" })] : []), move);
-    const button = make("button", { class: "tile-button", attributes: { type: "button", "data-cell": "", tabindex: "-1", title: `Find pictures like “${picture.name}”` } },
-      frame, make("span", { class: "tile-caption" }, name, score));
-    button.addEventListener("click", () => this.#onChoose(picture));
-    const item = make("li", { class: picture.own ? "tile tile-is-own" : "tile", attributes: { "data-id": picture.id } }, button);
-    return { picture, item, button, score, move };
-  }
+function layoutOf(ranked: boolean): TileLayout {
+  if (narrow.matches) return { minimum: ranked ? 60 : 76, gap: 6, caption: 24 };
+  return { minimum: ranked ? 84 : 100, gap: 8, caption: 26 };
 }

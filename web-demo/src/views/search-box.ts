@@ -2,7 +2,9 @@
 
 import { byId, make } from "../dom.ts";
 import type { Picture } from "../data/gallery.ts";
+import { showPicture } from "../data/picture-urls.ts";
 import type { Query } from "../data/search.ts";
+import type { Drawing } from "./draw-pad.ts";
 
 const examples: readonly { text: string; lang: string; name: string }[] = [
   { text: "cat", lang: "en", name: "English" },
@@ -15,18 +17,20 @@ const examples: readonly { text: string; lang: string; name: string }[] = [
   { text: "बिल्ली", lang: "hi", name: "Hindi" },
   { text: "قطة", lang: "ar", name: "Arabic" },
   { text: "snow", lang: "en", name: "English" },
-  { text: "雪", lang: "ja", name: "Japanese and Chinese" },
-  { text: "fruta", lang: "es", name: "Spanish and Portuguese" },
-  { text: "музыка", lang: "ru", name: "Russian" },
   { text: "생일", lang: "ko", name: "Korean" },
+  { text: "flag of korea", lang: "en", name: "English" },
+  { text: "coração vermelho", lang: "pt", name: "Portuguese" },
+  { text: "музыка", lang: "ru", name: "Russian" },
 ];
 
 export class SearchBox {
   readonly #input = byId("query", HTMLInputElement);
   readonly #clear = byId("search-clear", HTMLButtonElement);
-  readonly #likeness = byId("search-likeness", HTMLElement);
+  readonly #chip = byId("search-likeness", HTMLElement);
   readonly #onQuery: (query: Query | undefined) => void;
-  #picture: Picture | undefined;
+  /** What is searched for instead of a text: a picture's id, or a drawing. */
+  #likeness: Query | undefined;
+  #readsTexts = true;
 
   /** `onQuery` gets every change, undefined when the field is empty. */
   constructor(onQuery: (query: Query | undefined) => void, onArrowDown: () => void) {
@@ -37,7 +41,7 @@ export class SearchBox {
       if (event.key === "ArrowDown") {
         event.preventDefault();
         onArrowDown();
-      } else if (event.key === "Backspace" && this.#input.value === "" && this.#picture) {
+      } else if (event.key === "Backspace" && this.#input.value === "" && this.#likeness) {
         this.clear();
       }
     });
@@ -61,39 +65,56 @@ export class SearchBox {
   }
 
   searchLike(picture: Picture): void {
-    this.#input.value = "";
-    this.#picture = picture;
-    this.#likeness.replaceChildren(
-      make("img", { attributes: { src: picture.url, alt: "" } }),
-      make("span", { class: "likeness-label" }, "like ", make("b", { text: picture.name, attributes: { lang: picture.language, dir: "auto" } })),
-    );
+    const image = make("img", { attributes: { alt: "" } });
+    showPicture(image, picture);
+    this.#searchWith({ kind: "picture", id: picture.id }, image, "like ", make("b", { text: picture.name, attributes: { lang: picture.language, dir: "auto" } }));
+  }
+
+  searchDrawing({ pixels, preview }: Drawing): void {
+    this.#searchWith({ kind: "drawing", pixels }, make("img", { attributes: { alt: "", src: preview } }), "your drawing");
+  }
+
+  /** Models without a text tower are searched by pictures alone. */
+  set readsTexts(value: boolean) {
+    this.#readsTexts = value;
+    this.#input.readOnly = !value;
+    byId("examples", HTMLElement).hidden = !value;
     this.#update();
-    this.#onQuery({ kind: "picture", id: picture.id });
+  }
+
+  #searchWith(query: Query, image: HTMLImageElement, ...label: (Node | string)[]): void {
+    this.#input.value = "";
+    this.#likeness = query;
+    this.#chip.replaceChildren(image, make("span", { class: "likeness-label" }, ...label));
+    this.#update();
+    this.#onQuery(query);
   }
 
   #setText(text: string): void {
-    this.#picture = undefined;
+    this.#likeness = undefined;
     this.#update();
     this.#onQuery(text.trim() === "" ? undefined : { kind: "text", text });
   }
 
   #update(): void {
-    this.#likeness.hidden = !this.#picture;
-    this.#clear.hidden = !this.#picture && this.#input.value === "";
-    this.#input.placeholder = this.#picture ? "" : "Type a word in any language";
+    this.#chip.hidden = !this.#likeness;
+    this.#clear.hidden = !this.#likeness && this.#input.value === "";
+    this.#input.placeholder = this.#likeness ? "" : this.#readsTexts ? "Type a word in any language" : "This model reads no texts: choose or draw a picture";
     for (const chip of document.querySelectorAll<HTMLElement>(".chip")) {
-      chip.setAttribute("aria-pressed", String(!this.#picture && chip.textContent === this.#input.value));
+      chip.setAttribute("aria-pressed", String(!this.#likeness && chip.textContent === this.#input.value));
     }
   }
 
   #shortcut(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const typing = event.target instanceof HTMLInputElement && event.target.type === "search";
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
+    const { target } = event;
+    const typing = target === this.#input;
+    if (!typing && (target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && /^(text|url)$/.test(target.type)))) return;
     if (event.key === "/" && !typing) {
       event.preventDefault();
       this.focus();
       this.#input.select();
-    } else if (event.key === "Escape" && (this.#input.value !== "" || this.#picture || !typing)) {
+    } else if (event.key === "Escape" && (this.#input.value !== "" || this.#likeness || !typing)) {
       event.preventDefault();
       this.clear();
     }

@@ -1,14 +1,13 @@
-// What the last search took, what goes on in the background, and the top result for screen readers.
+// What the last search took, and the top result for screen readers.
 
 import type { Answer } from "../data/search.ts";
 import { byId } from "../dom.ts";
-import { milliseconds, score } from "../format.ts";
+import { count, milliseconds, score } from "../format.ts";
 
 const announceAfterMs = 700; // once the typing pauses, or a screen reader would talk without end
 
 export class StatusLine {
   readonly #status = byId("search-status", HTMLElement);
-  readonly #background = byId("background-status", HTMLElement);
   readonly #live = byId("live", HTMLElement);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -27,16 +26,13 @@ export class StatusLine {
   answer(answer: Answer, noun: string, topName: string | undefined): void {
     this.#status.classList.remove("status-error");
     const parts: string[] = [];
-    if (answer.embedMs !== undefined) parts.push(`${answer.tokens} tokens${answer.truncated ? " (cut)" : ""} read in ${milliseconds(answer.embedMs)}`);
+    if (answer.embedMs !== undefined && answer.tokens === undefined) parts.push(`Drawing read in ${milliseconds(answer.embedMs)}`);
+    else if (answer.embedMs !== undefined) parts.push(`${answer.tokens} tokens${answer.truncated ? " (cut)" : ""} read in ${milliseconds(answer.embedMs)}`);
     else parts.push("Vector at hand");
-    parts.push(`${answer.searched} ${noun} searched in ${milliseconds(answer.searchMs)}`);
+    parts.push(`${count(answer.searched)} ${noun} searched in ${milliseconds(answer.searchMs)}`);
     this.#status.textContent = parts.join(" · ");
     const best = answer.hits[0];
     if (best && topName) this.#announce(`Best match: ${topName}, score ${score(best.score)}`);
-  }
-
-  background(text: string): void {
-    this.#background.textContent = text;
   }
 
   #announce(text: string): void {

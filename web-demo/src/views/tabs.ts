@@ -1,6 +1,7 @@
 // ARIA tabs: arrow keys move and select, Home and End jump.
 
 import { byId } from "../dom.ts";
+import { count as formatCount } from "../format.ts";
 
 const names = ["pictures", "texts"] as const;
 export type TabName = (typeof names)[number];
@@ -41,7 +42,7 @@ export class Tabs {
   }
 
   setCount(name: TabName, count: number): void {
-    byId(`count-${name}`, HTMLElement).textContent = String(count);
+    byId(`count-${name}`, HTMLElement).textContent = formatCount(count);
   }
 }
 
