@@ -1,8 +1,9 @@
-// npm run bench -- [kernels] [sizes] [--ms N]
+// npm run bench -- [kernels] [sizes] [load] [--ms N]
 //
 //   kernels   GOP/s of one 1024 × 4096 layer at 1, 32 and 512 rows in f32 and q8, and attention, natively and in every wasm
 //             variant that this Node runs
 //   sizes     bytes of each .wasm, raw and as brotli
+//   load      time, bytes and memory of loading a pack in Chromium and in Node; its options: bench/load.mjs
 //
 // Builds what it needs, prints tables, and writes all figures to build/bench/<what>.json with the machine's name. Run it on a
 // quiet machine: a figure is the best of many repetitions, but a crowded cache slows them all.
@@ -14,6 +15,7 @@ import { parseArgs } from "node:util";
 import { brotliCompressSync, constants } from "node:zlib";
 import { buildFor, buildWasm, variants, wasmFolder } from "../tools/build/steps.mjs";
 import { build } from "../tools/setup/paths.mjs";
+import { benchLoad, loadOptions } from "./load.mjs";
 import { nodeFlagsFor } from "../tools/lib/direct-engine.mjs";
 
 const PROGRAM = "clipglot_bench_kernels";
@@ -22,8 +24,8 @@ const machine = { cpu: cpus()[0].model, cores: cpus().length, node: process.vers
 const groupOf = (f) => `${f.build.padEnd(22)} ${f.kernel.padEnd(10)} ${(f.dtype ?? "f32").padEnd(5)} ${String(f.threads).padEnd(7)}`;
 const shapeOf = (f) => (f.in ? `${f.in}x${f.out}@${f.rows}:` : f.rows ? `${f.rows} rows:` : "");
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { ms: { type: "string", default: "400" } } });
-const benches = { kernels: benchKernels, sizes: benchSizes };
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { ms: { type: "string", default: "400" }, ...loadOptions } });
+const benches = { kernels: benchKernels, sizes: benchSizes, load: benchLoading };
 const wanted = positionals.length ? positionals : Object.keys(benches);
 for (const name of wanted) {
   if (!(name in benches)) {
@@ -63,6 +65,11 @@ function measure(command, args, name) {
   const done = spawnSync(command, [...args, "--threads", threads, "--rows", "1,32,512", "--ms", values.ms], { encoding: "utf8" });
   if (done.status !== 0) throw new Error(`${command}: ${done.stderr || done.error?.message}`);
   return done.stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => ({ build: name, ...JSON.parse(line) }));
+}
+
+async function benchLoading() {
+  await buildFor({ variants: [values.variant], js: true });
+  return benchLoad(values);
 }
 
 async function benchSizes() {
