@@ -1,5 +1,5 @@
-// The engine in this thread of Node, synchronously: for tools and tests that want the numbers between the stages, a wanted
-// build and nothing else, or the conversion to a pack. Needs dist/ (npm run build).
+// The engine in this thread of Node, synchronously: for tools and tests that want the numbers between the stages, or a wanted
+// build and nothing else. Needs dist/ (npm run build).
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { join, resolve } from "node:path";
 
@@ -42,14 +42,14 @@ export async function startAdapter({ variant, threads = 1, wasmFolder = defaultW
 /**
  * An engine with the model in `folder`.
  *   variant, threads       as startAdapter
- *   towers, dtype, maxTokens, maxPixels   as the options of load()
+ *   towers, dtype, maxTokens, maxPixels, selfTest   as the options of load()
  */
 export async function openEngine({
-  variant, threads = 1, folder, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, wasmFolder, onProgress = () => {},
+  variant, threads = 1, folder, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, selfTest = true, wasmFolder, onProgress = () => {},
 }) {
   const { openPath, ProgressMeter, pump } = await parts();
   const adapter = await startAdapter({ variant, threads, wasmFolder });
-  adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype, threads, maxTokens, maxPixels });
+  adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype, threads, maxTokens, maxPixels, selfTest });
   const source = await openPath(resolve(folder));
   try {
     await pump(source, adapter.beginLoad(source.files), (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter(folder, onProgress));
@@ -118,27 +118,4 @@ export function typed(dtype, bytes) {
   const types = { F32: Float32Array, I32: Int32Array, I8: Int8Array, U8: Uint8Array };
   if (!(dtype in types)) throw new Error(`no array for ${dtype}`);
   return new types[dtype](bytes.buffer, bytes.byteOffset, bytes.byteLength / types[dtype].BYTES_PER_ELEMENT);
-}
-
-/**
- * Converts the model in `folder` to the tensors of a pack. `take` gets {name, dtype, shape, group, bytes} one after another,
- * in the order in which they belong into the pack. Gives {tokenizerFile}.
- *   variant   any build gives the same bytes
- */
-export async function convert({ variant = "simd", folder, towers = ["text", "vision"], dtype = "q8", wasmFolder, onProgress = () => {} }, take) {
-  const { openPath, ProgressMeter, pump } = await parts();
-  const adapter = await startAdapter({ variant, wasmFolder });
-  const source = await openPath(resolve(folder));
-  const options = { text: towers.includes("text"), vision: towers.includes("vision"), dtype };
-  const conversation = adapter.beginPack(options, source.files);
-  try {
-    await pump(source, conversation, (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter(folder, onProgress), async () => {
-      for (const tensor of conversation.tensors()) await take(tensor);
-    });
-    if (!conversation.done()) throw new Error(`${folder}: not everything was read`);
-    return { tokenizerFile: conversation.tokenizerFile() };
-  } finally {
-    conversation.dispose();
-    await source.close();
-  }
 }

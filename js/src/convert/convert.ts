@@ -14,7 +14,7 @@ import { startModule } from "../worker/module.js";
 import { chunkBytes, ConvertError, diskError, isPartial, NewFile, writeToDisk, writeWhole, type FileEntry, type Write } from "./disk.js";
 import { formatVersion, removeOldManifest, signedManifest } from "./manifest.js";
 import { planShards, type PlannedShard } from "./shards.js";
-import { openConvertSource, readJson, type ConvertSource } from "./source.js";
+import { openConvertSource, readJson, readRange, type ConvertSource } from "./source.js";
 import { loadState, removeState, saveState, stateName, type ConvertState } from "./state.js";
 
 /** Numbers of checkpoints that are known by name. */
@@ -256,7 +256,7 @@ class Conversion {
     if (!from) throw new EmbedError("internal", "the tokenizer has gone");
     const to = (this.#file = new NewFile(this.#folder, from.path, this.#write));
     for (let at = 0; at < from.byteLength; at += chunkBytes)
-      await open.read(from, at, Math.min(chunkBytes, from.byteLength - at), (piece) => to.add(piece));
+      to.add(await readRange(open, from.path, at, Math.min(chunkBytes, from.byteLength - at)));
     const entry = to.finish();
     this.#file = undefined;
     return entry;

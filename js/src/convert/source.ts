@@ -20,7 +20,7 @@ export interface ConvertSource {
   readonly folder?: string;
   /** Hash over the sizes of its files, the small ones whole, and the header of the tensors; over dates where there are any. */
   readonly identity: string;
-  /** Numbers in model.safetensors; 0 when its header cannot be read, which the core will say. */
+  /** Numbers in model.safetensors, single ones left out, as model hubs count; 0 when its header cannot be read, which the core will say. */
   readonly parameters: number;
 }
 
@@ -77,7 +77,8 @@ export async function readJson(open: OpenSource, path: string): Promise<unknown>
   }
 }
 
-async function readRange(open: OpenSource, path: string, offset: number, length: number): Promise<Uint8Array> {
+/** A range of a file, whole. */
+export async function readRange(open: OpenSource, path: string, offset: number, length: number): Promise<Uint8Array> {
   const file = open.files.find((entry) => entry.path === path);
   const bytes = new Uint8Array(length);
   let done = 0;
@@ -102,7 +103,8 @@ async function readHeader(open: OpenSource): Promise<Uint8Array> {
 function countParameters(header: Uint8Array): number {
   try {
     const table = JSON.parse(new TextDecoder().decode(header)) as Record<string, { shape: number[] }>;
-    return Object.entries(table).reduce((sum, [name, { shape }]) => (name === "__metadata__" ? sum : sum + shape.reduce((product, size) => product * size, 1)), 0);
+    const sizes = Object.entries(table).flatMap(([name, { shape }]) => (name === "__metadata__" || shape.length === 0 ? [] : [shape.reduce((product, size) => product * size, 1)]));
+    return sizes.reduce((sum, size) => sum + size, 0);
   } catch {
     return 0;
   }
