@@ -6,14 +6,19 @@ import { typedArray } from "../lib/safetensors.mjs";
 
 /** `runner`: the program; `scratch`: a folder for its input and output. Gives Map of id → Map of stage → {shape, data}. */
 export function runNative(job, { runner, scratch }) {
+  const frames = join(scratch, "frames.bin");
+  writeFrames(job, { runner, scratch, frames });
+  return readFrames(new Uint8Array(readFileSync(frames)));
+}
+
+/** The same, but the stages stay in the file `frames`. */
+export function writeFrames(job, { runner, scratch, frames }) {
   mkdirSync(scratch, { recursive: true });
   const requests = join(scratch, "requests.json");
-  const frames = join(scratch, "frames.bin");
   writeFileSync(requests, JSON.stringify(job));
   const done = spawnSync(runner, [requests, frames], { encoding: "utf8" });
   if (done.error) throw done.error;
   if (done.status !== 0) throw new Error(done.stderr.trim() || `${runner} ended with ${done.status ?? done.signal}`);
-  return readFrames(new Uint8Array(readFileSync(frames)));
 }
 
 function readFrames(bytes) {

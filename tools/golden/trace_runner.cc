@@ -2,7 +2,7 @@
 //
 //   clipglot_trace_runner REQUESTS.json OUT
 //
-// REQUESTS.json: {"model": folder, "dtype", "threads", "maxTokens", "requests": [{"id", and one of
+// REQUESTS.json: {"model": folder, "dtype", "threads", "maxTokens", "towers" (left out: both), "requests": [{"id", and one of
 //   "text" (with "task", "maxTokens"), "image" (a file, read as stored), "rgba" (a raw file with "width", "height")},
 //   "hidden": emit the hidden layers too, "truncate": [dimensions ...]]}
 // OUT: frames of one JSON line {id, stage, dtype, shape, bytes} and then that many raw bytes. Exits with 1 and one line
@@ -132,6 +132,13 @@ Status Run(const std::string& requests_path, const std::string& out_path) {
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t max_tokens, job["maxTokens"].AsInt());
   options.threads = static_cast<size_t>(threads);
   options.max_tokens = static_cast<size_t>(max_tokens);
+  if (const Json towers = job["towers"]; towers.exists()) {
+    options.text = options.vision = false;
+    for (size_t i = 0; i < towers.size(); ++i) {
+      CLIPGLOT_ASSIGN_OR_RETURN(const std::string tower, towers.At(i).AsString());
+      (tower == "text" ? options.text : options.vision) = true;
+    }
+  }
   CLIPGLOT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Create(options));
   CLIPGLOT_RETURN_IF_ERROR(Load(*engine, model));
   FrameWriter writer(out_path);

@@ -1,5 +1,5 @@
-// Reads safetensors files for tools and tests: small files, whole in memory.
-import { readFileSync } from "node:fs";
+// Reads safetensors files for tools and tests: small ones whole, or single tensors of a large one.
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 
 const arrayTypes = {
   F32: Float32Array,
@@ -31,4 +31,30 @@ export function readSafetensors(path) {
     tensors.set(name, { dtype: entry.dtype, shape: entry.shape, data: typedArray(entry.dtype, bytes) });
   }
   return tensors;
+}
+
+/** A safetensors file of any size: `header` (without __metadata__), `dataAt`, `read(name)` → { dtype, shape, data }, `close()`. */
+export function openSafetensors(path) {
+  const file = openSync(path, "r");
+  const bytesAt = (offset, length) => {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length;) {
+      const got = readSync(file, bytes, done, length - done, offset + done);
+      if (got === 0) throw new Error(`${path}: ends at byte ${offset + done}`);
+      done += got;
+    }
+    return bytes;
+  };
+  const headerLength = Number(new DataView(bytesAt(0, 8).buffer).getBigUint64(0, true));
+  const { __metadata__: _, ...header } = JSON.parse(new TextDecoder().decode(bytesAt(8, headerLength)));
+  return {
+    header,
+    dataAt: 8 + headerLength,
+    read(name) {
+      if (!header[name]) throw new Error(`${path}: no tensor ${name}`);
+      const { dtype, shape, data_offsets: [begin, end] } = header[name];
+      return { dtype, shape, data: typedArray(dtype, bytesAt(8 + headerLength + begin, end - begin)) };
+    },
+    close: () => closeSync(file),
+  };
 }

@@ -1,0 +1,159 @@
+// npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--wasm-texts N] [--wasm-images N]
+//                         [--threads N] [--json FILE]
+//
+// How far quantised arithmetic is from float32, and WebAssembly from native code: cosine and largest error behind every layer and
+// of the final vector, for a model folder in upstream's layout: the full-size stand-in (npm run fullsize), a golden set, the real
+// weights. One tower at a time, f32 first: at full size up to 2.3 GB of memory and 3 GB of disk below build/numerics.
+//
+//   --texts, --images            at most so many requests natively (default: all, 100 and 10)
+//   --wasm-texts, --wasm-images  and in WebAssembly, simd, one thread (default: 5 and 1; 0 leaves it out)
+//
+// Exits with 1 when a bound of docs/NUMERICS.md is missed.
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { buildFor } from "../build/steps.mjs";
+import { writeFrames } from "../golden/native-backend.mjs";
+import { traceOne } from "../golden/wasm-backend.mjs";
+import { openEngine } from "../lib/direct-engine.mjs";
+import { SetupError, log, runMain } from "../setup/log.mjs";
+import { build } from "../setup/paths.mjs";
+import { compareRuns, comparisonTable } from "./compare.mjs";
+import { FrameFile } from "./frames.mjs";
+import { MAX_TOKENS, requestsFor } from "./requests.mjs";
+
+const PRESET = "native-release", RUNNER = "clipglot_trace_runner";
+const USAGE = "usage: npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--wasm-texts N] [--wasm-images N] [--threads N] [--json FILE]";
+/** Lowest cosine of a final vector. Reasons: docs/NUMERICS.md. */
+export const BOUNDS = { q8: 0.985, wasm: 0.9999 };
+
+function readArguments() {
+  const fail = (problem) => { throw new SetupError(`${problem}\n${USAGE}`); };
+  let parsed;
+  try {
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: Object.fromEntries(["dtypes", "towers", "texts", "images", "wasm-texts", "wasm-images", "threads", "json"].map((name) => [name, { type: "string" }])),
+    });
+  } catch (error) {
+    fail(error.message);
+  }
+  const { positionals: [folder, ...more], values } = parsed;
+  if (folder === undefined || more.length) fail("one folder is expected");
+  const count = (name, usual) => {
+    const value = values[name] === undefined ? usual : Number(values[name]);
+    if (!(value === Infinity || (Number.isInteger(value) && value >= 0))) fail(`--${name} ${values[name]}: a number is expected`);
+    return value;
+  };
+  const list = (name, known, usual) => {
+    const wanted = values[name]?.split(",") ?? usual;
+    for (const value of wanted) if (!known.includes(value)) fail(`--${name}: ${value} is none of ${known}`);
+    return wanted;
+  };
+  return {
+    folder: resolve(folder), dtypes: list("dtypes", ["q8", "q4"], ["q8"]), towers: list("towers", ["text", "vision"], ["text", "vision"]),
+    threads: count("threads", 1), json: values.json,
+    native: { text: count("texts", Infinity), vision: count("images", Infinity) },
+    wasm: { text: count("wasm-texts", 5), vision: count("wasm-images", 1) },
+  };
+}
+
+/**
+ * Compares one tower. `run(dtype, requests)` gives a FrameFile of the native engine; `wasm(dtype, requests)` a function
+ * (id, stage) → numbers, called once for each request in turn. Gives [{ name, rows, bound }].
+ */
+async function compareTower(tower, { dtypes, wasm: wasmCounts }, requests, { native, wasm }) {
+  const ids = requests.map(({ id }) => id);
+  const judge = native("f32", requests);
+  const stages = [...judge.stages(ids[0]).filter((stage) => stage.startsWith("hidden.")), "normalized"];
+  const comparisons = [];
+  const step = Math.max(1, Math.floor(requests.length / Math.max(1, wasmCounts[tower])));
+  const some = requests.filter((_, i) => i % step === 0).slice(0, wasmCounts[tower]);
+  for (const dtype of ["f32", ...dtypes]) {
+    const frames = dtype === "f32" ? judge : native(dtype, requests);
+    if (dtype !== "f32") {
+      const rows = compareRuns(ids, stages, (id, stage) => judge.get(id, stage), (id, stage) => frames.get(id, stage));
+      comparisons.push({ name: `${dtype} : f32 (${ids.length})`, rows, bound: BOUNDS[dtype] });
+    }
+    if (some.length) {
+      const engine = await wasm(dtype);
+      try {
+        const rows = compareRuns(some.map(({ id }) => id), stages, (id, stage) => frames.get(id, stage), engine.get);
+        comparisons.push({ name: `wasm : native, ${dtype} (${some.length})`, rows, bound: BOUNDS.wasm });
+      } finally {
+        engine.dispose();
+      }
+    }
+    if (dtype !== "f32") frames.close();
+  }
+  judge.close();
+  return comparisons;
+}
+
+/** The wasm engine as a source of stages: one request is traced at a time, when its first stage is asked for. */
+async function wasmStages(folder, tower, dtype, requests) {
+  log(`${tower} ${dtype}, wasm`, "numerics");
+  const engine = await openEngine({ variant: "simd", folder, dtype, maxTokens: MAX_TOKENS, towers: [tower] });
+  let current, stages;
+  return {
+    get: (id, stage) => {
+      if (id !== current) [current, stages] = [id, traceOne(engine, requests.find((request) => request.id === id))];
+      return stages.get(stage)?.data;
+    },
+    dispose: () => engine.dispose(),
+  };
+}
+
+function bad({ rows, bound }) {
+  const vector = rows.at(-1);
+  return bound !== undefined && !(vector.minCosine >= bound);
+}
+
+/** The whole report for a folder: { text: [{ name, rows, bound }], vision: … }. Builds nothing. */
+export async function report(options, { runner = join(build, PRESET, "tools/golden", RUNNER), scratch = join(build, "numerics") } = {}) {
+  const { folder, towers, threads, native } = options;
+  const requests = requestsFor(folder, { texts: native.text, images: native.vision });
+  const result = {};
+  mkdirSync(scratch, { recursive: true });
+  try {
+    for (const tower of towers) {
+      result[tower] = await compareTower(tower, options, requests[tower], {
+        native: (dtype, list) => {
+          log(`${tower} ${dtype}, native`, "numerics");
+          const path = join(scratch, `${tower}-${dtype}.frames`);
+          writeFrames({ model: folder, dtype, threads, maxTokens: MAX_TOKENS, towers: [tower], requests: list }, { runner, scratch, frames: path });
+          const frames = new FrameFile(path);
+          rmSync(path); // stays readable until it is closed
+          return frames;
+        },
+        wasm: (dtype) => wasmStages(folder, tower, dtype, requests[tower]),
+      });
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  return result;
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
+  await runMain(async () => {
+    const options = readArguments();
+    const wasm = options.towers.some((tower) => options.wasm[tower] > 0);
+    await buildFor({ native: { [PRESET]: [RUNNER] }, variants: wasm ? ["simd"] : [], js: wasm });
+    const towers = await report(options);
+    console.log(`${options.folder}\n${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}`);
+    let ok = true;
+    for (const [tower, comparisons] of Object.entries(towers)) {
+      console.log(`\n${tower} (how many requests in brackets)\n${comparisonTable(comparisons)}`);
+      for (const comparison of comparisons.filter(bad)) {
+        ok = false;
+        const { minCosine, worst } = comparison.rows.at(-1);
+        console.log(`FAIL ${comparison.name}: vector of "${worst}" has cosine ${minCosine.toFixed(6)}, at least ${comparison.bound} is expected`);
+      }
+    }
+    if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine: cpus()[0].model, node: process.version, date: new Date().toISOString(), towers }, null, 1)}\n`);
+    console.log(`\nnumerics: ${ok ? "PASS" : "FAIL"}`);
+    process.exitCode = ok ? 0 : 1;
+  });
+}
