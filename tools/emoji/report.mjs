@@ -1,4 +1,5 @@
 // npm run emoji-report -- [--pack DIR] [--checkpoint DIR] [--out FILE] [--summary FILE] [--dtypes q8,f32,q4] [--threads N]
+//                          [--languages en,ko,sw]   a quick look; writes only --out
 //
 // What the emoji model finds on art that it never saw: the pack as it is shipped, through the WebAssembly engine, all
 // concepts, all languages. Draws, exports and builds what it needs. Prints tables and writes
@@ -112,9 +113,18 @@ async function searchTheRest(pool, set, galleries, found) {
   return out;
 }
 
+/** The set with some languages only; English is always one. */
+function someLanguages(set, languages) {
+  const some = (list) => list.filter((locale) => locale === "en" || languages.includes(locale));
+  const keywords = Object.fromEntries(Object.entries(set.keywords).map(([kind, rows]) => [kind,
+    Object.fromEntries(some(Object.keys(rows)).map((locale) => [locale, rows[locale]]))]));
+  return { ...set, keywords, listed: some(set.listed), top: some(set.top), others: some(set.others), pictureToText: some(set.pictureToText) };
+}
+
 /** The report on a pack and, for comparison, on its checkpoint at other dtypes. Needs dist/ with the simd variant. */
-export async function report({ packFolder, checkpoint, dtypes, threads }) {
-  const set = readEvalSet(checkpoint);
+export async function report({ packFolder, checkpoint, dtypes, threads, languages }) {
+  const all = readEvalSet(checkpoint);
+  const set = languages ? someLanguages(all, languages) : all;
   const manifest = readJson(join(packFolder, "manifest.json"));
   const sizes = manifest.config.matryoshka_dimensions;
   const pool = new EnginePool({ threads, variant: "simd" });
@@ -178,16 +188,17 @@ export function writeReport(file, value) {
 
 if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
   await runMain(async () => {
-    const names = ["pack", "checkpoint", "out", "summary", "dtypes", "threads"];
+    const names = ["pack", "checkpoint", "out", "summary", "dtypes", "threads", "languages"];
     const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: "string" }])) });
     const packFolder = resolve(values.pack ?? emojiFolder);
-    const summary = values.summary ?? (packFolder === emojiFolder ? join(emojiFolder, "report.json") : undefined);
+    const isShipped = packFolder === emojiFolder && !values.languages;
+    const summary = values.summary ?? (isShipped ? join(emojiFolder, "report.json") : undefined);
     if (!readdirSync(packFolder).includes("manifest.json")) throw new SetupError(`${packFolder}: no manifest.json there`);
     await buildFor({ variants: ["simd"], js: true });
     await prepareEvalSet();
     const result = await report({
       packFolder, checkpoint: resolve(values.checkpoint ?? checkpointFolder),
-      dtypes: (values.dtypes ?? "q8,f32").split(","), threads: Number(values.threads ?? 2),
+      dtypes: (values.dtypes ?? "q8,f32").split(","), threads: Number(values.threads ?? 2), languages: values.languages?.split(","),
     });
     printReport(result);
     const out = values.out ?? join(workFolder, "report.json");
@@ -196,6 +207,6 @@ if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
     if (!summary) return;
     writeReport(summary, summaryOf(result));
     log(`${summary}`, "emoji");
-    if (packFolder === emojiFolder) fillCard(summaryOf(result));
+    if (isShipped) fillCard(summaryOf(result));
   });
 }
