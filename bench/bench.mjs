@@ -1,7 +1,8 @@
-// npm run bench -- [kernels] [sizes] [load] [--ms N]
+// npm run bench -- [kernels] [q4] [sizes] [load] [--ms N]
 //
-//   kernels   GOP/s of one 1024 × 4096 layer at 1, 32 and 512 rows in f32 and q8, and attention, natively and in every wasm
+//   kernels   GOP/s of one 1024 × 4096 layer at 1, 32 and 512 rows in f32, q8 and q4, and attention, natively and in every wasm
 //             variant that this Node runs
+//   q4        error and bytes of 4-bit weights beside their alternatives
 //   sizes     bytes of each .wasm, raw and as brotli
 //   load      time, bytes and memory of loading a pack in Chromium and in Node; its options: bench/load.mjs
 //
@@ -19,13 +20,14 @@ import { benchLoad, loadOptions } from "./load.mjs";
 import { nodeFlagsFor } from "../tools/lib/direct-engine.mjs";
 
 const PROGRAM = "clipglot_bench_kernels";
+const Q4_PROGRAM = "clipglot_bench_q4";
 const machine = { cpu: cpus()[0].model, cores: cpus().length, node: process.version, date: new Date().toISOString() };
 
 const groupOf = (f) => `${f.build.padEnd(22)} ${f.kernel.padEnd(10)} ${(f.dtype ?? "f32").padEnd(5)} ${String(f.threads).padEnd(7)}`;
 const shapeOf = (f) => (f.in ? `${f.in}x${f.out}@${f.rows}:` : f.rows ? `${f.rows} rows:` : "");
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { ms: { type: "string", default: "400" }, ...loadOptions } });
-const benches = { kernels: benchKernels, sizes: benchSizes, load: benchLoading };
+const benches = { kernels: benchKernels, q4: benchQ4, sizes: benchSizes, load: benchLoading };
 const wanted = positionals.length ? positionals : Object.keys(benches);
 for (const name of wanted) {
   if (!(name in benches)) {
@@ -70,6 +72,14 @@ function measure(command, args, name) {
 async function benchLoading() {
   await buildFor({ variants: [values.variant], js: true });
   return benchLoad(values);
+}
+
+async function benchQ4() {
+  await buildFor({ native: { "native-release": [Q4_PROGRAM] } });
+  const done = spawnSync(join(build, "native-release/bench", Q4_PROGRAM), [], { encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`${Q4_PROGRAM}: ${done.stderr || done.error?.message}`);
+  console.log(`\n${done.stdout.trim()}`);
+  return done.stdout.trim().split("\n").map((line) => JSON.parse(line));
 }
 
 async function benchSizes() {

@@ -30,7 +30,7 @@ const loads = {
   "threads of a single-thread build": [{ model: "x", threads: 2, variant: "simd" }, /threads: 2/],
   "maxTokens": [{ model: "x", maxTokens: 9000 }, /maxTokens must be an integer from 2 to 8192/],
   "maxPixels": [{ model: "x", maxPixels: -1 }, /maxPixels/],
-  "dtype": [{ model: "x", dtype: "q4" }, /dtype must be one of "f32", "q8"/],
+  "dtype": [{ model: "x", dtype: "q5" }, /dtype must be one of "f32", "q8", "q4"/],
   "signal": [{ model: "x", signal: {} }, /signal must be an AbortSignal/],
   "onProgress": [{ model: "x", onProgress: true }, /onProgress must be a function/],
   "a URL that Node cannot read": [{ model: new URL("ftp://x/") }, /ftp:/],

@@ -9,7 +9,7 @@ import { goldenFolder } from "./support/suite-runner.mjs";
 const { texts, images } = JSON.parse(readFileSync(`${goldenFolder}/expected.json`, "utf8"));
 const bytesOf = ({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength);
 
-for (const dtype of ["f32", "q8"]) {
+for (const dtype of ["f32", "q8", "q4"]) {
   describe(`simd, ${dtype}: the same bits with one thread and two`, () => {
     const engines = [];
     before(async () => {

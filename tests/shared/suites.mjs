@@ -93,6 +93,24 @@ add("q8 stays near upstream", async ({ load, read }) => {
   });
 });
 
+// Every build quantises and multiplies alike: expected.q4.json was made by one of them, whose arithmetic the native tests
+// compare with float32 on the same weights (tests/js/support/make-q4-vectors.mjs).
+add("q4 gives the same vectors in every build", async ({ load, read }) => {
+  const pinned = JSON.parse(new TextDecoder().decode(await read("expected.q4.json")));
+  const golden = await readGolden(read);
+  await using(await load({ dtype: "q4" }), async (embedder) => {
+    equal(embedder.info.dtype, "q4", "dtype");
+    for (const { name, text } of shortTexts(golden).filter(({ name }) => name in pinned.texts)) {
+      const found = cosine((await embedder.embedText(text)).vector, pinned.texts[name]);
+      ok(found >= 0.9999, `${name}: cosine ${found}`);
+    }
+    for (const [file, vector] of Object.entries(pinned.images)) {
+      const found = cosine((await embedder.embedImage(await read(`images/${file}`), { orientation: "ignore" })).vector, vector);
+      ok(found >= 0.9999, `${file}: cosine ${found}`);
+    }
+  });
+});
+
 add("EXIF orientation is applied, unless ignored", async ({ load, read }) => {
   await using(await load({ dtype: "f32", towers: ["vision"] }), async (embedder) => {
     const file = await read("images/exif_rotate6.jpg");
@@ -104,7 +122,7 @@ add("EXIF orientation is applied, unless ignored", async ({ load, read }) => {
 add("a text gives the same vector alone and in a batch", async ({ load, read, variant }) => {
   const golden = await readGolden(read);
   const texts = shortTexts(golden).map(({ text }) => text);
-  for (const dtype of ["f32", "q8"]) {
+  for (const dtype of ["f32", "q8", "q4"]) {
     await using(await load({ dtype, towers: ["text"] }), async (embedder) => {
       const alone = [];
       for (const text of texts) alone.push((await embedder.embedText(text)).vector);

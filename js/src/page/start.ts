@@ -24,7 +24,7 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const towers = checkTowers(options.towers);
   const wanted = checkWord("variant", options.variant, ["auto", ...variantNames], "auto");
   const threads = options.threads === undefined ? undefined : checkInteger("threads", options.threads, 1, maxThreads);
-  const dtype = checkWord("dtype", options.dtype, ["f32", "q8"], "q8");
+  const dtype = checkWord("dtype", options.dtype, ["f32", "q8", "q4"], "q8");
   const maxTokens = checkInteger("maxTokens", options.maxTokens ?? 512, 2, 8192);
   const maxPixels = checkInteger("maxPixels", options.maxPixels ?? 64_000_000, 1, 2 ** 31);
   const model = readModel(options.model, platform);

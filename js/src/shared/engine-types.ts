@@ -3,7 +3,7 @@
 /** Which build of the engine runs: with or without relaxed SIMD, with or without threads. */
 export type Variant = "simd" | "relaxed-simd" | "simd-threads" | "relaxed-simd-threads";
 export type Tower = "text" | "vision";
-export type DType = "f32" | "q8";
+export type DType = "f32" | "q8" | "q4";
 
 /** What was loaded, and how it runs. */
 export interface EngineInfo {
