@@ -117,6 +117,18 @@ describe("the private file system", () => {
       assert.deepEqual((await load()).requests, [`GET ${shard}`]);
     }));
 
+  test("what is being written is not deleted", () =>
+    place({ stall: chunk, only: /text/ }, async ({ server, page }) => {
+      await downloading(page, server, chunk - 200_000);
+      const other = await newPage();
+      const error = await other.evaluate((model) => window.clipglot.deleteCached(model).catch(({ code, detail }) => ({ code, detail })), server.url);
+      assert.equal(error.code, "invalid-argument");
+      assert.match(error.detail, /cannot be deleted/);
+      await page.close();
+      assert.equal(await other.evaluate((model) => window.clipglot.deleteCached(model), server.url), true);
+      await other.close();
+    }));
+
   for (const [what, end] of Object.entries({
     "the page is closed": async (page) => page.close(),
     "the page crashes": async (page) => {

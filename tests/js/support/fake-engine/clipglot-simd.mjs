@@ -79,6 +79,7 @@ export default async function createFakeModule(settings) {
       return JSON.stringify({
         modelId: "fake", revision: "1", license: "none", towers: ["text", "vision"], dtype: this.options.dtype, dimensions: [4, 8],
         fullDimensions: 8, maxTokens: this.options.maxTokens, threads: settings.clipglotThreads, imageSize: 8, residentBytes: this.sum,
+        selfTest: this.options.selfTest,
       });
     }
     embedText(pointer, bytes, options) {
