@@ -68,7 +68,8 @@ async function convert(args: string[]): Promise<void> {
   for (const { path, bytes } of files) line(bytes, path);
   line(files.reduce((sum, { bytes }) => sum + bytes, 0), `in all, ${options.out}`);
   const reached = options.dtype === "f32" ? "" : `, cosine of ${options.dtype} to f32 at least ${selfTest.reached.toFixed(4)} in the self-test`;
-  console.log(`${parameters} parameters${reached}${resumedShards > 0 ? `, ${resumedShards} files of an earlier run` : ""}`);
+  const earlier = resumedShards > 0 ? `, ${resumedShards} files of an earlier run` : "";
+  console.log(`${parameters} parameters${reached}${earlier}, peak memory ${Math.round(process.resourceUsage().maxRSS / 1000)} MB`);
 }
 
 async function main([command, ...args]: string[]): Promise<number> {

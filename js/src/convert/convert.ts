@@ -12,7 +12,7 @@ import type { DType, Tower } from "../shared/engine-types.js";
 import { EngineAdapter, type FinishedTensor, type PackConversation } from "../worker/engine-adapter.js";
 import { startModule } from "../worker/module.js";
 import { chunkBytes, ConvertError, diskError, isPartial, NewFile, writeToDisk, writeWhole, type FileEntry, type Write } from "./disk.js";
-import { formatVersion, removeOldManifest, signedManifest } from "./manifest.js";
+import { formatVersion, removeOldPack, signedManifest } from "./manifest.js";
 import { planShards, type PlannedShard } from "./shards.js";
 import { openConvertSource, readJson, readRange, type ConvertSource } from "./source.js";
 import { loadState, removeState, saveState, stateName, type ConvertState } from "./state.js";
@@ -98,8 +98,7 @@ class Conversion {
   }
 
   async run(): Promise<ConvertResult> {
-    const old = this.#prepareFolder();
-    let state = loadState(this.#folder, this.#identity);
+    let state = this.#prepareFolder();
     const engine = await this.#startEngine();
     try {
       const selfTest = await this.#convert(engine, state).catch((error: unknown) => {
@@ -108,7 +107,7 @@ class Conversion {
         state = undefined;
         return this.#convert(engine, state);
       });
-      return await this.#finish(selfTest, old, state?.shards.length ?? 0);
+      return await this.#finish(selfTest, state?.shards.length ?? 0);
     } catch (error) {
       this.#file?.abandon();
       if (error instanceof EmbedError && error.code !== "network" && error.code !== "out-of-memory") this.#removeAll();
@@ -118,14 +117,16 @@ class Conversion {
     }
   }
 
-  /** Gives the files of an older pack. Until the manifest is written there is none. */
-  #prepareFolder(): string[] {
+  /** Gives what an earlier run left to go on with. Everything else of a pack is gone then. */
+  #prepareFolder(): ConvertState | undefined {
     try {
       mkdirSync(this.#folder, { recursive: true });
       if (this.#source.folder !== undefined && realpathSync(this.#source.folder) === realpathSync(this.#folder))
         throw new ConvertError("usage", "the pack must go to another folder than its source");
+      const state = loadState(this.#folder, this.#identity);
+      removeOldPack(this.#folder, state?.shards.map(({ path }) => path) ?? []);
       for (const name of readdirSync(this.#folder)) if (isPartial(name)) rmSync(join(this.#folder, name));
-      return removeOldManifest(this.#folder);
+      return state;
     } catch (error) {
       throw diskError(this.#folder, error);
     }
@@ -231,7 +232,7 @@ class Conversion {
     this.#written = 0;
   }
 
-  async #finish(selfTest: unknown, old: readonly string[], resumedShards: number): Promise<ConvertResult> {
+  async #finish(selfTest: unknown, resumedShards: number): Promise<ConvertResult> {
     const { modelId = this.#source.name, revision = "unknown", license = "unknown" } = this.#options;
     const { open } = this.#source;
     const config = await readJson(open, "config.json");
@@ -242,7 +243,6 @@ class Conversion {
       formatVersion, modelId, revision, license, dtype: this.#dtype, config, preprocessor, selfTest, ...(tokenizer ? { tokenizer } : {}), shards,
     });
     const files = [...(tokenizer ? [tokenizer] : []), ...this.#entries].map(({ path, bytes }) => ({ path, bytes }));
-    for (const path of old) if (!files.some((file) => file.path === path)) rmSync(join(this.#folder, path), { force: true });
     const manifest = writeWhole(this.#folder, "manifest.json", [text], this.#write);
     removeState(this.#folder);
     const { minCosine, reached } = selfTest as ConvertResult["selfTest"];

@@ -1,4 +1,4 @@
-// The manifest of a pack, and what an older pack in the same folder consists of.
+// The manifest of a pack, and the end of an older pack in the same folder.
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -13,14 +13,14 @@ export function signedManifest(manifest: object): Uint8Array {
   return Buffer.from(`${body}${createHash("sha256").update(body).digest("hex")}"\n}\n`);
 }
 
-/** Ends the validity of a pack in `folder`; gives its other files. Refuses to touch a manifest that is not a pack's. */
-export function removeOldManifest(folder: string): string[] {
+/** Removes an older pack from `folder`, its manifest first, but for the files in `kept`. A manifest that is not a pack's is refused. */
+export function removeOldPack(folder: string, kept: readonly string[]): void {
   const path = join(folder, manifestName);
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch {
-    return [];
+    return;
   }
   let files: string[];
   try {
@@ -31,5 +31,5 @@ export function removeOldManifest(folder: string): string[] {
     throw new ConvertError("usage", `${path} is not the manifest of a pack; choose another folder, or remove it`, { cause });
   }
   rmSync(path);
-  return files;
+  for (const name of files) if (!kept.includes(name)) rmSync(join(folder, name), { force: true });
 }

@@ -24,19 +24,26 @@ export function saveState(folder: string, { identity, shards, core }: ConvertSta
   writeWhole(folder, stateName, [Buffer.from(`${line}\n`), core], write);
 }
 
-/** The state of the conversion `identity`, if there is one and all its shards are as they were written. */
+/**
+ * The state of the conversion `identity`, if there is one and all its shards are as they were written. Another state goes, and
+ * its shards with it.
+ */
 export function loadState(folder: string, identity: string): ConvertState | undefined {
+  let shards: FileEntry[] = [];
   try {
     const file = readFileSync(join(folder, stateName));
     const end = file.indexOf(10);
     const head = JSON.parse(file.toString("utf8", 0, end)) as { version: number; identity: string; shards: FileEntry[]; coreSha256: string };
     const core = file.subarray(end + 1);
-    if (head.version !== version || head.identity !== identity || head.coreSha256 !== sha256(core)) return undefined;
-    if (!head.shards.every((entry) => isIntact(folder, entry))) return undefined;
-    return { identity, shards: head.shards, core };
+    shards = head.shards.filter(({ path }) => /^[\w-]+\.safetensors$/.test(path));
+    if (head.version === version && head.identity === identity && head.coreSha256 === sha256(core) && head.shards.every((entry) => isIntact(folder, entry)))
+      return { identity, shards: head.shards, core };
   } catch {
-    return undefined;
+    // None, or not one.
   }
+  for (const { path } of shards) rmSync(join(folder, path), { force: true });
+  removeState(folder);
+  return undefined;
 }
 
 export function removeState(folder: string): void {
