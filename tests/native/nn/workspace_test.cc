@@ -74,6 +74,8 @@ TEST(Workspace, ReserveRefusesWhatCannotBe) {
   const auto workspace = MakeWorkspace(1);
   EXPECT_EQ(workspace->Reserve(SIZE_MAX, SIZE_MAX).code(), Code::kOutOfMemory);
   EXPECT_EQ(workspace->Reserve(SIZE_MAX / 2, 1).code(), Code::kOutOfMemory);
+  EXPECT_EQ(workspace->Reserve(SIZE_MAX, SIZE_MAX, DType::kU8).code(), Code::kOutOfMemory);
+  EXPECT_EQ(workspace->Reserve(SIZE_MAX / 4, 1, DType::kU8).code(), Code::kOutOfMemory);
   EXPECT_TRUE(workspace->Reserve(16, 16).ok());
 }
 
@@ -85,7 +87,8 @@ TEST(Workspace, NothingIsAllocatedAfterReserve) {
     ASSERT_NE(workspace, nullptr);
     auto f32 = Linear::Create(testing::MatrixF32(random, kOut, kIn), {});
     auto i8 = Linear::Create(testing::MatrixI8(random, kOut, kIn), {});
-    ASSERT_TRUE(f32.ok() && i8.ok());
+    auto q4 = Linear::Create(testing::MatrixQ4(random, kOut, kIn), {});
+    ASSERT_TRUE(f32.ok() && i8.ok() && q4.ok());
     const Values x = testing::RandomValues(random, kRows * kIn);
     const Values qkv_values = testing::RandomValues(random, kRows * 3 * kHeads * kDim);
     Values qkv = testing::RandomValues(random, kRows * 3 * kHeads * kDim);
@@ -94,11 +97,13 @@ TEST(Workspace, NothingIsAllocatedAfterReserve) {
     Values y(kRows * kIn);
     std::vector<uint8_t> mask(kRows, 1);
     ASSERT_TRUE(workspace->Reserve(kRows, kIn).ok());
+    ASSERT_TRUE(workspace->Reserve(kRows, kIn, DType::kU8).ok());
 
     const size_t news_before = news, xnnpack_before = XnnpackBytesAllocated();
     const std::byte* quantized = workspace->impl().quantized.data();
     bool ok = f32->Run(x.span(), kRows, y.span(), *workspace).ok();
     ok &= i8->Run(x.span(), kRows, y.span(), *workspace).ok();
+    ok &= q4->Run(x.span(), kRows, y.span(), *workspace).ok();
     LayerNorm(x.span(), x.span(), kRows, weight.span(), weight.span(), 1e-5, y.span(), *workspace);
     Gelu(y.span(), *workspace);
     SwiGlu(x.span(), kRows, kIn / 2, y.span(), *workspace);
