@@ -38,6 +38,13 @@ test("it brings no other package", () => {
   assert.deepEqual(readdirSync(join(project, "node_modules")).filter((name) => !name.startsWith(".")), ["clipglot"]);
 });
 
+test("it brings its command", () => {
+  const command = join(project, "node_modules/.bin/clipglot");
+  assert.match(run(command, ["--version"]), /^\d+\.\d+\.\d+\n$/);
+  run(command, ["convert", join(repository, "tests/data/golden-a"), "--out", join(project, "pack"), "--quiet"]);
+  assert.ok(readdirSync(join(project, "pack")).includes("manifest.json"));
+});
+
 test("browsers never see Node's modules", () => {
   const dist = join(project, "node_modules/clipglot/dist/js");
   const seen = new Set();
