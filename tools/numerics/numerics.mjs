@@ -52,7 +52,7 @@ function readArguments() {
     return wanted;
   };
   return {
-    folder: resolve(folder), dtypes: list("dtypes", ["q8", "q4"], ["q8"]), towers: list("towers", ["text", "vision"], ["text", "vision"]),
+    folder: resolve(folder), dtypes: list("dtypes", ["q8", "q4"], ["q8", "q4"]), towers: list("towers", ["text", "vision"], ["text", "vision"]),
     threads: count("threads", 1), json: values.json,
     native: { text: count("texts", Infinity), vision: count("images", Infinity) },
     wasm: { text: count("wasm-texts", 5), vision: count("wasm-images", 1) },
