@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { readSafetensors } from "../../tools/lib/safetensors.mjs";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const folder = join(repository, "models/emoji");
@@ -41,6 +42,18 @@ test("it gives an address to each file that the manifest names", () => {
   const addresses = [...code.matchAll(/^ {4}"([^"]+)": new URL\("\.\/([^"]+)", import\.meta\.url\),$/gm)];
   assert.deepEqual(addresses.map(([, path]) => path).sort(), modelFiles);
   for (const [, path, address] of addresses) assert.equal(address, path);
+});
+
+test("the gallery's vectors are this pack's", () => {
+  const file = join(folder, "gallery/vectors.safetensors");
+  const bytes = readFileSync(file);
+  const { __metadata__: { packSha256, emoji } } = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString());
+  assert.equal(packSha256, manifest.sha256);
+  const concepts = JSON.parse(readFileSync(join(folder, "concepts.json"), "utf8"));
+  assert.deepEqual(JSON.parse(emoji).sort(), concepts.sort());
+  const { dtype, shape, data } = readSafetensors(file).get("pictures");
+  assert.deepEqual({ dtype, shape }, { dtype: "F32", shape: [concepts.length, manifest.config.projection_dim] });
+  assert.ok(data.every(Number.isFinite));
 });
 
 test("Node loads it without an argument, and finds a cat in three scripts", () => {

@@ -10,13 +10,23 @@ import { capture, run } from './run.mjs';
 /** Debian's Python, which sees Debian's packages. */
 export const python = '/usr/bin/python3';
 
-const modules = { torch: 'python3-torch', numpy: 'python3-numpy', PIL: 'python3-pil', sentencepiece: 'python3-sentencepiece', gi: 'python3-gi', cairo: 'python3-gi-cairo' };
+const modules = {
+  torch: 'python3-torch', numpy: 'python3-numpy', PIL: 'python3-pil', sentencepiece: 'python3-sentencepiece', gi: 'python3-gi',
+  'gi._gi_cairo': 'python3-gi-cairo',
+};
 
 let found;
 // Looks for all modules in one call, and does not load them: that takes seconds.
+const look = (names) => `
+from importlib.util import find_spec
+for name in ${JSON.stringify(names)}:
+    try:
+        if find_spec(name): print(name)
+    except ImportError:
+        pass
+`;
 function hasModule(name) {
-  found ??= capture(python, ['-c', `import importlib.util\nfor n in ${JSON.stringify(Object.keys(modules))}:\n  if importlib.util.find_spec(n): print(n)`])
-    .stdout.split('\n');
+  found ??= capture(python, ['-c', look(Object.keys(modules))]).stdout.split('\n');
   return found.includes(name);
 }
 
