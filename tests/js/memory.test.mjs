@@ -2,6 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reserveSharedMemory } from "../../dist/js/worker/memory.js";
+import { fileURLToPath } from "node:url";
+import { ProgressMeter, pump } from "../../dist/js/loading/pump.js";
+import { openPath } from "../../dist/js/platform/node-worker.js";
+import { EngineAdapter } from "../../dist/js/worker/engine-adapter.js";
+import { startModule } from "../../dist/js/worker/module.js";
+import { fails } from "../shared/check.mjs";
 import { loadFake } from "./support/fake.mjs";
 
 test("the largest maximum that is not refused, from 4 GiB down to a half", () => {
@@ -29,6 +35,20 @@ test("real memory is shared and grows", () => {
   assert.equal(memory.buffer.byteLength, 16 << 20);
   memory.grow(1);
   assert.equal(memory.buffer.byteLength, (16 << 20) + 65536);
+});
+
+test("a heap that may not grow far enough is an error, and not the end of the engine", async () => {
+  const wasm = (ending) => new URL(`../../dist/wasm/clipglot-simd-threads.${ending}`, import.meta.url).href;
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 256, shared: true });
+  const adapter = new EngineAdapter(await startModule({ moduleUrl: wasm("mjs"), wasmUrl: wasm("wasm"), threads: 1, memory }));
+  const source = await openPath(fileURLToPath(new URL("../../models/emoji", import.meta.url)));
+  const loading = async () => {
+    adapter.create({ text: true, vision: true, dtype: "q8", threads: 1, maxTokens: 8192, maxPixels: 1e6, selfTest: true });
+    await pump(source, adapter.beginLoad(source.files), (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter("", () => {}));
+  };
+  await fails(loading(), "out-of-memory");
+  assert.equal(memory.buffer.byteLength <= 256 * 65536, true);
+  await source.close();
 });
 
 test("selfTest reaches the engine", async () => {
