@@ -1,7 +1,8 @@
-// A conversion that is killed, or whose disk is full, leaves nothing valid behind and goes on where it was; the pack has the
+// A conversion that is killed, whose disk is full or whose server goes away, leaves nothing valid behind and goes on where it was; the pack has the
 // same bytes as one that was made at once.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createServer } from "node:http";
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +31,7 @@ function assertWhole(out) {
   assert.deepEqual(readdirSync(out).sort(), readdirSync(whole).sort());
   for (const name of readdirSync(whole)) assert.ok(readFileSync(join(out, name)).equals(readFileSync(join(whole, name))), name);
 }
-/** Bytes that are written before the state that follows the n-th shard is. */
+/** What a run leaves that is killed when it has written so many bytes. */
 const folderAfterKill = (name, bytes) => {
   const out = join(scratch, name);
   rmSync(out, { recursive: true, force: true });
@@ -116,6 +117,42 @@ test("a full disk is named, leaves nothing valid, and is gone on from", async ()
   }
   const out = join(scratch, "broken");
   await assert.rejects(convert(out, { write: () => { throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" }); } }), { code: "disk" });
+});
+
+test("a server that goes away, and comes back", async () => {
+  let most = Infinity, asked = [];
+  const server = createServer((request, response) => {
+    let file;
+    try {
+      file = readFileSync(join(source, new URL(request.url, "http://localhost").pathname));
+    } catch {
+      return response.writeHead(404).end();
+    }
+    const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    response.writeHead(from > 0 ? 206 : 200, { ETag: '"1"', "Content-Length": file.length - from, "Content-Range": `bytes ${from}-${file.length - 1}/${file.length}` });
+    if (request.method === "HEAD") return response.end();
+    const [piece, cut] = [file.subarray(from, Math.max(from, Math.min(file.length, most))), file.length > most];
+    asked.push(from);
+    response.write(piece, () => (cut ? response.destroy() : response.end()));
+    if (piece.length === 0) response.destroy();
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const remote = { ...about, source: `http://127.0.0.1:${server.address().port}`, out: join(scratch, "gone"), patience: { pauses: [1, 1], idle: 10_000 } };
+    most = 1_000_000; // of model.safetensors; the other files are smaller
+    await assert.rejects(convertModel(remote), { code: "network" });
+    assert.deepEqual(readdirSync(remote.out).filter((file) => /manifest|partial/.test(file)), []);
+    [most, asked] = [Infinity, []];
+    const { resumedShards } = await convertModel(remote);
+    assert.equal(resumedShards, 2);
+    assertWhole(remote.out);
+    // Behind the header, nothing of the text tower is asked for again.
+    assert.deepEqual(asked.filter((from) => from > 100_000 && from < 800_000), []);
+    assert.ok(asked.some((from) => from >= 800_000));
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 test("a new conversion into the folder of an older one: the old one ends with the first byte of the new one", async () => {

@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, realpathSync, rmSync, statfsSync } from "node:f
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { EmbedError } from "../errors.js";
+import type { Patience } from "../loading/http-reader.js";
 import { assetUrls } from "../platform/assets.js";
 import type { DType, Tower } from "../shared/engine-types.js";
 import { EngineAdapter, type FinishedTensor, type PackConversation } from "../worker/engine-adapter.js";
@@ -35,6 +36,8 @@ export interface ConvertOptions {
   /** 1 … 64; above 1, the build with threads computes the self-test. */
   readonly threads?: number;
   readonly onProgress?: (progress: ConvertProgress) => void;
+  /** How long a server is waited for. */
+  readonly patience?: Patience;
   /** For tests: what writes. */
   readonly write?: Write;
   /** Where the wasm modules are, if not beside the package. */
@@ -62,7 +65,7 @@ export interface ConvertResult {
 
 /** Errors: EmbedError for the source, ConvertError for arguments and the disk. */
 export async function convertModel(options: ConvertOptions): Promise<ConvertResult> {
-  const source = await openConvertSource(options.source);
+  const source = await openConvertSource(options.source, options.patience);
   try {
     return await new Conversion(options, source).run();
   } finally {

@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EmbedError } from "../errors.js";
+import { defaultPatience, type Patience } from "../loading/http-reader.js";
 import { openUrlSource } from "../loading/url-source.js";
 import { openPath } from "../platform/node-worker.js";
 import type { OpenSource } from "../shared/source.js";
@@ -25,8 +26,8 @@ export interface ConvertSource {
 }
 
 /** `address`: a path, or an http:, https: or file: URL of the folder. Errors: EmbedError "network". */
-export async function openConvertSource(address: string): Promise<ConvertSource> {
-  const { open, name, folder, date } = await openAddress(address);
+export async function openConvertSource(address: string, patience: Patience = defaultPatience): Promise<ConvertSource> {
+  const { open, name, folder, date } = await openAddress(address, patience);
   try {
     const hash = createHash("sha256");
     for (const { path, byteLength } of [...open.files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
@@ -43,12 +44,12 @@ export async function openConvertSource(address: string): Promise<ConvertSource>
   }
 }
 
-async function openAddress(address: string): Promise<{ open: OpenSource; name: string; folder?: string; date: string }> {
+async function openAddress(address: string, patience: Patience): Promise<{ open: OpenSource; name: string; folder?: string; date: string }> {
   if (/^https?:/i.test(address)) {
     const url = new URL(address);
     if (!url.pathname.endsWith("/")) url.pathname += "/";
     url.search = url.hash = "";
-    const open = await openUrlSource(url.href);
+    const open = await openUrlSource(url.href, { patience });
     const { headers } = await fetch(new URL(tensorFile, url), { method: "HEAD" }).catch(() => ({ headers: new Headers() }));
     return { open, name: decodeURIComponent(url.pathname.split("/").at(-2) || url.hostname), date: headers.get("ETag") ?? headers.get("Last-Modified") ?? "" };
   }
