@@ -1,0 +1,64 @@
+// Long texts: 8192 tokens, and batches of mixed lengths, give the vectors of single calls without growing the heap; a call on
+// shared memory stops between two layers.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { openEngine } from "../../tools/lib/direct-engine.mjs";
+import { contextFor, goldenFolder } from "./support/suite-runner.mjs";
+
+const LONGEST = 8192;
+const words = ["Fuchs", "im", "Schnee", "sunset", "over", "the", "beach", "海滩", "закат", "🌅", "naïve", "42"];
+/** A text of `count` words; `turn` makes texts of the same length differ. */
+const textOf = (count, turn = 0) => Array.from({ length: count }, (_, i) => words[(i * 5 + turn + (i >> 3)) % words.length]).join(" ");
+
+const same = (a, b) => Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+
+for (const dtype of ["f32", "q8", "q4"]) {
+  test(`${dtype}: 8192 tokens and 64 mixed lengths, in a batch as one by one, in the memory set aside at load`, async () => {
+    const embedder = await contextFor("simd", 1).load({ dtype, towers: ["text"], maxTokens: LONGEST });
+    try {
+      const heap = async () => (await embedder.diagnostics()).heapBytes;
+      const before = await heap();
+      // 1 word to 300, one text beyond every limit, an empty one; the longest in the middle.
+      const texts = Array.from({ length: 62 }, (_, i) => textOf(Math.round(300 ** (i / 61)), i));
+      texts.splice(31, 0, textOf(9000));
+      texts.push("");
+      const alone = [];
+      for (const text of texts) alone.push(await embedder.embedText(text));
+      assert.deepEqual([alone[31].tokens, alone[31].truncated], [LONGEST, true]);
+      assert.ok(new Set(alone.map(({ tokens }) => tokens)).size > 40, "lengths are mixed");
+      const batch = await embedder.embedTexts(texts);
+      assert.equal(batch.count, 64);
+      assert.deepEqual([...batch.truncated], [31]);
+      alone.forEach(({ vector, tokens }, i) => assert.ok(same(batch.row(i), vector), `text ${i} of ${tokens} tokens`));
+      assert.equal(await heap(), before, "the heap grew");
+    } finally {
+      await embedder.dispose();
+    }
+  });
+}
+
+test("a call stops before the next layer when the flag in shared memory is set, and the next call is right", async () => {
+  const engine = await openEngine({ variant: "simd-threads", threads: 2, folder: goldenFolder, towers: ["text"], maxTokens: LONGEST });
+  try {
+    const wanted = engine.embedText("Fuchs").vector;
+    const text = textOf(9000);
+    // The call keeps this thread; another one sets the flag, again and again, because the call begins by clearing it.
+    const worker = new Worker(`
+      const { workerData: { buffer, byteOffset, seen } } = require("node:worker_threads");
+      const flag = new Int32Array(buffer, byteOffset, 1), stop = new Int32Array(seen);
+      Atomics.store(stop, 1, 1);
+      Atomics.notify(stop, 1);
+      while (Atomics.load(stop, 0) === 0) { Atomics.wait(stop, 0, 0, 5); Atomics.store(flag, 0, 1); }
+    `, { eval: true, workerData: { ...engine.adapter.heap.sharedFlag(engine.adapter.cancelFlag()), seen: new SharedArrayBuffer(8) } });
+    await new Promise((resolve) => worker.once("online", resolve));
+    try {
+      assert.throws(() => engine.embedText(text), (error) => error.name === "Cancelled" && /before text layer [0-2]/.test(error.message));
+    } finally {
+      await worker.terminate();
+    }
+    assert.ok(same(engine.embedText("Fuchs").vector, wanted));
+  } finally {
+    engine.dispose();
+  }
+});
