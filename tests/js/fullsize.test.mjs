@@ -11,8 +11,11 @@ import { Random, fromBf16, standardNormal, toBf16, within } from "../../tools/fu
 import { FULL, SMALL } from "../../tools/fullsize/shape.mjs";
 import { LOUD_FROM_LAYER, listTensors, loudChannels } from "../../tools/fullsize/tensors.mjs";
 import { tokenizerJson } from "../../tools/fullsize/tokenizer.mjs";
+import { convertModel } from "../../dist/js/convert/convert.js";
 import { openEngine } from "../../tools/lib/direct-engine.mjs";
 import { openSafetensors, readSafetensors } from "../../tools/lib/safetensors.mjs";
+import { compareValues } from "../../tools/numerics/compare.mjs";
+import { dequantisePack } from "../../tools/numerics/dequantise.mjs";
 import { texts } from "../../tools/numerics/texts.mjs";
 import { line, readImages, verify } from "../../tools/verify-upstream/verify-upstream.mjs";
 
@@ -114,6 +117,22 @@ test("q8 and the two towers' vectors on it", async () => {
   const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
   vectors[0].forEach((vector, i) => assert.ok(dot(vector, vectors[1][i]) >= 0.985, `cosine ${dot(vector, vectors[1][i])} of input ${i}`));
   assert.ok(Math.abs(dot(vectors[0][0], vectors[0][10])) < 0.9, "different inputs, different vectors");
+});
+
+test("a pack of rounded weights in float32: what is left is the rounding of activations", async () => {
+  for (const dtype of ["q8", "q4"]) {
+    const pack = join(scratch, dtype), floats = join(scratch, `${dtype}-floats`);
+    await convertModel({ source: model, out: pack, dtype, towers: ["text", "vision"] });
+    dequantisePack(pack, floats);
+    const [quantised, judge] = await Promise.all([pack, floats].map((folder) => openEngine({ variant: "simd", folder })));
+    assert.equal(judge.info.dtype, "f32");
+    for (const { text } of texts.slice(0, 10)) {
+      const { cosine } = compareValues(quantised.embedText(text).vector, judge.embedText(text).vector);
+      assert.ok(cosine > 0.996 && cosine < 1, `${dtype}: ${cosine}`);
+    }
+    quantised.dispose();
+    judge.dispose();
+  }
 });
 
 test("verify-upstream: embeds everything, and sees that these are not the real weights", async () => {

@@ -3,13 +3,15 @@
 //
 // How far quantised arithmetic is from float32, and WebAssembly from native code: cosine and largest error behind every layer and
 // of the final vector, for a model folder in upstream's layout: the full-size stand-in (npm run fullsize), a golden set, the real
-// weights. One tower at a time, f32 first: at full size up to 2.3 GB of memory and 3 GB of disk below build/numerics.
+// weights. DIR may also be a pack of q8 or q4: then the judge is float32 arithmetic on the same rounded weights, and what is left is
+// the rounding of activations. One tower at a time, f32 first: at full size up to 2.3 GB of memory and 5 GB of disk below
+// build/numerics.
 //
 //   --texts, --images            at most so many requests natively (default: all, 100 and 10)
 //   --wasm-texts, --wasm-images  and in WebAssembly, simd, one thread (default: 5 and 1; 0 leaves it out)
 //
 // Exits with 1 when a bound of docs/NUMERICS.md is missed.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -20,13 +22,14 @@ import { openEngine } from "../lib/direct-engine.mjs";
 import { SetupError, log, runMain } from "../setup/log.mjs";
 import { build } from "../setup/paths.mjs";
 import { compareRuns, comparisonTable } from "./compare.mjs";
+import { dequantisePack } from "./dequantise.mjs";
 import { FrameFile } from "./frames.mjs";
-import { MAX_TOKENS, requestsFor } from "./requests.mjs";
+import { MAX_TOKENS, requestsFor, spread } from "./requests.mjs";
 
 const PRESET = "native-release", RUNNER = "clipglot_trace_runner";
 const USAGE = "usage: npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--wasm-texts N] [--wasm-images N] [--threads N] [--json FILE]";
 /** Lowest cosine of a final vector. Reasons: docs/NUMERICS.md. */
-export const BOUNDS = { q8: 0.985, wasm: 0.9999 };
+export const BOUNDS = { q8: 0.985, wasm: 0.9999, "q4 on its weights": 0.996, "q8 on its weights": 0.985 };
 
 function readArguments() {
   const fail = (problem) => { throw new SetupError(`${problem}\n${USAGE}`); };
@@ -63,18 +66,18 @@ function readArguments() {
  * Compares one tower. `run(dtype, requests)` gives a FrameFile of the native engine; `wasm(dtype, requests)` a function
  * (id, stage) → numbers, called once for each request in turn. Gives [{ name, rows, bound }].
  */
-async function compareTower(tower, { dtypes, wasm: wasmCounts }, requests, { native, wasm }) {
+async function compareTower(tower, { dtypes, wasm: wasmCounts, pack }, requests, { native, wasm }) {
   const ids = requests.map(({ id }) => id);
   const judge = native("f32", requests);
   const stages = [...judge.stages(ids[0]).filter((stage) => stage.startsWith("hidden.")), "normalized"];
   const comparisons = [];
-  const step = Math.max(1, Math.floor(requests.length / Math.max(1, wasmCounts[tower])));
-  const some = requests.filter((_, i) => i % step === 0).slice(0, wasmCounts[tower]);
+  const some = spread(requests, wasmCounts[tower]);
   for (const dtype of ["f32", ...dtypes]) {
     const frames = dtype === "f32" ? judge : native(dtype, requests);
     if (dtype !== "f32") {
       const rows = compareRuns(ids, stages, (id, stage) => judge.get(id, stage), (id, stage) => frames.get(id, stage));
-      comparisons.push({ name: `${dtype} : f32 (${ids.length})`, rows, bound: BOUNDS[dtype] });
+      const name = `${dtype} : f32${pack ? ", its weights" : ""} (${ids.length})`;
+      comparisons.push({ name, rows, bound: BOUNDS[pack ? `${dtype} on its weights` : dtype] });
     }
     if (some.length) {
       const engine = await wasm(dtype);
@@ -105,6 +108,14 @@ async function wasmStages(folder, tower, dtype, requests) {
   };
 }
 
+/** The dtype of a pack of rounded weights; undefined when `folder` is no such pack. */
+function packDtype(folder) {
+  const manifest = join(folder, "manifest.json");
+  if (!existsSync(manifest)) return undefined;
+  const { dtype } = JSON.parse(readFileSync(manifest, "utf8"));
+  return dtype === "f32" ? undefined : dtype;
+}
+
 function bad({ rows, bound }) {
   const vector = rows.at(-1);
   return bound !== undefined && !(vector.minCosine >= bound);
@@ -113,22 +124,28 @@ function bad({ rows, bound }) {
 /** The whole report for a folder: { text: [{ name, rows, bound }], vision: … }. Builds nothing. */
 export async function report(options, { runner = join(build, PRESET, "tools/golden", RUNNER), scratch = join(build, "numerics") } = {}) {
   const { folder, towers, threads, native } = options;
+  const pack = packDtype(folder);
+  const compared = pack ? { ...options, pack, dtypes: [pack] } : options;
   const requests = requestsFor(folder, { texts: native.text, images: native.vision });
   const result = {};
   mkdirSync(scratch, { recursive: true });
   try {
     for (const tower of towers) {
-      result[tower] = await compareTower(tower, options, requests[tower], {
+      const floats = join(scratch, "floats");
+      if (pack) dequantisePack(folder, floats, [tower]);
+      const model = (dtype) => (pack && dtype === "f32" ? floats : folder);
+      result[tower] = await compareTower(tower, compared, requests[tower], {
         native: (dtype, list) => {
           log(`${tower} ${dtype}, native`, "numerics");
           const path = join(scratch, `${tower}-${dtype}.frames`);
-          writeFrames({ model: folder, dtype, threads, maxTokens: MAX_TOKENS, towers: [tower], requests: list }, { runner, scratch, frames: path });
+          writeFrames({ model: model(dtype), dtype, threads, maxTokens: MAX_TOKENS, towers: [tower], requests: list }, { runner, scratch, frames: path });
           const frames = new FrameFile(path);
           rmSync(path); // stays readable until it is closed
           return frames;
         },
-        wasm: (dtype) => wasmStages(folder, tower, dtype, requests[tower]),
+        wasm: (dtype) => wasmStages(model(dtype), tower, dtype, requests[tower]),
       });
+      rmSync(floats, { recursive: true, force: true });
     }
   } finally {
     rmSync(scratch, { recursive: true, force: true });
