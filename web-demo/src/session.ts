@@ -49,12 +49,12 @@ export class Session {
     return this.#ending.signal;
   }
 
-  /** Takes the gallery's stored vectors; throws VectorsRefused when they are not of this model. */
+  /** Takes the gallery's stored vectors and gives for how many pictures there were any; throws VectorsRefused when they are not of this model. */
   async takeStoredVectors(known: (id: string) => boolean): Promise<number> {
     const items = await fetchPictureVectors(this.pack.sha256, this.engine.embedder.info.fullDimensions);
     const wanted = items.filter(({ id }) => known(id));
     await this.pictures.add(wanted);
-    return wanted.length;
+    return new Set(wanted.map(({ id }) => id)).size;
   }
 
   readPictures(pictures: readonly Picture[], signal: AbortSignal, onProgress: (done: number) => void): Promise<void> {

@@ -1,7 +1,8 @@
 // Stands in for the package in tests of the page alone: it knows the gallery's names instead of a model, so that
 // layout, keyboard, progress and failures are tested without the engine. Never part of what is served or built.
 //
-// Address parameters: failLoads=N (the first N loads fail), loadMs, imageMs, textMs (time each takes).
+// Address parameters: failLoads=N (the first N loads fail), failLoad=N (that one does), loadMs, imageMs, textMs (time each takes). A drawing is
+// always a red heart.
 
 export type Variant = "simd" | "relaxed-simd" | "simd-threads" | "relaxed-simd-threads";
 
@@ -21,7 +22,9 @@ const setting = (name: string) => Number(parameters.get(name) ?? 0);
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 let loads = 0;
 
+type Tower = "text" | "vision";
 interface Concept { emoji: string; names: string[]; vector: Float32Array }
+interface LoadOptions { model: URL | readonly File[]; towers?: readonly Tower[]; signal?: AbortSignal; onProgress?: (event: object) => void }
 
 /** Deterministic noise from a string: FNV-1a, then a linear congruential sequence. */
 function noise(text: string): Float32Array {
@@ -43,42 +46,69 @@ function blend(parts: readonly Float32Array[]): Float32Array {
 }
 
 /** Size and last bytes, among them a PNG's last checksum: enough to know a picture of the gallery again. */
-async function fingerprint(blob: Blob): Promise<string> {
-  const bytes = new Uint8Array(await blob.slice(-64).arrayBuffer());
-  return `${blob.size}:${bytes.reduce((sum, byte, i) => (Math.imul(sum, 31) + byte + i) | 0, 7)}`;
+function fingerprint(bytes: Uint8Array): string {
+  return `${bytes.length}:${bytes.subarray(-64).reduce((sum, byte, i) => (Math.imul(sum, 31) + byte + i) | 0, 7)}`;
 }
 
-export async function load(options: { model: URL | string; onProgress?: (event: object) => void }) {
+const fetchJson = async <T>(path: string): Promise<T> => (await (await fetch(path)).json()) as T;
+
+async function readManifest(model: LoadOptions["model"]): Promise<{ modelId: string; license: string }> {
+  const text = model instanceof URL ? await (await fetch(new URL("manifest.json", model))).text() : await model.find(({ name }) => name === "manifest.json")!.text();
+  return JSON.parse(text) as { modelId: string; license: string };
+}
+
+let known: Promise<{ concepts: Concept[]; byPrint: Map<string, Concept> }> | undefined;
+
+async function readGallery() {
+  interface Gallery { archives: string[]; pictures: [string, number, number, number][] }
+  const { archives, pictures } = await fetchJson<Gallery>("gallery/gallery.json");
+  const names = await Promise.all(["en", "ko"].map((language) => fetchJson<(string | null)[]>(`gallery/names/${language}.json`)));
+  const files = await Promise.all(archives.map(async (name) => new Uint8Array(await (await fetch(`gallery/${name}`)).arrayBuffer())));
+  const byPrint = new Map<string, Concept>();
+  const concepts = pictures.map(([emoji, archive, offset, length], i) => {
+    const concept = { emoji, names: names.flatMap((list) => list[i]?.toLowerCase() ?? []), vector: unit(noise(emoji)) };
+    byPrint.set(fingerprint(files[archive]!.subarray(offset, offset + length)), concept);
+    return concept;
+  });
+  return { concepts, byPrint };
+}
+
+export async function load({ model, towers = ["text", "vision"], signal, onProgress }: LoadOptions) {
+  const { modelId, license } = await readManifest(model);
   const steps = 10;
   const total = 7_912_448;
   for (let i = 1; i <= steps; i++) {
     await sleep(setting("loadMs") / steps);
+    signal?.throwIfAborted();
     const loaded = Math.round((total * i) / steps);
-    options.onProgress?.({ status: "progress_total", name: "emoji", file: "", loaded, total, progress: (100 * loaded) / total, fromCache: false });
-    if (i === steps / 2 && ++loads <= setting("failLoads")) throw new EmbedError("network", `${options.model}manifest.json: 404 Not Found`);
+    onProgress?.({ status: "progress_total", name: "emoji", file: "", loaded, total, progress: (100 * loaded) / total, fromCache: false });
+    if (i === steps / 2 && (++loads <= setting("failLoads") || loads === setting("failLoad"))) throw new EmbedError("network", `${String(model)}manifest.json: 404 Not Found`);
   }
-  const { pictures } = await (await fetch("gallery/gallery.json")).json() as { pictures: { emoji: string; file: string; names: Record<string, string> }[] };
-  const byPrint = new Map<string, Concept>();
-  const concepts = await Promise.all(pictures.map(async ({ emoji, file, names }) => {
-    const concept = { emoji, names: Object.values(names).map((name) => name.toLowerCase()), vector: unit(noise(emoji)) };
-    byPrint.set(await fingerprint(await (await fetch(`gallery/${file}`)).blob()), concept);
-    return concept;
-  }));
-  return new Embedder(concepts, byPrint);
+  const { concepts, byPrint } = await (known ??= readGallery());
+  return new Embedder(concepts, byPrint, { modelId, license, towers });
 }
 
+let cached = [{ model: "https://models.example/kept/", modelId: "kept-model", license: "MIT", bytes: 1_000_000, totalBytes: 2_000_000 }];
+export const listCached = async () => cached;
+export const deleteCached = async (model: string) => {
+  cached = cached.filter((entry) => entry.model !== model);
+  return true;
+};
+
 export class Embedder {
-  readonly info = {
-    modelId: "fake-emoji", towers: ["text", "vision"], variant: "simd" as Variant, threads: 1, dtype: "q8", license: "Apache-2.0",
-    dimensions: [32, 64, 128, 192], fullDimensions, maxTokens: 512, numerics: "fake", imageSize: 64,
-  };
+  readonly info;
   readonly #concepts: readonly Concept[];
   readonly #byPrint: ReadonlyMap<string, Concept>;
 
-  constructor(concepts: readonly Concept[], byPrint: ReadonlyMap<string, Concept>) {
+  constructor(concepts: readonly Concept[], byPrint: ReadonlyMap<string, Concept>, about: { modelId: string; license: string; towers: readonly Tower[] }) {
     this.#concepts = concepts;
     this.#byPrint = byPrint;
+    this.info = {
+      ...about, variant: "simd" as Variant, threads: 1, dtype: "q8", dimensions: [32, 64, 128, 192], fullDimensions, maxTokens: 512, numerics: "fake", imageSize: 64,
+    };
   }
+
+  async dispose() {}
 
   async embedText(text: string, options: { signal?: AbortSignal } = {}) {
     await sleep(setting("textMs"));
@@ -86,19 +116,21 @@ export class Embedder {
     return { vector: this.#text(text), dimensions: fullDimensions, tokens: 2 + [...text].length, totalTokens: 2 + [...text].length, truncated: false, milliseconds: 1 };
   }
 
-  async embedTexts(texts: readonly string[]) {
+  async embedTexts(texts: readonly string[], options: { signal?: AbortSignal } = {}) {
     await sleep(setting("textMs"));
+    options.signal?.throwIfAborted();
     const rows = texts.map((text) => this.#text(text));
     return { count: rows.length, row: (i: number) => rows[i]! };
   }
 
-  async embedImage(image: Blob) {
+  async embedImage(image: Blob | ImageData) {
     await sleep(setting("imageMs"));
     return { vector: await this.#image(image), dimensions: fullDimensions };
   }
 
-  async embedImages(images: readonly Blob[]) {
+  async embedImages(images: readonly Blob[], options: { signal?: AbortSignal } = {}) {
     await sleep(setting("imageMs") * images.length);
+    options.signal?.throwIfAborted();
     const rows = await Promise.all(images.map((image) => this.#image(image)));
     return { count: rows.length, row: (i: number) => rows[i]! };
   }
@@ -127,15 +159,17 @@ export class Embedder {
     return blend([...parts, unit(noise(wanted)).map((value) => value * 0.6)]);
   }
 
-  async #image(image: Blob): Promise<Float32Array> {
-    const known = this.#byPrint.get(await fingerprint(image));
-    if (known) return known.vector;
+  async #image(image: Blob | ImageData): Promise<Float32Array> {
+    if (image instanceof ImageData) return unit(noise("❤"));
+    const print = fingerprint(new Uint8Array(await image.arrayBuffer()));
+    const picture = this.#byPrint.get(print);
+    if (picture) return picture.vector;
     try {
       (await createImageBitmap(image)).close();
     } catch {
       throw new EmbedError("invalid-image", "no known picture format");
     }
-    return unit(noise(await fingerprint(image)));
+    return unit(noise(print));
   }
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { createServer } from "vite";
+import { readGalleryPictures } from "../../../tools/gallery/pictures.mjs";
 
 export const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 const screenshots = join(repository, "build", "screenshots");
@@ -26,6 +27,12 @@ export async function serveDemo({ fake = false, isolation = true } = {}) {
   return { url: server.resolvedUrls.local[0], close: () => server.close() };
 }
 
+/** A picture of the gallery as a file of the user's. */
+export function pictureFile(emoji, name = "picture.png") {
+  const { png } = readGalleryPictures().find((picture) => picture.emoji === emoji);
+  return { name, mimeType: "image/png", buffer: Buffer.from(png) };
+}
+
 export function launchBrowser() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -33,8 +40,8 @@ export function launchBrowser() {
   });
 }
 
-/** A page whose errors end the test, and which may reach nothing but its own server. */
-export async function openDemo(browser, url, { width = 1280, height = 900, colorScheme = "light", query = "", locale = "en-GB", reducedMotion = "no-preference" } = {}) {
+/** A page whose errors end the test, and which may reach nothing but its own server. `routes`: pattern → answer in its place. */
+export async function openDemo(browser, url, { width = 1280, height = 900, colorScheme = "light", query = "", locale = "en-GB", reducedMotion = "no-preference", path = "", routes = {} } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale, reducedMotion });
   const page = await context.newPage();
   const problems = [];
@@ -44,8 +51,25 @@ export async function openDemo(browser, url, { width = 1280, height = 900, color
     problems.push(`reached out to ${route.request().url()}`);
     return route.abort();
   });
-  await page.goto(url + query);
+  for (const [pattern, answer] of Object.entries(routes)) await context.route(pattern, (route) => route.fulfill(answer));
+  await page.goto(url + path + query);
   return { page, problems, close: () => context.close() };
+}
+
+/**
+ * Runs `body` on a fresh page of the stand-in; anything the page reports as an error fails the test. The stand-in has no
+ * stored vectors unless `routes` brings some, so the page reads the pictures.
+ */
+export async function openPage(browser, url, { routes = {}, ...options }, body) {
+  const { page, problems, close } = await openDemo(browser, url, { ...options, routes: { "**/vectors.safetensors": { status: 404 }, ...routes } });
+  try {
+    await body(page);
+    const answered = Object.values(routes).some(({ status }) => status >= 400) || !("**/vectors.safetensors" in routes);
+    const unexpected = problems.filter((problem) => !(answered && /Failed to load resource/.test(problem)));
+    if (unexpected.length > 0) throw new Error(`the page reports: ${unexpected.join("; ")}`);
+  } finally {
+    await close();
+  }
 }
 
 /** Waits until every picture and text is embedded; a failure that the page shows fails at once. */

@@ -12,7 +12,7 @@ before(async () => (server = await serveDemo({ fake: true })));
 after(() => server?.close());
 
 test("every answer carries the isolation headers", async () => {
-  for (const path of ["", "src/main.ts", "models/emoji/manifest.json", "gallery/1f408.png"]) {
+  for (const path of ["", "src/main.ts", "models/emoji/manifest.json", "gallery/gallery.json", "curve.html"]) {
     const { headers } = await fetch(server.url + path);
     assert.equal(headers.get("cross-origin-opener-policy"), "same-origin", path);
     assert.equal(headers.get("cross-origin-embedder-policy"), "require-corp", path);

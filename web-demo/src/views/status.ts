@@ -29,7 +29,7 @@ export class StatusLine {
     if (answer.embedMs !== undefined && answer.tokens === undefined) parts.push(`Drawing read in ${milliseconds(answer.embedMs)}`);
     else if (answer.embedMs !== undefined) parts.push(`${answer.tokens} tokens${answer.truncated ? " (cut)" : ""} read in ${milliseconds(answer.embedMs)}`);
     else parts.push("Vector at hand");
-    parts.push(`${count(answer.searched)} ${noun} searched in ${milliseconds(answer.searchMs)}`);
+    parts.push(`${count(answer.searched)} ${answer.searched === 1 ? noun.slice(0, -1) : noun} searched in ${milliseconds(answer.searchMs)}`);
     this.#status.textContent = parts.join(" · ");
     const best = answer.hits[0];
     if (best && topName) this.#announce(`Best match: ${topName}, score ${score(best.score)}`);
