@@ -26,7 +26,7 @@ export interface ConvertOptions {
   readonly source: string;
   /** The pack's folder; made if it is not there. */
   readonly out: string;
-  readonly dtype?: DType | "q4";
+  readonly dtype?: DType;
   readonly towers?: readonly Tower[];
   readonly modelId?: string;
   readonly revision?: string;
