@@ -89,7 +89,7 @@ inline void MultiplyBlock(const uint8_t* w, const Q4Activation* x, I32x4 (&acc)[
 }
 #endif
 
-// R rows by 8 outputs, all columns. `sums` and `scales`: [blocks][R].
+// R rows by 8 outputs, all columns. `offsets` and `scales`: [blocks][R].
 template <size_t R>
 CLIPGLOT_ROW_FUNCTION void RunTile(const uint8_t* w, const Q4Activation* x, const int32_t* offsets,
                                    const float* scales, size_t blocks, const float* bias, float* y,

@@ -1,5 +1,5 @@
 // Product with 4-bit weights (base/q4.h), a kernel of our own. Private to nn. Why:
-// docs/decisions/0005.
+// docs/decisions/0005-four-bit-weights.md.
 #pragma once
 
 #include <cstddef>
