@@ -1,9 +1,10 @@
 // npm run bench -- load [--pack DIR] [--towers text,vision]… [--variant NAME] [--threads N] [--places chromium,node]
+//     [--only-load]
 //
 // Loads a pack from a server on this machine, in headless Chromium and in Node, each time in new processes: first with an
 // empty cache, then from the cache. Measures the bytes that the server sent, the time of load(), the resident memory at its
 // highest (VmHWM of the renderer, which holds the page, its worker and the engine; of the whole process in Node), and the
-// time of a text of 16 tokens, of one of 512, and of one image. `--towers` may be given several times; by default each tower
+// time of a text of 16 tokens, of one of 512, and of one image (not with `--only-load`). `--towers` may be given several times; by default each tower
 // that the pack has, and then both.
 //
 // As a program it uses dist/ as it is; npm run bench builds first.
@@ -26,6 +27,7 @@ export const loadOptions = {
   variant: { type: "string", default: "simd" },
   threads: { type: "string", default: "1" },
   places: { type: "string", default: "chromium,node" },
+  "only-load": { type: "boolean", default: false },
 };
 
 /** `options`: as the command line gives them. Prints a table and gives its figures. */
@@ -45,7 +47,7 @@ export async function benchLoad(options) {
         try {
           for (const cache of ["empty", "full"]) {
             server.sent = 0;
-            const settings = { model: `${server.url}pack/`, towers, variant: options.variant, threads: Number(options.threads) };
+            const settings = { model: `${server.url}pack/`, towers, variant: options.variant, threads: Number(options.threads), calls: !options["only-load"] };
             const measured = await (place === "node" ? inNode(settings, scratch) : inChromium(settings, scratch, server.url));
             const figure = { place, towers, cache, sentBytes: server.sent, ...measured };
             figure.allowedBytes = Math.round(1.15 * figure.residentBytes + 200e6);
@@ -75,7 +77,8 @@ function row(f) {
 // Runs in the page and in Node: loads, then embeds. `load`: of the package.
 export async function measure(load, settings, peak = async () => 0) {
   const start = performance.now();
-  const embedder = await load(settings);
+  const { calls, ...loadSettings } = settings;
+  const embedder = await load(loadSettings);
   const loadMs = performance.now() - start;
   const peakBytes = await peak();
   const best = async (times, run) => {
@@ -89,12 +92,12 @@ export async function measure(load, settings, peak = async () => 0) {
     return text;
   };
   const figures = { loadMs, peakBytes, residentBytes: embedder.info.residentBytes };
-  if (settings.towers.includes("text")) {
+  if (calls && settings.towers.includes("text")) {
     const [short, long] = [await textOf(16), "a ".repeat(600)];
     figures.text16Ms = await best(5, () => embedder.embedText(short));
     figures.text512Ms = await best(2, () => embedder.embedText(long));
   }
-  if (settings.towers.includes("vision")) {
+  if (calls && settings.towers.includes("vision")) {
     const data = Uint8Array.from({ length: 600 * 500 * 4 }, (_, i) => (i * 7) & 255);
     figures.imageMs = await best(2, () => embedder.embedImage({ data, width: 600, height: 500 }));
   }

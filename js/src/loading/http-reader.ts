@@ -25,11 +25,43 @@ const progressBytes = 64 << 10;
 
 interface OpenFile {
   readonly href: string;
-  readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly body: Body;
   readonly stop: AbortController;
   at: number;
   /** Came with the last piece, but lies behind what was asked for. */
   rest: Uint8Array;
+}
+
+/** Longest piece that is read at once. */
+const readBytes = 1 << 20;
+
+// The bytes of a response. Where streams read into a buffer of the reader's, one buffer serves for all pieces; else each piece
+// is an array of its own, and many of them wait to be collected.
+class Body {
+  readonly #byob: ReadableStreamBYOBReader | undefined;
+  readonly #plain: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #buffer = new ArrayBuffer(readBytes);
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    try {
+      this.#byob = stream.getReader({ mode: "byob" });
+    } catch {
+      this.#plain = stream.getReader();
+    }
+  }
+
+  /** The next bytes, valid until the next call; nothing at the end. */
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#plain) return (await this.#plain.read()).value;
+    const result = await this.#byob?.read(new Uint8Array(this.#buffer));
+    if (!result?.value || result.done) return undefined;
+    this.#buffer = result.value.buffer as ArrayBuffer;
+    return result.value;
+  }
+
+  async cancel(): Promise<void> {
+    await (this.#byob ?? this.#plain)?.cancel().catch(() => {});
+  }
 }
 
 /** Failed for the moment: another attempt may work. */
@@ -96,23 +128,23 @@ export class HttpReader {
     const open = this.#open;
     this.#open = undefined;
     open?.stop.abort();
-    await open?.reader.cancel().catch(() => {});
+    await open?.body.cancel();
   }
 
   async #next(open: OpenFile, end: number): Promise<Uint8Array> {
     if (open.rest.length > 0) return open.rest;
-    let result: ReadableStreamReadResult<Uint8Array>;
+    let piece: Uint8Array | undefined;
     try {
-      result = await this.#inTime(open.reader.read());
+      piece = await this.#inTime(open.body.read());
     } catch (error) {
       await this.close();
       throw new Passing(failed(open.href, `broke off after ${open.at} bytes`, error));
     }
-    if (result.done) {
+    if (!piece) {
       this.#open = undefined;
       throw new Passing(ended(open.href, open.at, end));
     }
-    return result.value;
+    return piece;
   }
 
   async #openAt(file: RemoteFile, offset: number, cache: RequestCache): Promise<OpenFile> {
@@ -130,7 +162,7 @@ export class HttpReader {
       }
     }
     if (file.unverified) this.#checkVersion(file.href, response, stop);
-    this.#open = { href: file.href, reader: (response.body as ReadableStream<Uint8Array>).getReader(), stop, at, rest: new Uint8Array(0) };
+    this.#open = { href: file.href, body: new Body(response.body as ReadableStream<Uint8Array>), stop, at, rest: new Uint8Array(0) };
     return this.#open;
   }
 
