@@ -117,7 +117,7 @@ test("only tiles in sight are in the document, wherever the page is scrolled to"
     assert.ok((await page.locator(".tile").count()) < 400);
     assert.ok(await page.locator("#grid-rest .tile").evaluateAll((tiles) => tiles.some((tile) => {
       const { top, bottom } = tile.getBoundingClientRect();
-      return top < innerHeight / 2 && bottom > innerHeight / 2;
+      return top < innerHeight / 2 + 60 && bottom > innerHeight / 2 - 60; // there may be a heading
     })), "a tile stands in the middle of the window");
   };
   await inSight();
