@@ -55,9 +55,11 @@ async function openGalleries(pool, folder, dtype, set, sizes) {
   return list;
 }
 
-/** The call `names` for some languages: locale → its answer. */
+/** The call `names` for some languages: locale → its answer. Only listed languages are looked at at every size. */
 async function searchNames(pool, locales, set, sizes, back) {
-  const jobs = locales.map((locale) => ({ ...set.names[locale], total: set.concepts.length, sizes, back: back.includes(locale) }));
+  const jobs = locales.map((locale) => ({
+    ...set.names[locale], total: set.concepts.length, sizes: set.listed.includes(locale) ? sizes : sizes.slice(-1), back: back.includes(locale),
+  }));
   let done = 0;
   const found = await pool.map("names", jobs, () => { if (++done % 20 === 0) log(`${done} of ${jobs.length} languages`, "emoji"); });
   return Object.fromEntries(locales.map((locale, i) => [locale, found[i]]));
