@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { readGalleryPictures } from "../../../tools/gallery/pictures.mjs";
 import { vectorFile } from "../../../tools/emoji/gallery.mjs";
-import { launchBrowser, openPage, pictureFile, repository, serveDemo, topPictures, waitUntilReady } from "./pages.mjs";
+import { launchBrowser, openPage, pictureFile, repository, screenshot, serveDemo, topPictures, waitUntilReady } from "./pages.mjs";
 
 const manifest = {
   formatVersion: 1, modelId: "jina-clip-v2", revision: "abc", license: "CC-BY-NC-4.0", dtype: "q8", config: { projection_dim: 1024 },
@@ -52,6 +52,7 @@ describe("a pack at an address", () => {
     await check(page, `${server.url}packs/jina/manifest.json?x#y`);
     await page.locator("#model-details").waitFor();
     const details = await page.locator("#model-details").innerText();
+    await screenshot(page, "demo-model-choice");
     assert.match(details, /jina-clip-v2/);
     assert.match(details, /q8, 1024 a vector/);
     assert.match(details, /Not for commercial use/);
@@ -194,6 +195,15 @@ describe("a pack folder", () => {
     await page.locator("#model-problem", { hasText: "npx clipglot convert" }).waitFor();
   }));
 });
+
+test("the dialog fits on a phone, in the dark", () => onPage({ routes: pack, width: 360, height: 780, colorScheme: "dark" }, async (page) => {
+  await waitUntilReady(page);
+  await check(page, "packs/jina/");
+  await page.locator("#model-details").waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+  assert.ok(await page.locator("#model-dialog").evaluate((dialog) => dialog.scrollWidth <= dialog.clientWidth));
+  await screenshot(page, "demo-phone-dark-model-choice");
+}));
 
 test("models kept by the browser can be deleted", () => onPage({}, async (page) => {
   await waitUntilReady(page);
