@@ -50,4 +50,4 @@ export const INSTRUCTED = {
 };
 
 /** Largest difference that is accepted. Reasons: docs/NUMERICS.md. */
-export const TOLERANCES = { f32: { text: 1e-4, image: 2e-3 }, q8: { text: 0.01, image: 0.01 }, instructed: 0.05 };
+export const TOLERANCES = { f32: { text: 1e-4, image: 2e-3 }, q8: { text: 0.01, image: 0.01 }, q4: { text: 0.05, image: 0.05 }, instructed: 0.05 };

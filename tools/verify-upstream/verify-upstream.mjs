@@ -1,4 +1,4 @@
-// npm run verify-upstream -- DIR [--images FOLDER] [--dtype f32|q8] [--threads N]
+// npm run verify-upstream -- DIR [--images FOLDER] [--dtype f32|q8|q4] [--threads N]
 //
 // For whoever has the real weights of jina-clip-v2 (CC-BY-NC-4.0): checks the engine against numbers that others have printed for
 // them. DIR is a folder with upstream's files, or a pack made of them. FOLDER holds the model card's two photographs, beach1.jpg and
@@ -14,7 +14,7 @@ import { SetupError, log, runMain } from "../setup/log.mjs";
 import { compare, measure } from "./measure.mjs";
 import { IMAGES } from "./published.mjs";
 
-const USAGE = "usage: npm run verify-upstream -- DIR [--images FOLDER] [--dtype f32|q8] [--threads N]";
+const USAGE = "usage: npm run verify-upstream -- DIR [--images FOLDER] [--dtype f32|q8|q4] [--threads N]";
 
 function readArguments() {
   const fail = (problem) => { throw new SetupError(`${problem}\n${USAGE}`); };
@@ -28,7 +28,7 @@ function readArguments() {
   if (folder === undefined || more.length) fail("one folder is expected");
   if (!existsSync(join(folder, "config.json")) && !existsSync(join(folder, "manifest.json"))) fail(`${folder}: neither config.json nor manifest.json there`);
   const dtype = values.dtype ?? "f32", threads = Number(values.threads ?? 1);
-  if (!["f32", "q8"].includes(dtype)) fail(`--dtype ${dtype}: f32 or q8`);
+  if (!["f32", "q8", "q4"].includes(dtype)) fail(`--dtype ${dtype}: f32, q8 or q4`);
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= 64)) fail(`--threads ${values.threads}: 1 to 64`);
   return { folder: resolve(folder), dtype, threads, images: values.images && readImages(values.images) };
 }
@@ -55,7 +55,7 @@ export async function verify({ folder, dtype, threads, images, variant = threads
     return engine;
   };
   const measured = await measure({ text: open("text"), vision: open("vision"), images });
-  return compare(measured, used === "f32" ? "f32" : "q8");
+  return compare(measured, used);
 }
 
 export const line = ({ what, found, expected, bound, ok }) => {
