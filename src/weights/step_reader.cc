@@ -3,6 +3,13 @@
 #include "base/strings.h"
 
 namespace clipglot {
+namespace {
+
+// Neighbours are read at once up to this length. Small beside a layer, so that the memory which reading leaves behind is small
+// too; large beside the cost of a range.
+constexpr uint64_t kNeighbourBytes = uint64_t{4} << 20;
+
+}  // namespace
 
 std::optional<ByteRange> StepReader::Want() const { return wanted_; }
 
@@ -51,7 +58,7 @@ Status StepReader::Advance() {
   for (batch_ = 1; batch_ < steps_.size(); ++batch_) {
     const ByteRange& next = steps_[batch_].range;
     if (steps_[batch_ - 1].ends_commit || next.file != range.file || next.offset != range.offset + range.length ||
-        range.length + next.length > kReadBytes) {
+        range.length + next.length > kNeighbourBytes) {
       break;
     }
     range.length += next.length;

@@ -13,7 +13,7 @@
 
 namespace clipglot {
 
-// Longest range that is asked for, unless one step alone is longer.
+// Longest row block of a checkpoint that is asked for in one piece.
 inline constexpr uint64_t kReadBytes = uint64_t{16} << 20;
 // Longest tokenizer or other small file that is read in one piece.
 inline constexpr uint64_t kMaxSmallFile = uint64_t{64} << 20;

@@ -2,11 +2,14 @@
 // read from it the next time; what is there of a broken-off download is not fetched again. Bytes go from the response or the
 // stored file to whoever takes them, piece by piece.
 import { EmbedError } from "../errors.js";
-import { pieceBytes, type OpenSource, type SourceFile, type Take } from "../shared/source.js";
+import type { OpenSource, SourceFile, Take } from "../shared/source.js";
 import type { ModelStore, StoredFile } from "../shared/store.js";
 import { defaultPatience, describe, failed, HttpReader, type Patience, type RemoteFile } from "./http-reader.js";
 import { checkpointBinaries, checkpointTexts, filesOfManifest, manifestName, type ManifestFile } from "./model-files.js";
 import { isWhole, sameBytes, StoredModel, usable } from "./stored-model.js";
+
+/** Stored files are read in such pieces. */
+const storedPieceBytes = 1 << 20;
 
 /** A folder's address, with "/" at its end, or an address for each path. */
 export type ModelAddress = string | { readonly [path: string]: string };
@@ -83,7 +86,7 @@ class UrlSource implements OpenSource {
     let at = offset;
     const open = await this.#openStored(file, file.byteLength); // as much as there is
     while (open.stored && at < Math.min(end, usable(file, open.stored.size))) {
-      const bytes = Math.min(pieceBytes, end - at, usable(file, open.stored.size) - at);
+      const bytes = Math.min(storedPieceBytes, end - at, usable(file, open.stored.size) - at);
       const piece = await open.stored.read(at, bytes).catch(() => undefined); // evicted, or a broken disk
       if (piece?.length !== bytes) {
         await this.#closeStored();
