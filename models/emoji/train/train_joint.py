@@ -123,6 +123,25 @@ class World:
         return np.array(list(chosen)[:count])
 
 
+def draw_texts(data, concepts, texts, rng, hardness=None):
+    """(rows, strings) of so many texts of each concept: names 60 %, keywords 40 %.
+
+    hardness: what each string lost last time (inf: never drawn). Of two candidates the harder one is taken, because
+    most of a million strings are drawn a few times only.
+    """
+    words = rng.random(len(concepts) * texts) >= 0.6
+
+    def candidates():
+        rows = np.array([data.row_of(c) for c in concepts for _ in range(texts)])
+        return rows, data.pick(rows, words)
+    rows, strings = candidates()
+    if hardness is not None:
+        other_rows, other = candidates()
+        harder = hardness[other] > hardness[strings]
+        rows, strings = np.where(harder, other_rows, rows), np.where(harder, other, strings)
+    return rows, strings
+
+
 def dims_of(rng):
     """(dimensions, weight) of one step: full size, 64 (what people cut to first), and one of the others."""
     return (DIM, 0.5), (64, 0.3), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.2)
@@ -174,6 +193,7 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
     gossip = Gossip('/dev/shm/clipglot_emoji_joint', rank, trained) if seconds else None
     watch, world = Watch(pictures), World(data, pictures)
     stage = Scenes(data, pictures, rng) if scenes else None
+    hardness = None if bag else np.full(len(data.start) - 1, np.inf, np.float32)
     world.refresh(vision, encode)
     losses, seen, last, first, here = [], state['seen'] if state else done, clock.elapsed(), time.time(), 0
     print(f'joint {rank} start {watch.line(encode, vision)[0]}', flush=True)
@@ -194,8 +214,7 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
                 views = augment(pictures, pictures.draw(np.concatenate(drawn), rng), 1.0, rng)
         concepts = drawn[turn]
         x = views[turn * count:(turn + 1) * count]
-        rows = np.array([data.row_of(c) for c in concepts for _ in range(texts)])
-        strings = data.pick(rows, rng.random(len(rows)) >= 0.6)
+        rows, strings = draw_texts(data, concepts, texts, rng, hardness)
         target = torch.from_numpy(data.dense(strings))
         ids = data.sequences([[s] for s in strings], data.row_locale[rows], 0.1)
         extra = stage.draw(scenes) if scenes else None
@@ -216,7 +235,10 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
             forth = -(forth_target * scores.log_softmax(1)).sum(1).mean()
             back = -(back_target * scores.t().log_softmax(1)).sum(1).mean()
             over_texts = F.cross_entropy(WORLD_SCALE * fd @ means, answer, label_smoothing=0.02)
-            over_pictures = -(target * (WORLD_SCALE * ed @ unit(gallery, d).t()).log_softmax(1)).sum(1).mean()
+            lost = -(target * (WORLD_SCALE * ed @ unit(gallery, d).t()).log_softmax(1)).sum(1)
+            over_pictures = lost.mean()
+            if hardness is not None and d == DIM:  # above what is left when the target itself is met
+                hardness[strings] = (lost.detach() + torch.xlogy(target, target).sum(1)).numpy()
             together = -(target * (WORLD_SCALE * ed @ means).log_softmax(1)).sum(1).mean()
             loss = loss + weight * (0.5 * (forth + back) + 0.35 * over_texts + 0.35 * over_pictures + 0.25 * together)
         if scenes:
@@ -255,7 +277,7 @@ if __name__ == '__main__':
     parser.add_argument('--full', action='store_true', help='the full text tower, from joint.pt into full.pt, with scenes')
     a = parser.parse_args()
     if a.full or a.source:
-        main(a.seconds, a.steps, rate=5e-4, text_rate=1.2e-3, texts=3, rank=a.rank, out='full.pt', begin=a.begin,
+        main(a.seconds, a.steps, rate=5e-4, text_rate=1.5e-3, count=96, texts=4, rank=a.rank, out='full.pt', begin=a.begin,
              source=a.source, start=None if a.source else 'joint.pt', scenes=24)
     else:
         main(a.seconds, a.steps, rank=a.rank, begin=a.begin)

@@ -3,8 +3,11 @@
 Towers that were trained only against proxies do not meet. Texts are thirty
 times cheaper than pictures, so most of the way is gone by the text: a bank of
 vectors of all training pictures (plain and augmented) is computed once, and
-each few steps one of them stands for each concept, as in a gallery. Then the
-proxies become the mean text vectors, for the vision stage to go on with.
+each few steps one of them stands for each concept, as in a gallery. A second
+term keeps the languages together: text against the mean text of each concept,
+as it was at the start. Then the proxies become the mean text vectors, for the
+vision stage to go on with. With --source it goes on from a later stage's towers
+(a bag) and writes that file.
 """
 import argparse
 
@@ -12,12 +15,12 @@ import common
 import numpy as np
 import torch
 
-from common import DIM, DIMS, SEED, work
+from common import SEED, work
 from model import Text, Vision, unit
 from pictures import Pictures, augment, plain
 from progress import Clock, load, save, set_rate
 from textdata import TextData, flat
-from train_joint import Watch, encoder
+from train_joint import Watch, dims_of, encoder
 from train_text import proxy_loss
 
 
@@ -45,13 +48,15 @@ def mean_texts(data, encode, concepts, each=24):
     return unit(torch.stack(out))
 
 
-def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt', views=2):
+def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt', views=2, source=None):
     """text.pt and vision.pt -> text.pt with text that meets the pictures, and new proxies."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED + 50)
     rng = np.random.default_rng(SEED + 50)
     pictures, data = Pictures(), TextData(rng)
-    known, seen = load(work('text.pt')), load(work('vision.pt'))
+    known = load(work(source or 'text.pt'))
+    seen = known if source else load(work('vision.pt'))
+    assert known.get('bag', True), f'{source} has a full text tower'
     text, vision = Text(), Vision()
     text.load_state_dict(known['text'])
     vision.load_state_dict(seen['vision'])
@@ -64,6 +69,7 @@ def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt
     optimiser = torch.optim.AdamW([{'params': table}, {'params': [scale]}], betas=(0.9, 0.98), weight_decay=0.0)
     clock, losses, last = Clock(seconds, steps), [], 0.0
     encode = encoder(text, True)
+    means = mean_texts(data, encode, data.concepts, 48)
     print(f'meet start | {watch.line(encode, vision)[0]}', flush=True)
     while clock.part() < 1:
         set_rate(optimiser, [rate, 1e-3], clock.rate(30))
@@ -71,7 +77,10 @@ def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt
             pick = begin[:-1] + (rng.random(data.concepts) * np.diff(begin)).astype(np.int64)
             gallery = vectors[order[np.minimum(pick, len(order) - 1)]]
         sequences, target = data.batch(count)
-        loss = proxy_loss(text.bag(*flat(sequences)), gallery, target, scale.exp().clamp(max=40), [DIM, DIMS[rng.integers(3)]])
+        vectors_now, temperature, loss = text.bag(*flat(sequences)), scale.exp().clamp(max=40), 0
+        for d, weight in dims_of(rng):
+            loss = loss + weight * (0.6 * proxy_loss(vectors_now, gallery, target, temperature, [d])
+                                    + 0.4 * proxy_loss(vectors_now, means, target, temperature, [d]))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(table, 1.0)
@@ -82,10 +91,13 @@ def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt
             last = clock.elapsed()
             print(f'meet step {clock.step} {last:.0f} s, loss {np.mean(losses[-100:]):.3f}, scale {scale.exp().item():.1f} '
                   f'| {watch.line(encode, vision)[0]}', flush=True)
-    known.update(text=text.state_dict(), proxies=mean_texts(data, encode, data.concepts), scale=scale.data, finished=True,
-                 seen=known['seen'] + clock.step * count)
-    known.pop('optimiser', None)
-    save(work(out), **known)
+    if source:
+        known.update(text=text.state_dict())
+    else:
+        known.update(text=text.state_dict(), proxies=mean_texts(data, encode, data.concepts), scale=scale.data, finished=True,
+                     seen=known['seen'] + clock.step * count)
+        known.pop('optimiser', None)
+    save(work(source or out), **known)
     print(f'meet end, {clock.step * count} texts | {watch.line(encode, vision)[0]}', flush=True)
 
 
@@ -94,5 +106,7 @@ if __name__ == '__main__':
     parser.add_argument('--seconds', type=float)
     parser.add_argument('--steps', type=int)
     parser.add_argument('--views', type=int, default=2)
+    parser.add_argument('--source', help='file below build/emoji to go on from and to write')
+    parser.add_argument('--rate', type=float, default=3e-3)
     a = parser.parse_args()
-    main(a.seconds, a.steps, views=a.views)
+    main(a.seconds, a.steps, a.rate, views=a.views, source=a.source)
