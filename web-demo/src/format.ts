@@ -16,7 +16,7 @@ export function byteSize(bytes: number): string {
 }
 
 export function score(value: number): string {
-  return value.toFixed(2).replace("-", "−");
+  return value.toFixed(2).replace("-0.00", "0.00").replace("-", "−");
 }
 
 export function plural(count: number, noun: string): string {
