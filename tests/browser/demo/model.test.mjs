@@ -129,9 +129,9 @@ describe("on an isolated page", () => {
     await page.getByLabel("Colour: red").check();
     await page.getByLabel("Pen: thick").check();
     const { x, y, width } = await page.locator("#draw-canvas").boundingBox();
-    for (const size of [1, 0.8, 0.6, 0.4, 0.2]) {
-      for (let i = 0; i <= 40; i++) {
-        const turn = (i / 20) * Math.PI;
+    for (const size of [1, 0.65, 0.3]) {
+      for (let i = 0; i <= 18; i++) {
+        const turn = (i / 9) * Math.PI;
         const across = 16 * Math.sin(turn) ** 3;
         const down = -(13 * Math.cos(turn) - 5 * Math.cos(2 * turn) - 2 * Math.cos(3 * turn) - Math.cos(4 * turn));
         await page.mouse.move(x + width * (0.5 + (size * across) / 55), y + width * (0.47 + (size * down) / 55));
