@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 #include "engine/index.h"
 #include "engine/pack_writer.h"
+#include "layer_hook.h"
 #include "result_objects.h"
 
 namespace clipglot {
@@ -114,6 +115,25 @@ class StageKeeper final : public TraceSink {
   std::vector<Stage> stages_;
 };
 
+// Follows a call from layer to layer: JavaScript hears of each, and may ask to stop. Hands the stages on when they are wanted.
+class CallFollower final : public TraceSink {
+ public:
+  // `keeper` may be null.
+  CallFollower(Engine* engine, StageKeeper* keeper) : engine_(engine), keeper_(keeper) {}
+  void OnStage(std::string_view name, DType dtype, std::span<const size_t> shape,
+               std::span<const std::byte> data) override {
+    if (keeper_ != nullptr) keeper_->OnStage(name, dtype, shape, data);
+    if (!name.starts_with("hidden.")) return;
+    // "hidden.0" comes before the first layer.
+    if (clipglot_layer_done(layers_++) != 0) engine_->cancel_flag().store(1, std::memory_order_relaxed);
+  }
+
+ private:
+  Engine* engine_;
+  StageKeeper* keeper_;
+  int layers_ = 0;
+};
+
 class EngineHandle {
  public:
   StatusObject Create(const EngineOptionsObject& in) {
@@ -147,12 +167,14 @@ class EngineHandle {
     const Result<TextOptions> options = ToOptions(in);
     if (!options.ok()) return Failed<EmbeddingObject>(options.status());
     const std::span<const char> utf8 = Span<char>(text, bytes);
-    return Finish(engine_->EmbedText({utf8.data(), utf8.size()}, *options, Trace()));
+    CallFollower follower = Follow();
+    return Finish(engine_->EmbedText({utf8.data(), utf8.size()}, *options, &follower));
   }
   EmbeddingObject EmbedEncodedImage(double file, double bytes, const ImageOptionsObject& in) {
     const Result<ImageOptions> options = ToOptions(in);
     if (!options.ok()) return Failed<EmbeddingObject>(options.status());
-    return Finish(engine_->EmbedEncodedImage(Span<std::byte>(file, bytes), *options, Trace()));
+    CallFollower follower = Follow();
+    return Finish(engine_->EmbedEncodedImage(Span<std::byte>(file, bytes), *options, &follower));
   }
   EmbeddingObject EmbedPixels(double rgba, double bytes, double width, double height, const ImageOptionsObject& in) {
     const Result<ImageOptions> options = ToOptions(in);
@@ -160,7 +182,8 @@ class EngineHandle {
     RgbaView view{Span<uint8_t>(rgba, bytes)};
     if (Status s = ToSize(width, "width", &view.width); !s.ok()) return Failed<EmbeddingObject>(s);
     if (Status s = ToSize(height, "height", &view.height); !s.ok()) return Failed<EmbeddingObject>(s);
-    return Finish(engine_->EmbedPixels(view, *options, Trace()));
+    CallFollower follower = Follow();
+    return Finish(engine_->EmbedPixels(view, *options, &follower));
   }
   EmbeddingObject Truncate(double vector, double count, double dimensions) {
     VectorOptions options;
@@ -186,9 +209,9 @@ class EngineHandle {
   StageObject Stage(int index) const { return keeper_.Get(index); }
 
  private:
-  TraceSink* Trace() {
+  CallFollower Follow() {
     keeper_.Clear();
-    return tracing_ ? &keeper_ : nullptr;
+    return {engine_.get(), tracing_ ? &keeper_ : nullptr};
   }
   static EmbeddingObject Finish(const Result<EmbeddingView>& view) {
     if (!view.ok()) return Failed<EmbeddingObject>(view.status());

@@ -12,6 +12,8 @@ import type {
 } from "./types.js";
 import { VectorIndex } from "./vector-index.js";
 
+type LayerProgress = (done: number, total: number) => void;
+
 export class Embedder implements AsyncDisposable {
   readonly #client: EngineClient;
   /** What was loaded, and how it runs. */
@@ -26,7 +28,8 @@ export class Embedder implements AsyncDisposable {
   /** The vector of a text. The empty text is valid. */
   async embedText(text: string, options: TextOptions = {}): Promise<Embedding> {
     const settings = textSettings(options, this.info);
-    return this.#embedding(await this.#text(checkText("text", text), settings, lane(options, "interactive"), options.signal));
+    checkFunction("onProgress", options.onProgress);
+    return this.#embedding(await this.#text(checkText("text", text), settings, lane(options, "interactive"), options.signal, options.onProgress));
   }
 
   /** The vectors of many texts, in their order. One that fails rejects the call; `detail` begins with its position. */
@@ -44,7 +47,8 @@ export class Embedder implements AsyncDisposable {
   async embedImage(image: ImageInput, options: ImageOptions = {}): Promise<Embedding> {
     const settings = imageSettings(options, this.info);
     checkImage("image", image);
-    return this.#embedding(await this.#image(image, settings, lane(options, "interactive"), options.signal));
+    checkFunction("onProgress", options.onProgress);
+    return this.#embedding(await this.#image(image, settings, lane(options, "interactive"), options.signal, options.onProgress));
   }
 
   /** The vectors of many pictures, in their order. One that fails rejects the call; `detail` begins with its position. */
@@ -84,15 +88,15 @@ export class Embedder implements AsyncDisposable {
     return this.#client.call(() => ({ call: { kind: "diagnostics" } }), "interactive");
   }
 
-  #text(text: string, settings: TextSettings, priority: "interactive" | "background", signal: AbortSignal | undefined): Promise<EmbeddingAnswer> {
-    return this.#client.call(() => ({ call: { kind: "embed-text", text, settings } }), priority, signal);
+  #text(text: string, settings: TextSettings, priority: "interactive" | "background", signal: AbortSignal | undefined, onLayer?: LayerProgress): Promise<EmbeddingAnswer> {
+    return this.#client.call(() => ({ call: { kind: "embed-text", text, settings, report: onLayer !== undefined } }), priority, signal, onLayer);
   }
 
-  #image(input: ImageInput, settings: ImageSettings, priority: "interactive" | "background", signal: AbortSignal | undefined): Promise<EmbeddingAnswer> {
+  #image(input: ImageInput, settings: ImageSettings, priority: "interactive" | "background", signal: AbortSignal | undefined, onLayer?: LayerProgress): Promise<EmbeddingAnswer> {
     return this.#client.call(() => {
       const { image, transfer } = packImage(input);
-      return { call: { kind: "embed-image", image, settings }, transfer };
-    }, priority, signal);
+      return { call: { kind: "embed-image", image, settings, report: onLayer !== undefined }, transfer };
+    }, priority, signal, onLayer);
   }
 
   #embedding({ vector, tokens, totalTokens, truncated, milliseconds, decoder }: EmbeddingAnswer): Embedding {

@@ -87,8 +87,13 @@ export interface EmbedOptions {
   normalized?: boolean;
   /** "interactive" goes before "background". Default: single calls interactive, many-calls background. */
   priority?: "interactive" | "background";
-  /** The promise rejects with the signal's reason, at once. */
+  /**
+   * The promise rejects with the signal's reason, at once. Where memory can be shared (Node, pages that are cross-origin
+   * isolated) the engine stops behind the layer it is in; elsewhere it finishes the call before it takes the next.
+   */
   signal?: AbortSignal;
+  /** Single calls: layers of the model that are done, of all. Many-calls: items. */
+  onProgress?: (done: number, total: number) => void;
 }
 
 export interface TextOptions extends EmbedOptions {

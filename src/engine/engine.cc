@@ -179,7 +179,8 @@ std::string EngineImpl::InfoJson() const {
                 ",\"license\":", JsonQuote(config_.license), ",\"towers\":[", towers, "],\"dtype\":\"",
                 ModelDTypeName(config_.dtype), "\",\"dimensions\":[", dimensions, "],\"fullDimensions\":",
                 config_.dimensions, ",\"maxTokens\":", options_.max_tokens, ",\"threads\":", workspace_->threads(),
-                ",\"imageSize\":", config_.vision.image_size, ",\"residentBytes\":", resident,
+                ",\"imageSize\":", config_.vision.image_size, ",\"textLayers\":", config_.text.layers,
+                ",\"visionLayers\":", config_.vision.layers, ",\"residentBytes\":", resident,
                 ",\"relaxedSimd\":", relaxed, "}");
 }
 

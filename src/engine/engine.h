@@ -86,7 +86,7 @@ class Engine {
   virtual bool ready() const = 0;  // loaded completely
 
   // What was loaded, as a JSON object: modelId, revision, license, towers ["text", "vision"], dtype, dimensions (trained
-  // lengths, ascending), fullDimensions, maxTokens, threads, imageSize, resident bytes (residentBytes), relaxedSimd.
+  // lengths, ascending), fullDimensions, maxTokens, threads, imageSize, textLayers, visionLayers, resident bytes (residentBytes), relaxedSimd.
   virtual std::string InfoJson() const = 0;
 
   // `utf8`: the text; empty is valid. Errors: kNotLoaded, kInvalidText, kTooLong, kInvalidArgument, kCancelled.

@@ -147,6 +147,25 @@ test("abort of waiting, running and many-calls", async () => {
   await embedder.dispose();
 });
 
+test("a single call tells its layers when asked, stops behind one when aborted, and leaves nothing behind", async () => {
+  const embedder = await loadFake();
+  const heard = [];
+  await embedder.embedText("layers:9", { onProgress: (done, total) => heard.push([done, total]) });
+  assert.deepEqual(heard, Array.from({ length: 10 }, (_, i) => [i, 9]));
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const stopped = embedder.embedText("layers:400", { signal: stop.signal, onProgress: (done) => done === 2 && stop.abort(reason) });
+  assert.equal(await rejection(stopped), reason);
+  const { tokens } = await embedder.embedText("done");
+  assert.ok(tokens >= 2 && tokens < 400, `stopped at layer ${tokens}`);
+  assert.equal((await embedder.embedText("layers:1")).tokens, 8);
+  assert.equal((await embedder.embedText("done")).tokens, 2);
+  const mine = new Error("mine");
+  assert.equal(await rejection(embedder.embedText("layers:400", { onProgress: () => { throw mine; } })), mine);
+  assert.equal((await embedder.embedText("ok")).tokens, 2);
+  await embedder.dispose();
+});
+
 test("inputs are not detached, and may be any view", async () => {
   const embedder = await loadFake();
   const bytes = new Uint8Array([9, 9, 255, 216, 255, 9]);

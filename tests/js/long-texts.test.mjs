@@ -38,6 +38,26 @@ for (const dtype of ["f32", "q8", "q4"]) {
   });
 }
 
+test("8192 tokens tell how far they are, and stop behind a layer", async () => {
+  for (const [variant, threads] of [["simd", 1], ["simd-threads", 2]]) {
+    const embedder = await contextFor(variant, threads).load({ dtype: "q8", towers: ["text"], maxTokens: LONGEST });
+    try {
+      const heard = [];
+      const { tokens } = await embedder.embedText(textOf(9000), { onProgress: (done, total) => heard.push([done, total]) });
+      assert.equal(tokens, LONGEST);
+      assert.deepEqual(heard, [[0, 3], [1, 3], [2, 3], [3, 3]]);
+      const wanted = (await embedder.embedText("Fuchs")).vector;
+      const stop = new AbortController();
+      const seen = [];
+      await assert.rejects(embedder.embedText(textOf(9000), { signal: stop.signal, onProgress: (done) => { seen.push(done); stop.abort(); } }), { name: "AbortError" });
+      assert.deepEqual(seen, [0], "no progress of a call that was answered");
+      assert.ok(same((await embedder.embedText("Fuchs")).vector, wanted), variant);
+    } finally {
+      await embedder.dispose();
+    }
+  }
+});
+
 test("a call stops before the next layer when the flag in shared memory is set, and the next call is right", async () => {
   const engine = await openEngine({ variant: "simd-threads", threads: 2, folder: goldenFolder, towers: ["text"], maxTokens: LONGEST });
   try {

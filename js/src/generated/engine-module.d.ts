@@ -148,5 +148,7 @@ export interface ModuleSettings {
   onAbort(reason: unknown): void;
   /** Threads of the engine, its caller included. */
   clipglotThreads: number;
+  /** Called behind each layer of a running call with the number of layers done (first 0); true stops the call there. */
+  clipglotLayer(done: number): boolean;
 }
 export type ModuleFactory = (settings: ModuleSettings) => Promise<EngineModule>;

@@ -56,12 +56,12 @@ export class EngineClient {
   }
 
   /** `prepare` runs when the call's turn comes. */
-  call<K extends CallKind>(prepare: () => { call: CallOf<K>; transfer?: ArrayBuffer[] }, lane: Lane, signal?: AbortSignal): Promise<AnswerOf<K>> {
+  call<K extends CallKind>(prepare: () => { call: CallOf<K>; transfer?: ArrayBuffer[] }, lane: Lane, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<AnswerOf<K>> {
     const request = () => {
       const { call, transfer } = prepare();
       return { call: call as Call, transfer: transfer ?? [] };
     };
-    return this.#queue.submit(request, lane, signal) as Promise<AnswerOf<K>>;
+    return this.#queue.submit(request, lane, signal, onProgress) as Promise<AnswerOf<K>>;
   }
 
   /** Rejects all that waits with "disposed" and ends the worker, which gives its memory back. May be called again. */
@@ -104,6 +104,8 @@ export class EngineClient {
         return;
       case "load-failed":
         return this.#fail(toError(message.error));
+      case "layer":
+        return this.#queue.progress(message.id, message.done, message.total);
       case "answer":
         return this.#queue.answer(message.id, message.answer);
       case "failed":
@@ -146,7 +148,7 @@ export class EngineClient {
   // The engine forgets the flag when a call begins, and the next call is sent after the answer to this one; so the flag
   // stops this call or none.
   #raiseCancelFlag(): void {
-    if (!this.#cancelFlag) return; // memory is not shared: the engine finishes the call, and nobody listens
+    if (!this.#cancelFlag) return; // no memory is shared: the engine finishes the call, and nobody listens
     const { buffer, byteOffset } = this.#cancelFlag;
     Atomics.store(new Int32Array(buffer, byteOffset, 1), 0, 1);
   }

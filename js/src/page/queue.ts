@@ -21,6 +21,7 @@ interface Job<Q> {
   readonly prepare: () => Q;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (reason: unknown) => void;
+  readonly onProgress: ((done: number, total: number) => void) | undefined;
   settled: boolean;
 }
 
@@ -37,7 +38,7 @@ export class CallQueue<Q> {
   }
 
   /** `prepare` makes the request when its turn comes, so that waiting calls hold no copies of their inputs. */
-  submit(prepare: () => Q, lane: Lane, signal?: AbortSignal): Promise<unknown> {
+  submit(prepare: () => Q, lane: Lane, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<unknown> {
     if (this.#ended) return Promise.reject(this.#ended.reason);
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise<unknown>((resolve, reject) => {
@@ -48,11 +49,22 @@ export class CallQueue<Q> {
         signal?.removeEventListener("abort", onAbort);
         act(value);
       };
-      const job: Job<Q> = { id: this.#nextId++, lane, prepare, resolve: settle(resolve), reject: settle(reject), settled: false };
+      const job: Job<Q> = { id: this.#nextId++, lane, prepare, resolve: settle(resolve), reject: settle(reject), onProgress, settled: false };
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiting[lane].push(job);
       this.#next();
     });
+  }
+
+  /** Call `id` is so far. A callback that throws ends the call with its error. */
+  progress(id: number, done: number, total: number): void {
+    const job = this.#running;
+    if (job === undefined || job.id !== id || job.settled) return;
+    try {
+      job.onProgress?.(done, total);
+    } catch (error) {
+      this.#abort(job, error);
+    }
   }
 
   /** The engine answered call `id`. */

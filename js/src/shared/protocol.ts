@@ -67,8 +67,8 @@ export type ImagePayload =
 
 /** Each call with its answer. */
 export interface Calls {
-  "embed-text": { readonly call: { readonly text: string; readonly settings: TextSettings }; readonly answer: EmbeddingAnswer };
-  "embed-image": { readonly call: { readonly image: ImagePayload; readonly settings: ImageSettings }; readonly answer: EmbeddingAnswer };
+  "embed-text": { readonly call: { readonly text: string; readonly settings: TextSettings; readonly report: boolean }; readonly answer: EmbeddingAnswer };
+  "embed-image": { readonly call: { readonly image: ImagePayload; readonly settings: ImageSettings; readonly report: boolean }; readonly answer: EmbeddingAnswer };
   "count-tokens": { readonly call: { readonly text: string; readonly settings: TextSettings }; readonly answer: { readonly tokens: number; readonly maxTokens: number } };
   "index-create": { readonly call: { readonly dimensions: number }; readonly answer: { readonly index: number } };
   /** `rows`: [count, dimensions]; the answer says the row of the first. */
@@ -124,6 +124,8 @@ export type FromWorker =
   | { readonly type: "source-read"; readonly read: number; readonly path: string; readonly offset: number; readonly length: number }
   | { readonly type: "ready"; readonly info: EngineInfo; readonly cancelFlag: CancelFlag | undefined }
   | { readonly type: "load-failed"; readonly error: WireError }
+  /** Layers of the running call, if it asked (`report`). */
+  | { readonly type: "layer"; readonly id: number; readonly done: number; readonly total: number }
   | { readonly type: "answer"; readonly id: number; readonly answer: AnswerOf<CallKind> }
   | { readonly type: "failed"; readonly id: number; readonly error: WireError }
   | { readonly type: "lost"; readonly detail: string };

@@ -7,7 +7,7 @@ import { ProgressMeter, pump } from "../loading/pump.js";
 import { openUrlSource } from "../loading/url-source.js";
 import type { EngineInfo } from "../shared/engine-types.js";
 import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
-import type { AnswerOf, BuildRequest, Call, CallKind, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
+import type { AnswerOf, BuildRequest, Call, CallKind, CancelFlag, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
 import type { OpenSource } from "../shared/source.js";
 import { variants } from "../shared/variants.js";
 import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js";
@@ -43,6 +43,11 @@ class Host {
   #nextRead = 1;
   #engine: EngineAdapter | undefined;
   #maxPixels = 0;
+  #layers = { text: 0, vision: 0 };
+  /** The call that runs, and whether its caller wants to hear of the layers. */
+  #running: { readonly id: number; readonly total: number; readonly report: boolean } | undefined;
+  /** Where the heap is not shared but other memory can be: what the caller sets to stop the running call. */
+  #stopFlag: Int32Array | undefined;
 
   constructor(platform: WorkerPlatform) {
     this.#platform = platform;
@@ -52,7 +57,7 @@ class Host {
     let source: OpenSource | undefined;
     try {
       source = await this.#open(request);
-      const { build, module } = await start(request);
+      const { build, module } = await start(request, (done) => this.#layer(done));
       const engine = new EngineAdapter(module);
       const options = {
         text: request.towers.includes("text"),
@@ -69,8 +74,10 @@ class Host {
       if (!engine.ready) throw new EmbedError("internal", "the engine wants nothing more and is not ready");
       this.#maxPixels = request.maxPixels;
       this.#engine = engine;
-      const info = { ...(engine.info() as object), variant: build.variant, numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd" };
-      this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: engine.heap.sharedFlag(engine.cancelFlag()) }, []);
+      const { textLayers, visionLayers, ...about } = engine.info() as { textLayers: number; visionLayers: number };
+      this.#layers = { text: textLayers, vision: visionLayers };
+      const info = { ...about, variant: build.variant, numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd" };
+      this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: engine.heap.sharedFlag(engine.cancelFlag()) ?? this.#ownFlag() }, []);
     } catch (error) {
       if (error instanceof EngineLost) this.#platform.post({ type: "lost", detail: error.message }, []);
       else this.#platform.post({ type: "load-failed", error: toWire(error) }, []);
@@ -80,12 +87,31 @@ class Host {
   }
 
   async call(id: number, call: Call): Promise<void> {
+    const total = call.kind === "embed-text" ? this.#layers.text : this.#layers.vision;
+    this.#running = { id, total, report: "report" in call && call.report };
+    if (this.#stopFlag) Atomics.store(this.#stopFlag, 0, 0);
     try {
       const { answer, transfer } = await this.#perform(call);
       this.#platform.post({ type: "answer", id, answer }, transfer);
     } catch (error) {
       if (error instanceof EngineLost) return this.#platform.post({ type: "lost", detail: error.message }, []);
       this.#platform.post({ type: "failed", id, error: toWire(error) }, []);
+    }
+  }
+
+  // Runs inside a call, with this thread deep in the engine: messages go out, none comes in.
+  #layer(done: number): boolean {
+    if (this.#running?.report) this.#platform.post({ type: "layer", id: this.#running.id, done, total: this.#running.total }, []);
+    return this.#stopFlag !== undefined && Atomics.load(this.#stopFlag, 0) !== 0;
+  }
+
+  #ownFlag(): CancelFlag | undefined {
+    try {
+      const buffer = new SharedArrayBuffer(4);
+      this.#stopFlag = new Int32Array(buffer);
+      return { buffer, byteOffset: 0 };
+    } catch {
+      return undefined; // a page that is not isolated has no such memory
     }
   }
 
@@ -189,12 +215,12 @@ class Host {
 }
 
 // The build that was chosen, or the one for devices that cannot share memory.
-async function start({ build, fallback }: LoadRequest): Promise<{ build: BuildRequest; module: StartedModule }> {
-  if (!variants[build.variant].threads) return { build, module: await startModule(build) };
+async function start({ build, fallback }: LoadRequest, onLayer: (done: number) => boolean): Promise<{ build: BuildRequest; module: StartedModule }> {
+  if (!variants[build.variant].threads) return { build, module: await startModule({ ...build, onLayer }) };
   const memory = reserveSharedMemory();
-  if (memory) return { build, module: await startModule({ ...build, memory }) };
+  if (memory) return { build, module: await startModule({ ...build, memory, onLayer }) };
   if (!fallback) throw new EmbedError("out-of-memory", `variant "${build.variant}": this device gives no memory that threads can share`);
-  return { build: fallback, module: await startModule(fallback) };
+  return { build: fallback, module: await startModule({ ...fallback, onLayer }) };
 }
 
 function timed(embed: () => VectorResult, decoder: EmbeddingAnswer["decoder"]): Answer {

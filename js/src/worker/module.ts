@@ -8,6 +8,8 @@ export interface ModuleRequest {
   readonly threads: number;
   /** For builds with threads; left out, the module makes its own. */
   readonly memory?: WebAssembly.Memory;
+  /** Hears of each layer of a running call; true stops the call. */
+  readonly onLayer?: (done: number) => boolean;
 }
 
 /** The engine is dead: it trapped, aborted, or a thread of it broke. Nothing may be called any more. */
@@ -33,6 +35,7 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
     printErr: write,
     onAbort: (reason) => write(`abort: ${String(reason)}`),
     clipglotThreads: request.threads,
+    clipglotLayer: request.onLayer ?? (() => false),
     ...(request.memory ? { wasmMemory: request.memory } : {}),
   };
   try {

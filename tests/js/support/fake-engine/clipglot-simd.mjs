@@ -5,6 +5,7 @@
 // length. Some texts do more:
 //   "fail:7"      answers with code 7        "trap"   throws as a trap does
 //   "slow:50"     works for 50 ms            "late"   an error outside every call, a moment later
+//   "layers:9"    has nine layers of 5 ms    "done"   the vector begins with the layers that the call before it did
 const pieceBytes = 1000;
 
 export default async function createFakeModule(settings) {
@@ -78,7 +79,7 @@ export default async function createFakeModule(settings) {
     infoJson() {
       return JSON.stringify({
         modelId: "fake", revision: "1", license: "none", towers: ["text", "vision"], dtype: this.options.dtype, dimensions: [4, 8],
-        fullDimensions: 8, maxTokens: this.options.maxTokens, threads: settings.clipglotThreads, imageSize: 8, residentBytes: this.sum,
+        fullDimensions: 8, maxTokens: this.options.maxTokens, threads: settings.clipglotThreads, imageSize: 8, textLayers: 9, visionLayers: 2, residentBytes: this.sum,
         selfTest: this.options.selfTest,
       });
     }
@@ -89,6 +90,13 @@ export default async function createFakeModule(settings) {
       if (word === "trap") throw new WebAssembly.RuntimeError("unreachable");
       if (word === "late") setTimeout(() => { throw new Error("a thread broke"); }, 10);
       if (word === "slow") for (const end = performance.now() + Number(number); performance.now() < end; );
+      if (word === "layers") {
+        for (this.done = 0; this.done <= Number(number); this.done++) {
+          for (const end = performance.now() + 5; performance.now() < end; );
+          if (settings.clipglotLayer(this.done)) return { ...this.#vector([], options), code: 10, detail: `before layer ${this.done}` };
+        }
+      }
+      if (word === "done") return this.#vector([this.done], options);
       return this.#vector([bytes, options.dimensions, options.maxTokens, options.normalizeNfc ? 1 : 0, options.task.length], options);
     }
     embedEncodedImage(pointer, bytes, options) {
