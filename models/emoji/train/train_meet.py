@@ -6,8 +6,7 @@ vectors of all training pictures (plain and augmented) is computed once, and
 each few steps one of them stands for each concept, as in a gallery. A second
 term keeps the languages together: text against the mean text of each concept,
 as it was at the start. Then the proxies become the mean text vectors, for the
-vision stage to go on with. With --source it goes on from a later stage's towers
-(a bag) and writes that file.
+vision stage to go on with.
 """
 import argparse
 
@@ -48,15 +47,13 @@ def mean_texts(data, encode, concepts, each=24):
     return unit(torch.stack(out))
 
 
-def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt', views=2, source=None):
+def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt', views=2):
     """text.pt and vision.pt -> text.pt with text that meets the pictures, and new proxies."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED + 50)
     rng = np.random.default_rng(SEED + 50)
     pictures, data = Pictures(), TextData(rng)
-    known = load(work(source or 'text.pt'))
-    seen = known if source else load(work('vision.pt'))
-    assert known.get('bag', True), f'{source} has a full text tower'
+    known, seen = load(work('text.pt')), load(work('vision.pt'))
     text, vision = Text(), Vision()
     text.load_state_dict(known['text'])
     vision.load_state_dict(seen['vision'])
@@ -91,13 +88,10 @@ def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt
             last = clock.elapsed()
             print(f'meet step {clock.step} {last:.0f} s, loss {np.mean(losses[-100:]):.3f}, scale {scale.exp().item():.1f} '
                   f'| {watch.line(encode, vision)[0]}', flush=True)
-    if source:
-        known.update(text=text.state_dict())
-    else:
-        known.update(text=text.state_dict(), proxies=mean_texts(data, encode, data.concepts), scale=scale.data, finished=True,
-                     seen=known['seen'] + clock.step * count)
-        known.pop('optimiser', None)
-    save(work(source or out), **known)
+    known.update(text=text.state_dict(), proxies=mean_texts(data, encode, data.concepts), scale=scale.data, finished=True,
+                 seen=known['seen'] + clock.step * count)
+    known.pop('optimiser', None)
+    save(work(out), **known)
     print(f'meet end, {clock.step * count} texts | {watch.line(encode, vision)[0]}', flush=True)
 
 
@@ -106,7 +100,5 @@ if __name__ == '__main__':
     parser.add_argument('--seconds', type=float)
     parser.add_argument('--steps', type=int)
     parser.add_argument('--views', type=int, default=2)
-    parser.add_argument('--source', help='file below build/emoji to go on from and to write')
-    parser.add_argument('--rate', type=float, default=3e-3)
     a = parser.parse_args()
-    main(a.seconds, a.steps, a.rate, views=a.views, source=a.source)
+    main(a.seconds, a.steps, views=a.views)

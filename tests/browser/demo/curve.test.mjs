@@ -3,24 +3,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { launchBrowser, openDemo, repository, screenshot, serveDemo } from "./pages.mjs";
+import { test } from "node:test";
+import { openDemo, repository, screenshot, standInDemo } from "./pages.mjs";
 
 const report = JSON.parse(readFileSync(join(repository, "tests", "browser", "demo", "report-fixture.json"), "utf8"));
 
-let server;
-let browser;
-before(async () => {
-  server = await serveDemo({ fake: true });
-  browser = await launchBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const demo = standInDemo();
 
 async function onCurves(options, body, answer = { contentType: "application/json", body: JSON.stringify(report) }) {
-  const { page, problems, close } = await openDemo(browser, server.url, { path: "curve.html", routes: { "**/models/emoji/report.json": answer }, ...options });
+  const { page, problems, close } = await openDemo(demo.browser, demo.url, { path: "curve.html", routes: { "**/models/emoji/report.json": answer }, ...options });
   try {
     await page.locator("#curve[aria-busy=false]").waitFor();
     await body(page);

@@ -1,19 +1,10 @@
 // Drawing what to look for, with the stand-in for the package: a drawing is always a red heart to it.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launchBrowser, openPage, serveDemo, topPictures, waitUntilReady } from "./pages.mjs";
+import { test } from "node:test";
+import { openPage, standInDemo, topPictures, waitUntilReady } from "./pages.mjs";
 
-let server;
-let browser;
-before(async () => {
-  server = await serveDemo({ fake: true });
-  browser = await launchBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const demo = standInDemo();
 
 async function stroke(page, ...places) {
   const { x, y, width, height } = await page.locator("#draw-canvas").boundingBox();
@@ -24,7 +15,7 @@ async function stroke(page, ...places) {
   await page.mouse.up();
 }
 
-test("results follow the pen; undo and clear take strokes away", () => openPage(browser, server.url, {}, async (page) => {
+test("results follow the pen; undo and clear take strokes away", () => openPage(demo.browser, demo.url, {}, async (page) => {
   await waitUntilReady(page);
   const toggle = page.locator("#draw-toggle");
   await toggle.click();
@@ -52,7 +43,7 @@ test("results follow the pen; undo and clear take strokes away", () => openPage(
   await page.locator("#search-likeness").waitFor({ state: "hidden" });
 }));
 
-test("typing replaces the drawing; Escape closes the canvas", () => openPage(browser, server.url, {}, async (page) => {
+test("typing replaces the drawing; Escape closes the canvas", () => openPage(demo.browser, demo.url, {}, async (page) => {
   await waitUntilReady(page);
   await page.locator("#draw-toggle").click();
   await stroke(page, [0.4, 0.4], [0.5, 0.5]);
@@ -66,7 +57,7 @@ test("typing replaces the drawing; Escape closes the canvas", () => openPage(bro
   assert.equal(await page.locator("#search-likeness").isHidden(), true);
 }));
 
-test("the canvas fits on a phone", () => openPage(browser, server.url, { width: 360, height: 780 }, async (page) => {
+test("the canvas fits on a phone", () => openPage(demo.browser, demo.url, { width: 360, height: 780 }, async (page) => {
   await waitUntilReady(page);
   await page.locator("#draw-toggle").click();
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { readGalleryPictures } from "../../../tools/gallery/pictures.mjs";
 import { vectorFile } from "../../../tools/emoji/gallery.mjs";
-import { launchBrowser, openPage, pictureFile, repository, screenshot, serveDemo, topPictures, waitUntilReady } from "./pages.mjs";
+import { openPage, pictureFile, repository, screenshot, standInDemo, topPictures, waitUntilReady } from "./pages.mjs";
 
 const manifest = {
   formatVersion: 1, modelId: "jina-clip-v2", revision: "abc", license: "CC-BY-NC-4.0", dtype: "q8", config: { projection_dim: 1024 },
@@ -17,18 +17,9 @@ const manifest = {
 const json = (value) => ({ contentType: "application/json", body: typeof value === "string" ? value : JSON.stringify(value) });
 const pack = { "**/packs/jina/manifest.json": json(manifest) };
 
-let server;
-let browser;
-before(async () => {
-  server = await serveDemo({ fake: true });
-  browser = await launchBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const demo = standInDemo();
 
-const onPage = (options, body) => openPage(browser, server.url, options, body);
+const onPage = (options, body) => openPage(demo.browser, demo.url, options, body);
 
 async function check(page, address) {
   if (!(await page.locator("#model-dialog").isVisible())) await page.locator("#model-open").click();
@@ -49,7 +40,7 @@ describe("a pack at an address", () => {
     await waitUntilReady(page);
     const fetched = [];
     page.on("request", (request) => request.url().includes("/packs/") && fetched.push(new URL(request.url()).pathname));
-    await check(page, `${server.url}packs/jina/manifest.json?x#y`);
+    await check(page, `${demo.url}packs/jina/manifest.json?x#y`);
     await page.locator("#model-details").waitFor();
     const details = await page.locator("#model-details").innerText();
     await screenshot(page, "demo-model-choice");

@@ -1,23 +1,14 @@
 // The demo page by itself, with a stand-in for the package: order of answers, keyboard, progress, failures.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launchBrowser, openPage, pictureFile, serveDemo, topPictures, waitUntilReady } from "./pages.mjs";
+import { test } from "node:test";
+import { openPage, pictureFile, standInDemo, topPictures, waitUntilReady } from "./pages.mjs";
 
 const broken = { name: "broken.jpg", mimeType: "image/jpeg", buffer: Buffer.from("this is no picture") };
 
-let server;
-let browser;
-before(async () => {
-  server = await serveDemo({ fake: true });
-  browser = await launchBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const demo = standInDemo();
 
-const onPage = (options, body) => openPage(browser, server.url, options, body);
+const onPage = (options, body) => openPage(demo.browser, demo.url, options, body);
 
 test("results come while typing, without a button", () => onPage({}, async (page) => {
   await waitUntilReady(page);

@@ -3,6 +3,7 @@
 import { join, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { mkdirSync } from "node:fs";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
 import { createServer } from "vite";
 import { readGalleryPictures } from "../../../tools/gallery/pictures.mjs";
@@ -38,6 +39,22 @@ export function launchBrowser() {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
+}
+
+/** A server with the stand-in and a browser for the tests of one file: {url, browser}, there while they run. */
+export function standInDemo() {
+  const demo = { url: "", browser: undefined };
+  let server;
+  before(async () => {
+    server = await serveDemo({ fake: true });
+    demo.browser = await launchBrowser();
+    demo.url = server.url;
+  });
+  after(async () => {
+    await demo.browser?.close();
+    await server?.close();
+  });
+  return demo;
 }
 
 /** A page whose errors end the test, and which may reach nothing but its own server. `routes`: pattern → answer in its place. */

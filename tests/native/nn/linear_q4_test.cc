@@ -12,15 +12,13 @@
 namespace clipglot {
 namespace {
 
+using testing::Apply;
 using testing::MakeWorkspace;
 using testing::MatrixQ4;
 using testing::RandomValues;
 using testing::SameBits;
+using testing::Shape;
 using testing::Values;
-
-struct Shape {
-  size_t rows, in, out;
-};
 
 // Odd sizes, one row, one column, ends of blocks and tiles, the model's own, many rows.
 constexpr Shape kShapes[] = {{1, 1, 1},     {1, 1, 9},     {2, 3, 2},     {3, 16, 17},
@@ -28,14 +26,6 @@ constexpr Shape kShapes[] = {{1, 1, 1},     {1, 1, 9},     {2, 3, 2},     {3, 16
                              {23, 64, 192}, {17, 170, 64}, {5, 2730, 33}, {1, 2730, 67},
                              {8, 1024, 65}, {4, 333, 1},   {31, 1023, 7}, {7, 588, 64},
                              {66, 96, 130}, {2, 65, 129},  {8192, 64, 5}, {1, 65536, 3}};
-
-Values Apply(const Linear& linear, const Values& x, size_t rows, Workspace& workspace) {
-  Values y(rows * linear.out());
-  std::ranges::fill(y.span(), NAN);
-  const Status status = linear.Run(x.span(), rows, y.span(), workspace);
-  EXPECT_TRUE(status.ok()) << status.detail();
-  return y;
-}
 
 std::vector<float> Dequantized(const Matrix& w) {
   std::vector<float> out(w.rows * w.columns);

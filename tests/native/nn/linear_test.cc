@@ -11,15 +11,13 @@
 namespace clipglot {
 namespace {
 
+using testing::Apply;
 using testing::MakeWorkspace;
 using testing::MatrixF32;
 using testing::MatrixI8;
 using testing::RandomValues;
+using testing::Shape;
 using testing::Values;
-
-struct Shape {
-  size_t rows, in, out;
-};
 
 // Odd sizes, one row, one column, the model's own (170 and 2730 are no multiples of anything), many
 // rows.
@@ -27,14 +25,6 @@ constexpr Shape kShapes[] = {{1, 1, 1},     {1, 1, 9},     {2, 3, 2},     {3, 16
                              {1, 64, 192},  {23, 64, 192}, {17, 170, 64}, {17, 64, 170},
                              {5, 2730, 33}, {1, 2730, 67}, {8, 1024, 65}, {4, 333, 1},
                              {31, 1023, 7}, {7, 588, 64},  {8192, 64, 5}};
-
-Values Apply(const Linear& linear, const Values& x, size_t rows, Workspace& workspace) {
-  Values y(rows * linear.out());
-  std::ranges::fill(y.span(), NAN);
-  const Status status = linear.Run(x.span(), rows, y.span(), workspace);
-  EXPECT_TRUE(status.ok()) << status.detail();
-  return y;
-}
 
 // XNNPACK's formulas (src/xnnpack/quantization.h, xnn_compute_f32_qd8_convert), one value at a
 // time.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -89,6 +91,19 @@ inline std::unique_ptr<Workspace> MakeWorkspace(size_t threads) {
   auto workspace = Workspace::Create(threads);
   EXPECT_TRUE(workspace.ok()) << workspace.status().detail();
   return workspace.ok() ? std::move(*workspace) : nullptr;
+}
+
+// Size of one product: x [rows, in] gives y [rows, out].
+struct Shape {
+  size_t rows, in, out;
+};
+
+inline Values Apply(const Linear& linear, const Values& x, size_t rows, Workspace& workspace) {
+  Values y(rows * linear.out());
+  std::ranges::fill(y.span(), NAN);
+  const Status status = linear.Run(x.span(), rows, y.span(), workspace);
+  EXPECT_TRUE(status.ok()) << status.detail();
+  return y;
 }
 
 inline bool SameBits(std::span<const float> a, std::span<const float> b) {
