@@ -19,7 +19,7 @@ const needed = {
   training: trainingPackages,
 };
 
-const isThere = (program) => (typeof program === 'function' ? program() : which(program)) !== undefined;
+const isThere = (program) => Boolean(typeof program === 'function' ? program() : which(program));
 
 /** Packages of these groups that are missing here. */
 const missing = (groups) => groups.flatMap((group) => needed[group])
