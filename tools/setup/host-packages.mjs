@@ -21,8 +21,8 @@ const needed = {
 
 const isThere = (program) => Boolean(typeof program === 'function' ? program() : which(program));
 
-/** Packages of these groups that are missing here. */
-const missing = (groups) => groups.flatMap((group) => needed[group])
+/** Packages of these groups that are missing here. `table`: group → [program, or what looks for it, and its package]. */
+export const missing = (groups, table = needed) => groups.flatMap((group) => table[group])
   .filter(([program]) => !isThere(program)).map(([, name]) => name);
 
 /** Makes the groups' programs available. `optional` groups are installed only where that needs no question. */

@@ -52,7 +52,7 @@ def write_json(folder, name, value):
 
 def main(source=None, folder=CHECKPOINT):
     """build/emoji/SOURCE -> folder. Tells where the training stood. Default: the last stage that was trained."""
-    source = source or ('full.pt' if os.path.exists(work('full.pt')) else 'joint.pt')
+    source = source or next(f for f in ('polish.pt', 'full.pt', 'joint.pt') if os.path.exists(work(f)))
     state = load(work(source))
     text, vision = Text(), Vision()
     text.load_state_dict(state['text'])
@@ -60,7 +60,7 @@ def main(source=None, folder=CHECKPOINT):
     if state['bag']:
         text.bag_to_full()
     os.makedirs(folder, exist_ok=True)
-    meta = {'format': 'pt', 'clipglot.stage': 'joint' if state['bag'] else 'full', 'clipglot.step': str(state['step']),
+    meta = {'format': 'pt', 'clipglot.stage': source.removesuffix('.pt'), 'clipglot.step': str(state['step']),
             'clipglot.pictures': str(state['seen']), 'clipglot.seed': str(SEED)}
     write_safetensors(os.path.join(folder, 'model.safetensors'), tower_tensors(text, vision, state['scale']), meta)
     write_json(folder, 'config.json', config())

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from common import DIM, DIMS, SEED, SMOKE, SMOKE_LOCALES, work
+from common import DIM, DIMS, FAST_BF16, SEED, SMOKE, SMOKE_LOCALES, work
 from checkpoint import load_checkpoint
 from gossip import Gossip
 from model import Text, Vision, unit
@@ -65,7 +65,7 @@ class Watch:
         return ' '.join(f'{locale} {r[0]:.0f}/{r[1]:.0f}' for locale, r in found.items()), found
 
 
-def encoder(text, bag, buckets=4):
+def encoder(text, bag, buckets=8):
     """list of id arrays -> raw vectors. Full tower: texts of like length together, as padding costs as much as words."""
     if bag:
         return lambda ids: text.bag(*flat(ids))
@@ -73,7 +73,8 @@ def encoder(text, bag, buckets=4):
     def encode(ids):
         order = np.argsort([len(i) for i in ids], kind='stable')
         parts = [part for part in np.array_split(order, buckets) if len(part)]
-        vectors = torch.cat([text(padded([ids[i] for i in part])) for part in parts])
+        with torch.autocast('cpu', torch.bfloat16, enabled=FAST_BF16):
+            vectors = torch.cat([text(padded([ids[i] for i in part])) for part in parts]).float()
         return vectors[torch.from_numpy(np.argsort(np.concatenate(parts)))]
     return encode
 
