@@ -2,7 +2,7 @@
 
   /usr/bin/python3 models/emoji/train/train.py                     all stages
   /usr/bin/python3 models/emoji/train/train.py STAGE [STAGE ...]   fetch render captions tokenizer textdata
-                                                                   text vision meet joint full polish export report
+                                                                   text vision meet joint full polish q4 export report
   /usr/bin/python3 models/emoji/train/train.py --resume            training goes on from the checkpoint in the repository
   /usr/bin/python3 models/emoji/train/train.py --smoke             one minute on 60 animals; fails when recall is near chance
 
@@ -16,8 +16,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STAGES = 'fetch render captions tokenizer textdata text vision meet joint full polish export report'.split()
-HOURS = {'text': 0.35, 'vision': 1.0, 'meet': 0.1, 'joint': 1.0, 'full': 0.7, 'polish': 0.7}  # default budget of two free cores
+STAGES = 'fetch render captions tokenizer textdata text vision meet joint full polish q4 export report'.split()
+HOURS = {'text': 0.35, 'vision': 1.0, 'meet': 0.1, 'joint': 1.0, 'full': 0.7, 'polish': 0.7, 'q4': 0.07}  # default budget of two free cores
 
 
 def script(name, *arguments, wait=True):
@@ -55,12 +55,14 @@ def stage(name, scale, init):
         both('train_joint', '--seconds', seconds, '--full')
     elif name == 'polish':
         both('train_polish', '--seconds', seconds)
+    elif name == 'q4':
+        script('train_q4', '--seconds', seconds)
     else:
         script(name)
 
 
 def resume(scale, steps=None):
-    """Prepares the data, takes tokenizer and towers from the checkpoint, and runs the last two stages on them.
+    """Prepares the data, takes tokenizer and towers from the checkpoint, and runs the last three stages on them.
 
     steps: so many in one process, instead of a time.
     """
@@ -75,9 +77,11 @@ def resume(scale, steps=None):
     if steps:
         script('train_joint', '--steps', steps, '--source', common.CHECKPOINT)
         script('train_polish', '--steps', steps)
+        script('train_q4', '--steps', steps)
     else:
         both('train_joint', '--seconds', HOURS['full'] * 3600 * scale, '--source', common.CHECKPOINT)
         stage('polish', scale, None)
+        stage('q4', scale, None)
 
 
 def smoke():
@@ -94,6 +98,7 @@ def smoke():
     script('train_joint', '--steps', 60)
     script('train_joint', '--steps', 20, '--full')
     script('train_polish', '--steps', 20)
+    script('train_q4', '--steps', 5)
     script('export', '--folder', common.work('checkpoint'))
     script('smoke_check')
 

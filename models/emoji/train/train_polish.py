@@ -27,15 +27,29 @@ from train_joint import WORLD_SCALE, Watch, encoder
 from train_meet import mean_texts, picture_bank
 
 CANDIDATES = 2
+SINGLE = 0.3  # share of a batch: strings of one piece, all alike
 SCENES = 16
 
 
-def draw(data, count, rng, hardness):
-    """(rows, strings): the hardest of a few candidates each; names 45 %, keywords 55 %."""
-    rows = data.rows(count * CANDIDATES)
-    strings = data.pick(rows, np.repeat(rng.random(count) < 0.55, CANDIDATES))
-    best = hardness[strings].reshape(count, CANDIDATES).argmax(1) + np.arange(count) * CANDIDATES
-    return rows[best], strings[best]
+class Drawer:
+    """(rows, strings) of a batch: names 45 %, keywords 55 %, of a few candidates the hardest; and single pieces."""
+
+    def __init__(self, data, rng):
+        self.data, self.rng = data, rng
+        self.hardness = np.full(len(data.start) - 1, np.inf, np.float32)  # what a string lost when it was last drawn
+        self.row_of = np.zeros(len(self.hardness), np.int64)  # a row that has the string
+        for strings, count in ((data.names, data.name_count), (data.words, data.word_count)):
+            self.row_of[strings] = np.repeat(np.arange(len(count)), count)
+        self.single = np.nonzero(data.lengths[0] == 1)[0]
+
+    def __call__(self, count):
+        singles = round(count * SINGLE)
+        pairs = count - singles
+        rows = self.data.rows(pairs * CANDIDATES)
+        strings = self.data.pick(rows, np.repeat(self.rng.random(pairs) < 0.55, CANDIDATES))
+        best = self.hardness[strings].reshape(pairs, CANDIDATES).argmax(1) + np.arange(pairs) * CANDIDATES
+        alone = self.rng.choice(self.single, singles)
+        return np.concatenate((rows[best], self.row_of[alone])), np.concatenate((strings[best], alone))
 
 
 def start_of(source):
@@ -77,7 +91,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
     encode, watch, stage = encoder(text, False), Watch(pictures), Scenes(data, pictures, rng)
     clock = Clock(seconds, steps, state['seconds'] if state else 0.0, step0)
     gossip = Gossip('/dev/shm/clipglot_emoji_polish', rank, [*text.parameters(), scale]) if seconds else None
-    hardness = np.full(len(data.start) - 1, np.inf, np.float32)
+    draw = Drawer(data, rng)
     losses, last, texts = [], clock.elapsed(), 0
     means = mean_texts(data, encode, data.concepts, 16)
 
@@ -93,7 +107,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
         set_rate(optimiser, base, clock.rate(30))
         pick = begin[:-1] + (rng.random(data.concepts) * np.diff(begin)).astype(np.int64)
         gallery = vectors[order[np.minimum(pick, len(order) - 1)]]
-        rows, strings = draw(data, count, rng, hardness)
+        rows, strings = draw(count)
         target = torch.from_numpy(data.dense(strings))
         images, sentences = stage.draw(SCENES)
         e = encode(data.sequences([[s] for s in strings], data.row_locale[rows], 0.1) + sentences)
@@ -106,7 +120,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
             lost = -(target * (s * unit(e, d) @ unit(gallery, d).t()).log_softmax(1)).sum(1)
             together = -(target * (WORLD_SCALE * unit(e, d) @ unit(means, d).t()).log_softmax(1)).sum(1).mean()
             if d == DIM:  # above what is left when the target itself is met
-                hardness[strings] = (lost.detach() + torch.xlogy(target, target).sum(1)).numpy()
+                draw.hardness[strings] = (lost.detach() + torch.xlogy(target, target).sum(1)).numpy()
             loss = loss + weight * (0.7 * lost.mean() + 0.3 * together)
         loss = loss + 0.2 * scene_loss(f_scene, e_scene, s, dims)
         optimiser.zero_grad(set_to_none=True)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from common import FAST_BF16, SEED, work
+from common import SEED, work
 from model import Text, Vision
 from pictures import Pictures, augment
 from progress import Clock, load, note, save, set_rate
@@ -115,11 +115,7 @@ def main(seconds=None, steps=None, out='q4.pt', every=20, count=96, texts=384):
             picked = data.pick(drawn, rng.random(texts) < 0.5)
             yield data.sequences([[s] for s in picked], data.row_locale[drawn], 0.1)
 
-    def see(tower, batch):
-        with torch.autocast('cpu', torch.bfloat16, enabled=FAST_BF16):
-            return tower(batch).float()
-
-    for name, tower, ask, batches, rate in (('vision', vision, see, images(), 2e-4),
+    for name, tower, ask, batches, rate in (('vision', vision, lambda t, pixels: t(pixels), images(), 2e-4),
                                             ('text', text, lambda t, ids: encoder(t, False)(ids), strings(), 3e-4)):
         begin, end = teach(tower, ask, batches, Clock(seconds, steps), rate, every, name)
         print(f'q4 {name}: mean cosine of rounded weights to the tower as it was {begin:.5f} -> {end:.5f}', flush=True)
