@@ -122,6 +122,8 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .function("countTokens", &EngineHandle::CountTokens)
       .function("cancelFlag", &EngineHandle::CancelFlag)
       .function("threadsSeen", &EngineHandle::ThreadsSeen)
+      .function("startProfile", &EngineHandle::StartProfile)
+      .function("profileJson", &EngineHandle::ProfileJson)
       .function("setTracing", &EngineHandle::SetTracing)
       .function("stageCount", &EngineHandle::StageCount)
       .function("stage", &EngineHandle::Stage);

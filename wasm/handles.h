@@ -200,6 +200,17 @@ class EngineHandle {
   }
 
   double CancelFlag() const { return Address(&engine_->cancel_flag()); }
+  void StartProfile() { engine_->profile().Start(); }
+  // [{"kind", "calls", "nanoseconds"}]: since the last time this was asked.
+  std::string ProfileJson() {
+    std::string text;
+    const Profile::Entries entries = engine_->profile().Take();
+    for (size_t i = 0; i < entries.size(); ++i) {
+      text += StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kWorkNames[i], "\",\"calls\":", entries[i].calls,
+                     ",\"nanoseconds\":", entries[i].nanoseconds, "}");
+    }
+    return StrCat("[", text, "]");
+  }
   int ThreadsSeen() const { return static_cast<int>(engine_->threads_seen()); }
   void SetTracing(bool on) {
     tracing_ = on;

@@ -5,7 +5,7 @@ import { checkFunction, checkInteger, checkOptions, checkText, imageSettings, in
 import type { EngineClient } from "./page/client.js";
 import { checkImage, packImage } from "./page/image-input.js";
 import type { StartedEngine } from "./page/start.js";
-import type { Diagnostics, EmbeddingAnswer, ImageSettings, TextSettings } from "./shared/protocol.js";
+import type { Diagnostics, EmbeddingAnswer, ImageSettings, ProfileEntry, TextSettings } from "./shared/protocol.js";
 import type { EngineInfo } from "./shared/engine-types.js";
 import type {
   Embedding, EmbeddingBatch, EmbedOptions, ImageInput, ImageOptions, IndexOptions, ManyOptions, TextOptions,
@@ -16,13 +16,15 @@ type LayerProgress = (done: number, total: number) => void;
 
 export class Embedder implements AsyncDisposable {
   readonly #client: EngineClient;
+  readonly #profiled: boolean;
   /** What was loaded, and how it runs. */
   readonly info: EngineInfo;
 
   /** @internal Embedders come from load(). */
-  constructor(client: EngineClient, info: EngineInfo) {
+  constructor({ client, info, profiled }: StartedEngine) {
     this.#client = client;
     this.info = info;
+    this.#profiled = profiled;
   }
 
   /** The vector of a text. The empty text is valid. */
@@ -72,6 +74,15 @@ export class Embedder implements AsyncDisposable {
     const dimensions = checkInteger("dimensions", options.dimensions ?? this.info.fullDimensions, 1, this.info.fullDimensions);
     const { index } = await this.#client.call(() => ({ call: { kind: "index-create", dimensions } }), "interactive");
     return new VectorIndex(this.#client, index, dimensions, this.info.modelId);
+  }
+
+  /**
+   * Where the engine's time went since this was asked last, by kind of work. Only with `load({ profile: true })`, which costs
+   * embeddings some microseconds.
+   */
+  async profile(): Promise<readonly ProfileEntry[]> {
+    if (!this.#profiled) throw invalid("profile() needs load({ profile: true })");
+    return this.#client.call(() => ({ call: { kind: "profile" } }), "interactive");
   }
 
   /** Ends the worker, which gives all memory back. What still waits rejects with "disposed". May be called twice. */
@@ -133,8 +144,8 @@ export class Embedder implements AsyncDisposable {
 }
 
 /** For the package's entries. */
-export function makeEmbedder({ client, info }: StartedEngine): Embedder {
-  return new Embedder(client, info);
+export function makeEmbedder(started: StartedEngine): Embedder {
+  return new Embedder(started);
 }
 
 function checkMany(name: string, items: unknown): void {

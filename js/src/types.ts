@@ -5,7 +5,7 @@ import type { BlobLike } from "./shared/protocol.js";
 import type { DType, LoadProgress, Tower, Variant } from "./shared/engine-types.js";
 
 export type { DType, EngineInfo, LoadProgress, Tower, Variant } from "./shared/engine-types.js";
-export type { BlobLike } from "./shared/protocol.js";
+export type { BlobLike, ProfileEntry } from "./shared/protocol.js";
 
 /** A `File`, from a file input or a drop. */
 export interface FileLike extends BlobLike {
@@ -55,6 +55,8 @@ export interface LoadOptions {
   cache?: boolean | URL | string;
   /** Compare the model's own examples, where a pack has some, before `load` resolves. Default true. */
   selfTest?: boolean;
+  /** Count where the time of embeddings goes, for `Embedder.profile()`. Default false. */
+  profile?: boolean;
   /** Ends the load; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;

@@ -43,6 +43,7 @@ class EngineImpl final : public Engine, private ModelSink {
 
   std::atomic<uint32_t>& cancel_flag() override { return cancel_; }
   size_t threads_seen() const override { return workspace_->threads_seen(); }
+  Profile& profile() override { return workspace_->profile(); }
 
  private:
   // ModelSink: the towers grow while the model is read.
@@ -197,6 +198,7 @@ Status EngineImpl::BeginEmbedding(bool tower, const char* name, const VectorOpti
 }
 
 Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& options, size_t max_tokens) const {
+  const ProfileScope scope(workspace_->profile(), Work::kInput);
   if (!options.task.empty() && options.task != kQueryTask) {
     return Status(Code::kInvalidArgument,
                   StrCat("task \"", Printable(options.task), "\": only \"", kQueryTask, "\" is known"));
@@ -218,6 +220,7 @@ Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& 
 
 Result<EmbeddingView> EngineImpl::EmbedText(std::string_view utf8, const TextOptions& options, TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(text_ != nullptr, "text", options));
+  const ProfileScope scope(profile(), Work::kOther);
   const size_t max_tokens = options.max_tokens == 0 ? options_.max_tokens : options.max_tokens;
   if (max_tokens < 2 || max_tokens > options_.max_tokens) {
     return Status(Code::kInvalidArgument,
@@ -245,6 +248,7 @@ Result<TokenCount> EngineImpl::CountTokens(std::string_view utf8, const TextOpti
 Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
                                                     TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
+  const ProfileScope scope(profile(), Work::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbImage image,
                             DecodeImage(file, options_.max_pixels,
                                         options.ignore_orientation ? Orientation::kIgnore : Orientation::kApply));
@@ -253,6 +257,7 @@ Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> f
 
 Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const ImageOptions& options, TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
+  const ProfileScope scope(profile(), Work::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbImage rgb,
                             ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels));
   return EmbedImage(std::move(rgb), options, trace);
@@ -270,6 +275,7 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
   const std::span<float> pixels = pixels_.as<float>();
   NormalizePixels(crop, config_.preprocess, pixels);
   Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
+  const ProfileScope scope(profile(), Work::kOther);
   CLIPGLOT_RETURN_IF_ERROR(vision_->Forward(pixels, pooled_, trace, cancel_));
   return Finish(options);
 }

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/profile.h"
 #include "base/status.h"
 #include "base/trace.h"
 #include "container/demand.h"
@@ -107,6 +108,8 @@ class Engine {
   virtual std::atomic<uint32_t>& cancel_flag() = 0;
   // Distinct threads that did work so far (1 without threads).
   virtual size_t threads_seen() const = 0;
+  // Once it is started: where the time of embedding calls goes.
+  virtual Profile& profile() = 0;
 };
 
 }  // namespace clipglot

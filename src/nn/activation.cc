@@ -74,12 +74,14 @@ void RunPieces(Workspace::Impl& impl, size_t size, uint64_t nanoseconds, const W
 }  // namespace
 
 void Gelu(std::span<float> x, Workspace& workspace) {
+  const ProfileScope scope(workspace.profile(), Work::kActivation);
   RunPieces(workspace.impl(), x.size(), /*nanoseconds=*/uint64_t{x.size()} * 3,
             [&](size_t begin, size_t count) { GeluRange(x.data() + begin, count); });
 }
 
 void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<float> y,
             Workspace& workspace) {
+  const ProfileScope scope(workspace.profile(), Work::kActivation);
   RunRanges(workspace.impl(), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * hidden * 3,
             [&](size_t begin, size_t end) {
               for (size_t r = begin; r < end; ++r) {

@@ -144,6 +144,7 @@ void AttendChunk(const Problem& p, size_t head, size_t first, size_t count, cons
 Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t head_dim,
                  std::span<const uint8_t> key_mask, std::span<float> out, Workspace& workspace) {
   if (rows == 0 || heads == 0) return OkStatus();
+  const ProfileScope scope(workspace.profile(), Work::kAttention);
   const auto width = CheckedMul(heads, head_dim);
   const auto outputs = width ? CheckedMul(*width, rows) : std::nullopt;
   const auto inputs = outputs ? CheckedMul(*outputs, 3) : std::nullopt;

@@ -174,13 +174,16 @@ Status LinearQ4::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
   Q4Activation* q = workspace.quantized.as<Q4Activation>().data();
   float* scales = workspace.row_params.as<float>().data();
   int32_t* offsets = workspace.row_params.as<int32_t>().data() + rows * blocks;
-  RunRanges(workspace, rows, /*grain=*/kQ4Rows, /*nanoseconds=*/uint64_t{rows} * in_,
-            [&](size_t begin, size_t end) {
-              for (size_t r = begin; r < end; r += kQ4Rows) {
-                QuantizeQ4Rows(x + r * in_, std::min(kQ4Rows, end - r), in_, q + r * padded,
-                               scales + r * blocks, offsets + r * blocks);
-              }
-            });
+  {
+    const ProfileScope scope(workspace.profile, Work::kQuantization);
+    RunRanges(workspace, rows, /*grain=*/kQ4Rows, /*nanoseconds=*/uint64_t{rows} * in_,
+              [&](size_t begin, size_t end) {
+                for (size_t r = begin; r < end; r += kQ4Rows) {
+                  QuantizeQ4Rows(x + r * in_, std::min(kQ4Rows, end - r), in_, q + r * padded,
+                                 scales + r * blocks, offsets + r * blocks);
+                }
+              });
+  }
 
   const size_t tiles = bias_.size() / kTileOutputs, tile_bytes = blocks * kTileBlockBytes;
   const size_t tile_ranges = (tiles + kTaskTiles - 1) / kTaskTiles,

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/profile.h"
 #include "base/status.h"
 #include "base/tensor.h"
 
@@ -48,6 +49,8 @@ class Workspace {
   // Number of distinct threads that have run a task of ParallelFor, or of a layer here (not inside
   // XNNPACK), since creation: tests prove with it that all work.
   size_t threads_seen() const;
+  // Every function below counts its time here, once this is started.
+  Profile& profile();
 
   struct Impl;
   Impl& impl() { return *impl_; }

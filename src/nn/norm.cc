@@ -106,6 +106,7 @@ CLIPGLOT_ROW_FUNCTION void NormalizeRow(const float* x, const float* residual, s
 void LayerNorm(std::span<const float> x, std::span<const float> residual, size_t rows,
                std::span<const float> weight, std::span<const float> bias, double eps,
                std::span<float> y, Workspace& workspace) {
+  const ProfileScope scope(workspace.profile(), Work::kNorm);
   const size_t columns = weight.size();
   const float* residual_data = residual.empty() ? nullptr : residual.data();
   RunRanges(workspace.impl(), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * columns,

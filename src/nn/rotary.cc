@@ -81,6 +81,7 @@ RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t refer
 void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_dim,
             const RotaryTable& table, RotaryPairing pairing, size_t skip, Workspace& workspace) {
   if (rows <= skip) return;
+  const ProfileScope scope(workspace.profile(), Work::kRotary);
   const size_t stride = 3 * heads * head_dim;
   RunRanges(workspace.impl(), rows - skip, /*grain=*/1,
             /*nanoseconds=*/uint64_t{rows} * heads * head_dim * 2, [&](size_t begin, size_t end) {

@@ -135,6 +135,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(size_t threads) {
 }
 
 size_t Workspace::threads() const { return impl_->threads; }
+Profile& Workspace::profile() { return impl_->profile; }
 
 Status Workspace::Reserve(size_t rows, size_t columns, DType weights) {
   return weights == DType::kU8 ? impl_->ReserveQ4(rows, columns)

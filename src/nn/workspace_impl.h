@@ -26,6 +26,7 @@ struct Workspace::Impl {
   XnnpackHandle xnnpack;
   pthreadpool_t pool = nullptr;  // null for one thread: everything runs on the caller
   size_t threads = 1;
+  Profile profile;
   std::atomic<uint64_t> seen = 0;  // bit t: thread t has run a task
 
   // Activations quantised for one Linear::Run. For int8 weights: int8 [rows, columns] and

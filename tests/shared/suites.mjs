@@ -386,3 +386,23 @@ function crc(bytes) {
   }
   return (value ^ 0xffffffff) >>> 0;
 }
+
+add("a profile tells where the time went, and costs no bit", async ({ load }) => {
+  const pixels = { data: Uint8ClampedArray.from({ length: 64 * 64 * 4 }, (_, i) => (i * 7) & 255), width: 64, height: 64 };
+  const plain = await using(await load({ dtype: "q8" }), async (embedder) => {
+    await fails(embedder.profile(), "invalid-argument", /profile: true/);
+    return embedder.embedText("where does the time go?");
+  });
+  await using(await load({ dtype: "q8", profile: true }), async (embedder) => {
+    await embedder.profile(); // what loading did
+    identical((await embedder.embedText("where does the time go?")).vector, plain.vector, "with a profile");
+    const text = await embedder.profile();
+    equal(text.map(({ kind }) => kind), ["input", "linear", "quantization", "attention", "rotary", "norm", "activation", "other"], "kinds");
+    for (const { kind, calls, milliseconds } of text) ok(Number.isInteger(calls) && milliseconds >= 0, `${kind}: ${calls} calls, ${milliseconds} ms`);
+    for (const kind of ["input", "linear", "attention", "norm"]) ok(text.find((entry) => entry.kind === kind).calls > 0, `${kind} was not counted`);
+    ok((await embedder.profile()).every(({ calls, milliseconds }) => calls === 0 && milliseconds === 0), "nothing since then");
+    await embedder.embedImage(pixels);
+    const image = new Map((await embedder.profile()).map((entry) => [entry.kind, entry]));
+    ok(image.get("attention").calls > 0 && image.get("input").calls > 0, "an image");
+  });
+});

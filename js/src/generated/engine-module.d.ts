@@ -100,6 +100,8 @@ export interface Engine extends Handle {
   countTokens(text: number, bytes: number, options: TextOptions): TokenCount;
   cancelFlag(): number;
   threadsSeen(): number;
+  startProfile(): void;
+  profileJson(): string;
   setTracing(on: boolean): void;
   stageCount(): number;
   stage(index: number): Stage;

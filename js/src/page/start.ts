@@ -13,6 +13,7 @@ import { readModel } from "./model-input.js";
 export interface StartedEngine {
   readonly client: EngineClient;
   readonly info: EngineInfo;
+  readonly profiled: boolean;
 }
 
 /** Errors: EmbedError, or the reason of the signal; nothing is left running then. */
@@ -30,6 +31,7 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const model = readModel(options.model, platform);
   const cache = platform.describeCache(typeof options.cache === "object" ? String(options.cache) : options.cache);
   const selfTest = checkBoolean("selfTest", options.selfTest, true);
+  const profile = checkBoolean("profile", options.profile, false);
   const can = platform.capabilities();
   const choice = chooseVariant(wanted, threads, can);
   const locate = (build: typeof choice) => ({
@@ -41,9 +43,9 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
 
   const source = await abortable(describe(model), options.signal);
   const client = new EngineClient(platform.createWorker());
-  const request = { source, sourceName: model.name, build, fallback, cache, selfTest, towers, dtype, maxTokens, maxPixels };
+  const request = { source, sourceName: model.name, build, fallback, cache, selfTest, profile, towers, dtype, maxTokens, maxPixels };
   const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, source: model.source });
-  return { client, info };
+  return { client, info, profiled: profile };
 }
 
 async function describe(model: ReturnType<typeof readModel>) {

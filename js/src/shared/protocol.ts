@@ -39,6 +39,8 @@ export interface LoadRequest {
   /** Whether and where the files of a URL are kept. */
   readonly cache: boolean | string;
   readonly selfTest: boolean;
+  /** Count where the time of embeddings goes. */
+  readonly profile: boolean;
   readonly towers: readonly Tower[];
   readonly dtype: DType;
   readonly maxTokens: number;
@@ -76,6 +78,7 @@ export interface Calls {
   "index-search": { readonly call: { readonly index: number; readonly query: Float32Array; readonly k: number }; readonly answer: { readonly rows: Uint32Array; readonly scores: Float32Array } };
   "index-clear": { readonly call: { readonly index: number }; readonly answer: Record<never, never> };
   "index-dispose": { readonly call: { readonly index: number }; readonly answer: Record<never, never> };
+  profile: { readonly call: Record<never, never>; readonly answer: readonly ProfileEntry[] };
   /** For tests: what no user needs. */
   diagnostics: { readonly call: Record<never, never>; readonly answer: Diagnostics };
 }
@@ -91,6 +94,13 @@ export interface EmbeddingAnswer {
   readonly truncated: boolean;
   readonly milliseconds: number;
   readonly decoder: "core" | "browser" | undefined;
+}
+
+/** One kind of work: how often it was done, and the time without the work inside it. */
+export interface ProfileEntry {
+  readonly kind: "input" | "linear" | "quantization" | "attention" | "rotary" | "norm" | "activation" | "other";
+  readonly calls: number;
+  readonly milliseconds: number;
 }
 
 export interface Diagnostics {

@@ -3,7 +3,7 @@
 // it in their own thread.
 import { EmbedError, engineCode } from "../errors.js";
 import type { Engine, Handle, Index, PackTensor, PackWriter, PackOptions, EngineOptions, Embedding, Range, Status } from "../generated/engine-module.js";
-import type { ImageSettings, TextSettings } from "../shared/protocol.js";
+import type { ImageSettings, ProfileEntry, TextSettings } from "../shared/protocol.js";
 import { Heap } from "./heap.js";
 import { EngineLost, type StartedModule } from "./module.js";
 
@@ -178,6 +178,17 @@ export class EngineAdapter {
 
   threadsSeen(): number {
     return this.#enter(() => this.#loaded().threadsSeen());
+  }
+
+  /** From now on the engine counts where the time of embeddings goes. */
+  startProfile(): void {
+    this.#enter(() => this.#loaded().startProfile());
+  }
+
+  /** What was counted since the last time this was asked. */
+  profile(): ProfileEntry[] {
+    const entries = JSON.parse(this.#enter(() => this.#loaded().profileJson())) as { kind: ProfileEntry["kind"]; calls: number; nanoseconds: number }[];
+    return entries.map(({ kind, calls, nanoseconds }) => ({ kind, calls, milliseconds: nanoseconds / 1e6 }));
   }
 
   /** Bytes of the heap that are in use. */

@@ -72,6 +72,7 @@ class Host {
       const meter = new ProgressMeter(request.sourceName, (progress) => this.#platform.post({ type: "progress", progress }, []));
       await pump(source, engine.beginLoad(source.files), (pointer, piece) => engine.heap.copyIn(pointer, piece), meter);
       if (!engine.ready) throw new EmbedError("internal", "the engine wants nothing more and is not ready");
+      if (request.profile) engine.startProfile();
       this.#maxPixels = request.maxPixels;
       this.#engine = engine;
       const { textLayers, visionLayers, ...about } = engine.info() as { textLayers: number; visionLayers: number };
@@ -178,6 +179,8 @@ class Host {
       case "index-dispose":
         engine.deleteIndex(call.index);
         return plain({});
+      case "profile":
+        return plain(engine.profile());
       case "diagnostics":
         return plain({
           heapBytes: engine.heap.bytes,
