@@ -57,7 +57,6 @@ inline Result<Matrix> RandomWeights(DType dtype, size_t out, size_t in) {
 // What a run needs, kept alive by the function.
 struct Buffers {
   AlignedBuffer x, y, weight;
-  std::vector<Linear> layers;
   RotaryTable table;
   size_t turn = 0;
 };
@@ -70,20 +69,25 @@ inline Result<std::shared_ptr<Buffers>> MakeBuffers(size_t x, size_t y, size_t w
   return buffers;
 }
 
-inline Result<Operator> MakeLinear(DType dtype, size_t rows, size_t in, size_t out, Workspace& workspace) {
-  const char* name = dtype == DType::kI8 ? "q8" : "q4";
-  CLIPGLOT_ASSIGN_OR_RETURN(const auto b, MakeBuffers(rows * in, rows * out));
+// Copies of one layer, kColdBytes in all.
+using Layers = std::vector<Linear>;
+inline Result<std::shared_ptr<Layers>> MakeLayers(DType dtype, size_t in, size_t out) {
   CLIPGLOT_ASSIGN_OR_RETURN(const Matrix weights, RandomWeights(dtype, out, in));
-  size_t packed = 0;
-  do {
+  auto layers = std::make_shared<Layers>();
+  for (size_t packed = 0; packed < kColdBytes; packed += layers->back().packed_bytes()) {
     CLIPGLOT_ASSIGN_OR_RETURN(Linear layer, Linear::Create(weights, {}));
-    packed += layer.packed_bytes();
-    b->layers.push_back(std::move(layer));
-  } while (rows <= kFewRows && packed < kColdBytes);
-  const double one = static_cast<double>(b->layers[0].packed_bytes()), activations = 4.0 * static_cast<double>(rows * (in + out));
-  Operator op{StrCat("linear ", name, " ", rows, " x ", in, " -> ", out), name, 2.0 * static_cast<double>(rows * in * out), one + activations,
-              static_cast<double>(packed) + activations, {}};
-  op.run = [b, rows, &workspace] { return b->layers[b->turn++ % b->layers.size()].Run(b->x.as<float>(), rows, b->y.as<float>(), workspace); };
+    layers->push_back(std::move(layer));
+  }
+  return layers;
+}
+
+inline Result<Operator> MakeLinear(const char* dtype, std::shared_ptr<Layers> layers, size_t rows, Workspace& workspace) {
+  const size_t in = layers->front().in(), out = layers->front().out(), copies = rows <= kFewRows ? layers->size() : 1;
+  CLIPGLOT_ASSIGN_OR_RETURN(const auto b, MakeBuffers(rows * in, rows * out));
+  const double one = static_cast<double>(layers->front().packed_bytes()), activations = 4.0 * static_cast<double>(rows * (in + out));
+  Operator op{StrCat("linear ", dtype, " ", rows, " x ", in, " -> ", out), dtype, 2.0 * static_cast<double>(rows * in * out), one + activations,
+              one * static_cast<double>(copies) + activations, {}};
+  op.run = [b, layers, rows, copies, &workspace] { return (*layers)[b->turn++ % copies].Run(b->x.as<float>(), rows, b->y.as<float>(), workspace); };
   return op;
 }
 

@@ -13,6 +13,7 @@ namespace {
 std::string g_text;  // what the last describing call gave
 std::unique_ptr<Workspace> g_workspace;
 Operator g_operator;
+std::shared_ptr<Layers> g_layers;  // of the shape at hand
 AlignedBuffer g_memory;
 
 struct LinearShape {
@@ -20,7 +21,7 @@ struct LinearShape {
 };
 // The text tower's: qkv, out_proj, fc1, fc2; the image tower's: w1 and w2 together, w3.
 constexpr LinearShape kShapes[] = {{1024, 3072}, {1024, 1024}, {1024, 4096}, {4096, 1024}, {1024, 5460}, {2730, 1024}};
-constexpr size_t kRows[] = {1, 8, 128, 512};
+constexpr size_t kRows[] = {1, 8, 128};
 constexpr size_t kAttentionRows[] = {32, 128, 512, kImageTokens};
 constexpr size_t kLinears = std::size(kShapes) * std::size(kRows) * 2;
 constexpr size_t kElementwise = 4;
@@ -31,9 +32,14 @@ Result<Operator> Make(size_t index) {
   }
   if (index < kLinears) {
     const LinearShape shape = kShapes[index / std::size(kRows) % std::size(kShapes)];
-    const DType dtype = index < kLinears / 2 ? DType::kI8 : DType::kU8;
-    return MakeLinear(dtype, kRows[index % std::size(kRows)], shape.in, shape.out, *g_workspace);
+    const bool q8 = index < kLinears / 2;
+    if (index % std::size(kRows) == 0 || !g_layers) {
+      g_layers.reset();  // let go before taking
+      CLIPGLOT_ASSIGN_OR_RETURN(g_layers, MakeLayers(q8 ? DType::kI8 : DType::kU8, shape.in, shape.out));
+    }
+    return MakeLinear(q8 ? "q8" : "q4", g_layers, kRows[index % std::size(kRows)], *g_workspace);
   }
+  g_layers.reset();
   index -= kLinears;
   if (index < std::size(kAttentionRows)) return MakeAttention(kAttentionRows[index], *g_workspace);
   CLIPGLOT_ASSIGN_OR_RETURN(std::vector<Operator> all, MakeElementwise(*g_workspace));

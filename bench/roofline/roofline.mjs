@@ -85,7 +85,7 @@ async function main() {
 if (process.argv[2] === "--child") {
   const [variant, budget] = process.argv.slice(3);
   const { default: create } = await import(pathToFileURL(join(folderOf(variant), `${TARGET}.mjs`)).href);
-  process.stdout.write(JSON.stringify(await measure(create, Number(budget))));
+  process.stdout.write(JSON.stringify(await measure(create, Number(budget), () => process.cpuUsage().user / 1000)));
 } else {
   await runMain(main);
 }
