@@ -5,10 +5,13 @@
 #include "base/strings.h"
 #include "nn/attention_kernel.h"
 #include "nn/nn.h"
+#include "nn/simd.h"
 #include "nn/workspace_impl.h"
 
 namespace clipglot {
 namespace {
+
+using simd::F32x4;
 
 constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -29,7 +32,7 @@ struct Scratch {
   float* o;       // [chunk / 8][padded_dim][8 queries]
   float* keys;    // [keys / 4][dim][4 keys]
   float* values;  // [padded_dim / 4][keys][4 channels]
-  float* scores;  // [keys][8 queries]
+  float* scores;  // [groups][keys][8 queries]
   float *max, *sum, *bias;
 
   explicit Scratch(float* at)
@@ -38,37 +41,67 @@ struct Scratch {
         keys(o + kChunkFloats),
         values(keys + kBlockFloats),
         scores(values + kBlockFloats),
-        max(scores + kMaxBlock * kQueries),
+        max(scores + kMaxGroups * kMaxBlock * kQueries),
         sum(max + kMaxChunk),
         bias(sum + kMaxChunk) {}
 };
 
-// Packs `count` queries from row `first` of head `head`, scaled by 1 / sqrt(dim) and filled up with
-// zeros to a multiple of kQueries. Clears the sums.
+// Four rows of four floats, columns and rows exchanged: a row of `from` is `from_step` apart, one of
+// `to` `to_step`.
+inline void Transpose(const float* from, size_t from_step, float* to, size_t to_step) {
+  const F32x4 r0 = simd::Load(from), r1 = simd::Load(from + from_step),
+              r2 = simd::Load(from + 2 * from_step), r3 = simd::Load(from + 3 * from_step);
+  const F32x4 a = __builtin_shufflevector(r0, r1, 0, 4, 1, 5),
+              b = __builtin_shufflevector(r2, r3, 0, 4, 1, 5),
+              c = __builtin_shufflevector(r0, r1, 2, 6, 3, 7),
+              d = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+  simd::Store(to, __builtin_shufflevector(a, b, 0, 1, 4, 5));
+  simd::Store(to + to_step, __builtin_shufflevector(a, b, 2, 3, 6, 7));
+  simd::Store(to + 2 * to_step, __builtin_shufflevector(c, d, 0, 1, 4, 5));
+  simd::Store(to + 3 * to_step, __builtin_shufflevector(c, d, 2, 3, 6, 7));
+}
+
+// Four rows `from` [4][dim], `from_step` apart, to columns `to` [dim][4], `to_step` apart.
+CLIPGLOT_ROW_FUNCTION void TransposeRows(const float* from, size_t from_step, size_t dim, float* to,
+                                         size_t to_step) {
+  size_t c = 0;
+  for (; c + 4 <= dim; c += 4) Transpose(from + c, from_step, to + c * to_step, to_step);
+  for (; c < dim; ++c) {
+    for (size_t r = 0; r < 4; ++r) to[c * to_step + r] = from[r * from_step + c];
+  }
+}
+
+// Packs `count` queries from row `first` of head `head`, scaled by log2(e) / sqrt(dim), since the
+// weights are powers of 2, and filled up with zeros to a multiple of kQueries. Clears the sums.
 void StartChunk(const Problem& p, size_t head, size_t first, size_t count, const Scratch& s) {
-  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(p.dim)));
+  constexpr double kLog2E = 1.4426950408889634;
+  const float scale = static_cast<float>(kLog2E / std::sqrt(static_cast<double>(p.dim)));
   const size_t padded = RoundUp(count, kQueries);
-  for (size_t r = 0; r < padded; ++r) {
+  for (size_t r = 0; r < padded; r += 4) {
     float* to = s.q + r / kQueries * kQueries * p.dim + r % kQueries;
-    if (r < count) {
-      const float* from = p.qkv + (first + r) * p.stride() + head * p.dim;
-      for (size_t c = 0; c < p.dim; ++c) to[c * kQueries] = from[c] * scale;
+    const float* from = p.qkv + (first + r) * p.stride() + head * p.dim;
+    if (r + 4 <= count) {
+      TransposeRows(from, p.stride(), p.dim, to, kQueries);
     } else {
-      for (size_t c = 0; c < p.dim; ++c) to[c * kQueries] = 0;
+      for (size_t i = 0; i < 4; ++i, from += p.stride()) {
+        for (size_t c = 0; c < p.dim; ++c) to[c * kQueries + i] = r + i < count ? from[c] : 0.0f;
+      }
     }
+  }
+  for (size_t i = 0; i < padded * p.dim; ++i) s.q[i] *= scale;
+  for (size_t r = 0; r < padded; ++r) {
     s.max[r] = -std::numeric_limits<float>::infinity();
     s.sum[r] = 0;
   }
   for (size_t i = 0; i < padded * p.padded_dim; ++i) s.o[i] = 0;
 }
 
-void PackKey(const Problem& p, const float* key, const float* value, size_t padded_count,
-             float* to_key, float* to_value) {
-  for (size_t c = 0; c < p.dim; ++c) to_key[c * kTile] = key[c];
-  for (size_t c = 0; c < p.padded_dim; c += kTile) {
-    float* to = to_value + c * padded_count;
-    for (size_t i = 0; i < kTile; ++i) to[i] = c + i < p.dim ? value[c + i] : 0.0f;
+void PackValue(const Problem& p, const float* value, size_t padded_count, float* to) {
+  size_t c = 0;
+  for (; c + kTile <= p.dim; c += kTile, to += kTile * padded_count) {
+    simd::Store(to, simd::Load(value + c));
   }
+  if (c < p.dim) simd::Store(to, simd::LoadPart(value + c, p.dim - c));
 }
 
 void PackNoKey(const Problem& p, size_t padded_count, float* to_key, float* to_value) {
@@ -84,43 +117,41 @@ size_t PackBlock(const Problem& p, size_t head, size_t first, size_t count, size
                  const Scratch& s) {
   const size_t width = p.heads * p.dim;
   size_t used = 0;
-  for (size_t j = 0; j < padded_count; ++j) {
-    float* to_key = s.keys + j / kTile * kTile * p.dim + j % kTile;
-    float* to_value = s.values + j * kTile;
-    if (j < count && (p.key_mask == nullptr || p.key_mask[first + j] != 0)) {
-      const float* key = p.qkv + (first + j) * p.stride() + width + head * p.dim;
-      PackKey(p, key, key + width, padded_count, to_key, to_value);
-      s.bias[j] = 0;
-      ++used;
-    } else {
-      PackNoKey(p, padded_count, to_key, to_value);
-      s.bias[j] = -std::numeric_limits<float>::infinity();
+  for (size_t tile = 0; tile < padded_count; tile += kTile) {
+    float* to_keys = s.keys + tile * p.dim;
+    const float* keys = p.qkv + (first + tile) * p.stride() + width + head * p.dim;
+    size_t counted = 0;
+    for (size_t j = tile; j < tile + kTile; ++j) {
+      const bool counts = j < count && (p.key_mask == nullptr || p.key_mask[first + j] != 0);
+      s.bias[j] = counts ? 0.0f : -std::numeric_limits<float>::infinity();
+      counted += counts;
+    }
+    used += counted;
+    if (counted == kTile) TransposeRows(keys, p.stride(), p.dim, to_keys, kTile);
+    for (size_t i = 0; i < kTile; ++i, keys += p.stride()) {
+      float* to_value = s.values + (tile + i) * kTile;
+      if (s.bias[tile + i] != 0) {
+        PackNoKey(p, padded_count, to_keys + i, to_value);
+        continue;
+      }
+      if (counted != kTile) {
+        for (size_t c = 0; c < p.dim; ++c) to_keys[c * kTile + i] = keys[c];
+      }
+      PackValue(p, keys + width, padded_count, to_value);
     }
   }
   return used;
 }
 
-// Eight queries from row `row` of the chunk against the packed block.
-void AttendBlock(const Problem& p, size_t row, size_t padded_count, const float* bias,
-                 const Scratch& s) {
-  const float* q = s.q + row * p.dim;
-  for (size_t j = 0; j < padded_count; j += kTile) {
-    TileProduct(s.keys + j * p.dim, q, p.dim, s.scores + j * kQueries);
-  }
-  float factor[kQueries];
-  SoftmaxStep(s.scores, padded_count, bias, s.max + row, s.sum + row, factor);
-  float* o = s.o + row * p.padded_dim;
-  for (size_t c = 0; c < p.padded_dim; c += kTile) {
-    TileAccumulate(s.values + c * padded_count, s.scores, padded_count, factor, o + c * kQueries);
-  }
-}
-
+// Divides by the sums of weights, back to rows.
 void FinishChunk(const Problem& p, size_t head, size_t first, size_t count, const Scratch& s) {
-  for (size_t r = 0; r < count; ++r) {
+  for (size_t r = 0; r < count; r += 4) {
     const float* from = s.o + r / kQueries * kQueries * p.padded_dim + r % kQueries;
     float* to = p.out + (first + r) * p.heads * p.dim + head * p.dim;
-    const float inverse = s.sum[r] == 0 ? 0.0f : 1.0f / s.sum[r];
-    for (size_t c = 0; c < p.dim; ++c) to[c] = from[c * kQueries] * inverse;
+    for (size_t i = 0; i < 4 && r + i < count; ++i, to += p.heads * p.dim) {
+      const float inverse = s.sum[r + i] == 0 ? 0.0f : 1.0f / s.sum[r + i];
+      for (size_t c = 0; c < p.dim; ++c) to[c] = from[c * kQueries + i] * inverse;
+    }
   }
 }
 
@@ -131,10 +162,22 @@ void AttendChunk(const Problem& p, size_t head, size_t first, size_t count, cons
   for (size_t key = 0; key < p.rows; key += block) {
     const size_t keys = p.rows - key < block ? p.rows - key : block;
     const size_t padded = RoundUp(keys, kTile);
-    const size_t used = PackBlock(p, head, key, keys, padded, s);
-    if (used == 0) continue;
-    const float* bias = used == padded ? nullptr : s.bias;
-    for (size_t row = 0; row < count; row += kQueries) AttendBlock(p, row, padded, bias, s);
+    if (PackBlock(p, head, key, keys, padded, s) == 0) continue;
+    for (size_t row = 0; row < count; row += kMaxGroups * kQueries) {
+      const size_t groups = (count - row + kQueries - 1) / kQueries;
+      AttendBlock({.keys = s.keys,
+                   .values = s.values,
+                   .bias = s.bias,
+                   .count = padded,
+                   .dim = p.dim,
+                   .padded_dim = p.padded_dim,
+                   .groups = groups < kMaxGroups ? groups : kMaxGroups,
+                   .q = s.q + row * p.dim,
+                   .o = s.o + row * p.padded_dim,
+                   .scores = s.scores,
+                   .max = s.max + row,
+                   .sum = s.sum + row});
+    }
   }
   FinishChunk(p, head, first, count, s);
 }

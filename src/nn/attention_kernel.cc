@@ -1,27 +1,33 @@
 #include "nn/attention_kernel.h"
 
+#include <bit>
 #include <limits>
 
 #include "nn/simd.h"
+#include "nn/workspace_impl.h"
 
 namespace clipglot {
 namespace {
 
 using simd::F32x4;
 using simd::I32x4;
+using simd::Load;
 using simd::MultiplyAdd;
 using simd::Splat;
+using simd::Store;
 
 // The sums of a tile, in eight registers: row i, lanes 0-3 (a) and 4-7 (b).
 struct Sums {
-  F32x4 r0a = {}, r0b = {}, r1a = {}, r1b = {}, r2a = {}, r2b = {}, r3a = {}, r3b = {};
+  F32x4 r0a, r0b, r1a, r1b, r2a, r2b, r3a, r3b;
 };
 
-inline Sums Multiply(const float* a, const float* b, size_t depth) {
-  Sums s;
+// s[i][j] += Σ_k a[k][i] · b[k][j]: a [depth][4], b [depth][8]. Written so that eight sums, two
+// loads of b and one of a fill the machine's sixteen registers; unrolled, the compiler keeps more
+// of `a` at hand than fits, and the loop runs at two thirds of the speed.
+inline void Multiply(const float* a, const float* b, size_t depth, Sums& s) {
   const float* const end = b + depth * kQueries;
   for (; b != end; a += kTile, b += kQueries) {
-    const F32x4 ba = simd::Load(b), bb = simd::Load(b + 4);
+    const F32x4 ba = Load(b), bb = Load(b + 4);
     const F32x4 x0 = Splat(a[0]);
     s.r0a = MultiplyAdd(x0, ba, s.r0a);
     s.r0b = MultiplyAdd(x0, bb, s.r0b);
@@ -35,77 +41,115 @@ inline Sums Multiply(const float* a, const float* b, size_t depth) {
     s.r3a = MultiplyAdd(x3, ba, s.r3a);
     s.r3b = MultiplyAdd(x3, bb, s.r3b);
   }
-  return s;
+}
+
+// Scores of four keys, and what they make of the maxima.
+CLIPGLOT_ROW_FUNCTION void ScoreTile(const AttentionBlock& p, size_t key) {
+  const float* keys = p.keys + key * p.dim;
+  const F32x4 b0 = Splat(p.bias[key]), b1 = Splat(p.bias[key + 1]), b2 = Splat(p.bias[key + 2]),
+              b3 = Splat(p.bias[key + 3]);
+  for (size_t g = 0; g < p.groups; ++g) {
+    Sums s = {b0, b0, b1, b1, b2, b2, b3, b3};
+    Multiply(keys, p.q + g * p.dim * kQueries, p.dim, s);
+    float* to = p.scores + (g * p.count + key) * kQueries;
+    Store(to, s.r0a);
+    Store(to + 4, s.r0b);
+    Store(to + 8, s.r1a);
+    Store(to + 12, s.r1b);
+    Store(to + 16, s.r2a);
+    Store(to + 20, s.r2b);
+    Store(to + 24, s.r3a);
+    Store(to + 28, s.r3b);
+  }
+}
+
+// 2^x for x <= 0 (relative error below 3e-7): 0 below -126.5. NaN stays NaN. x = n + r, 2^r by a
+// minimax polynomial of relative error on |r| <= 1/2, fitted by Remez' method (7.5e-8 before
+// rounding).
+inline F32x4 Exp2Negative(F32x4 x) {
+  // 1.5 · 2^23 rounds to an integer; 127 more makes that the bits of an exponent, 0 for n = -127.
+  const F32x4 magic = Splat(simd::kRoundingMagic + 127);
+  x = simd::Max(x, Splat(-127.0f));
+  const F32x4 shifted = x + magic;
+  const F32x4 r = x - (shifted - magic);
+  F32x4 e = Splat(1.32764725e-3f);
+  e = MultiplyAdd(e, r, Splat(9.67554096e-3f));
+  e = MultiplyAdd(e, r, Splat(5.55071309e-2f));
+  e = MultiplyAdd(e, r, Splat(2.40221202e-1f));
+  e = MultiplyAdd(e, r, Splat(6.93146944e-1f));
+  e = MultiplyAdd(e, r, Splat(1.00000012f));
+  return e * std::bit_cast<F32x4>(std::bit_cast<I32x4>(shifted) << 23);
+}
+
+// The scores of a group become weights; `factor` [8]: by what the sums so far must shrink.
+CLIPGLOT_ROW_FUNCTION void SoftmaxStep(float* scores, size_t keys, float* max, float* sum,
+                                       float* factor) {
+  float* const end = scores + keys * kQueries;
+  const F32x4 old_a = Load(max), old_b = Load(max + 4);
+  F32x4 max_a = old_a, max_b = old_b;
+  for (const float* at = scores; at != end; at += 4 * kQueries) {
+    // Four at a time first: the chain from one maximum to the next is what this loop waits for.
+    const F32x4 a =
+        simd::Max(simd::Max(Load(at), Load(at + 8)), simd::Max(Load(at + 16), Load(at + 24)));
+    const F32x4 b =
+        simd::Max(simd::Max(Load(at + 4), Load(at + 12)), simd::Max(Load(at + 20), Load(at + 28)));
+    max_a = simd::Max(max_a, a);
+    max_b = simd::Max(max_b, b);
+  }
+  Store(max, max_a);
+  Store(max + 4, max_b);
+  // Without a key so far every score is -infinity, and any finite maximum makes its weight 0.
+  const F32x4 none = Splat(-std::numeric_limits<float>::infinity()), zero = {};
+  const F32x4 shift_a = max_a == none ? zero : max_a, shift_b = max_b == none ? zero : max_b;
+  F32x4 sum_a = {}, sum_b = {};
+  for (float* at = scores; at != end; at += kQueries) {
+    const F32x4 a = Exp2Negative(Load(at) - shift_a);
+    const F32x4 b = Exp2Negative(Load(at + 4) - shift_b);
+    Store(at, a);
+    Store(at + 4, b);
+    sum_a += a;
+    sum_b += b;
+  }
+  const F32x4 factor_a = Exp2Negative(old_a - shift_a), factor_b = Exp2Negative(old_b - shift_b);
+  Store(sum, MultiplyAdd(Load(sum), factor_a, sum_a));
+  Store(sum + 4, MultiplyAdd(Load(sum + 4), factor_b, sum_b));
+  Store(factor, factor_a);
+  Store(factor + 4, factor_b);
 }
 
 inline void AddScaled(float* c, F32x4 factor, F32x4 sum) {
-  simd::Store(c, MultiplyAdd(simd::Load(c), factor, sum));
+  Store(c, MultiplyAdd(Load(c), factor, sum));
+}
+
+// Four channels of the values, weighted.
+CLIPGLOT_ROW_FUNCTION void ValueTile(const AttentionBlock& p, size_t channel, const float* factors) {
+  const float* values = p.values + channel * p.count;
+  for (size_t g = 0; g < p.groups; ++g) {
+    Sums s = {};
+    Multiply(values, p.scores + g * p.count * kQueries, p.count, s);
+    const F32x4 fa = Load(factors + g * kQueries), fb = Load(factors + g * kQueries + 4);
+    float* to = p.o + (g * p.padded_dim + channel) * kQueries;
+    AddScaled(to, fa, s.r0a);
+    AddScaled(to + 4, fb, s.r0b);
+    AddScaled(to + 8, fa, s.r1a);
+    AddScaled(to + 12, fb, s.r1b);
+    AddScaled(to + 16, fa, s.r2a);
+    AddScaled(to + 20, fb, s.r2b);
+    AddScaled(to + 24, fa, s.r3a);
+    AddScaled(to + 28, fb, s.r3b);
+  }
 }
 
 }  // namespace
 
-void TileProduct(const float* a, const float* b, size_t depth, float* c) {
-  const Sums s = Multiply(a, b, depth);
-  simd::Store(c, s.r0a);
-  simd::Store(c + 4, s.r0b);
-  simd::Store(c + 8, s.r1a);
-  simd::Store(c + 12, s.r1b);
-  simd::Store(c + 16, s.r2a);
-  simd::Store(c + 20, s.r2b);
-  simd::Store(c + 24, s.r3a);
-  simd::Store(c + 28, s.r3b);
-}
-
-void TileAccumulate(const float* a, const float* b, size_t depth, const float* factor, float* c) {
-  const Sums s = Multiply(a, b, depth);
-  const F32x4 fa = simd::Load(factor), fb = simd::Load(factor + 4);
-  AddScaled(c, fa, s.r0a);
-  AddScaled(c + 4, fb, s.r0b);
-  AddScaled(c + 8, fa, s.r1a);
-  AddScaled(c + 12, fb, s.r1b);
-  AddScaled(c + 16, fa, s.r2a);
-  AddScaled(c + 20, fb, s.r2b);
-  AddScaled(c + 24, fa, s.r3a);
-  AddScaled(c + 28, fb, s.r3b);
-}
-
-void SoftmaxStep(float* scores, size_t keys, const float* bias, float* max, float* sum,
-                 float* factor) {
-  const F32x4 none = Splat(-std::numeric_limits<float>::infinity());
-  const F32x4 zero = {};
-  float* const end = scores + keys * kQueries;
-  if (bias != nullptr) {
-    for (float* at = scores; at != end; at += kQueries, ++bias) {
-      const F32x4 b = Splat(*bias);
-      simd::Store(at, simd::Load(at) + b);
-      simd::Store(at + 4, simd::Load(at + 4) + b);
-    }
+void AttendBlock(const AttentionBlock& block) {
+  for (size_t key = 0; key < block.count; key += kTile) ScoreTile(block, key);
+  float factors[kMaxGroups * kQueries];
+  for (size_t g = 0; g < block.groups; ++g) {
+    SoftmaxStep(block.scores + g * block.count * kQueries, block.count, block.max + g * kQueries,
+                block.sum + g * kQueries, factors + g * kQueries);
   }
-  const F32x4 old_a = simd::Load(max), old_b = simd::Load(max + 4);
-  F32x4 max_a = old_a, max_b = old_b;
-  for (const float* at = scores; at != end; at += kQueries) {
-    max_a = simd::Max(max_a, simd::Load(at));
-    max_b = simd::Max(max_b, simd::Load(at + 4));
-  }
-  // Without a key so far every score is -infinity, and any finite maximum gives e^score = 0.
-  const F32x4 shift_a = max_a == none ? zero : max_a, shift_b = max_b == none ? zero : max_b;
-  F32x4 sum_a = {}, sum_b = {};
-  for (float* at = scores; at != end; at += kQueries) {
-    const F32x4 a = simd::ExpNegative(simd::Load(at) - shift_a);
-    const F32x4 b = simd::ExpNegative(simd::Load(at + 4) - shift_b);
-    simd::Store(at, a);
-    simd::Store(at + 4, b);
-    sum_a += a;
-    sum_b += b;
-  }
-  const F32x4 factor_a = simd::ExpNegative(old_a - shift_a),
-              factor_b = simd::ExpNegative(old_b - shift_b);
-  simd::Store(sum, MultiplyAdd(simd::Load(sum), factor_a, sum_a));
-  simd::Store(sum + 4, MultiplyAdd(simd::Load(sum + 4), factor_b, sum_b));
-  simd::Store(factor, factor_a);
-  simd::Store(factor + 4, factor_b);
-  simd::Store(max, max_a);
-  simd::Store(max + 4, max_b);
+  for (size_t c = 0; c < block.padded_dim; c += kTile) ValueTile(block, c, factors);
 }
 
 }  // namespace clipglot

@@ -1,7 +1,9 @@
-// The inner loops of attention: eight queries of one head against a block of keys. Private to nn.
+// The inner loops of attention: a few groups of eight queries of one head against a block of keys.
+// Private to nn.
 //
-// Queries lie side by side in the lanes, so that maxima, sums and corrections of the softmax need
-// no step across lanes: scores are [key][8 queries], sums of values [channel][8 queries].
+// Eight queries lie side by side in the lanes, so that maxima, sums and corrections of the softmax
+// need no step across lanes: scores are [key][8 queries], sums of values [channel][8 queries].
+// Groups come in fours, so that a tile of keys or values comes once from the L2 cache for all.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +12,13 @@
 namespace clipglot {
 
 inline constexpr size_t kMaxHeadDim = 256;
-inline constexpr size_t kQueries = 8;  // queries done together
-inline constexpr size_t kTile = 4;     // keys, or channels of values, side by side in packed form
+inline constexpr size_t kQueries = 8;    // queries of a group
+inline constexpr size_t kMaxGroups = 4;  // groups that go through a block together
+inline constexpr size_t kTile = 4;  // keys, or channels of values, side by side in packed form
 inline constexpr size_t kMaxBlock = 128;  // keys packed at a time
-inline constexpr size_t kMaxChunk = 512;  // queries that share the packing
-// With heads of 64 channels a chunk's queries and outputs take 256 KiB, a block's keys and values
-// 64 KiB: together they stay in a 512 KiB L2 cache. Larger heads get fewer rows.
+inline constexpr size_t kMaxChunk = 672;  // queries that share the packing: an image takes two
+// With heads of 64 channels a block's keys and values take 64 KiB, the scores and queries of four
+// groups 24 KiB. Larger heads get fewer rows.
 inline constexpr size_t kBlockFloats = kMaxBlock * 64;
 inline constexpr size_t kChunkFloats = kMaxChunk * 64;
 
@@ -29,19 +32,27 @@ constexpr size_t ChunkRows(size_t padded_dim) {
 }
 
 // Scratch of one thread: queries, outputs, keys, values, scores, running maxima and sums, mask.
-inline constexpr size_t kAttentionScratchFloats =
-    2 * kChunkFloats + 2 * kBlockFloats + kMaxBlock * kQueries + 2 * kMaxChunk + kMaxBlock;
+inline constexpr size_t kAttentionScratchFloats = 2 * kChunkFloats + 2 * kBlockFloats +
+                                                  kMaxGroups * kMaxBlock * kQueries +
+                                                  2 * kMaxChunk + kMaxBlock;
 
-// c[i][j] = Σ_k a[k][i] · b[k][j]: a [depth][4], b [depth][8], c [4][8].
-void TileProduct(const float* a, const float* b, size_t depth, float* c);
+// One block of keys, and the groups that it meets. All sums run over channels, then keys, in their
+// order, whatever the groups.
+struct AttentionBlock {
+  const float* keys;    // [keys / 4][dim][4 keys]
+  const float* values;  // [padded_dim / 4][keys][4 channels]
+  const float* bias;    // [keys]: 0, or -infinity for a key that does not count
+  size_t count;         // keys, a multiple of 4
+  size_t dim, padded_dim;
+  size_t groups;   // 1 ... kMaxGroups
+  const float* q;  // [groups][dim][8], times log2(e) / sqrt(dim)
+  float* o;        // [groups][padded_dim][8]: running sums of values
+  float* scores;   // [groups][keys][8], scratch
+  float* max;      // [groups][8]: running maximum of the scores
+  float* sum;      // [groups][8]: running sums of the weights 2^(score - max)
+};
 
-// c[i][j] = c[i][j] · factor[j] + Σ_k a[k][i] · b[k][j].
-void TileAccumulate(const float* a, const float* b, size_t depth, const float* factor, float* c);
-
-// scores [keys][8] become e^(score - max); `max` and `sum` [8] run on from block to block. factor
-// [8]: by what the sums so far must shrink, e^(old max - new max). `bias`: null, or [keys] of 0 and
-// -infinity to add to the scores first.
-void SoftmaxStep(float* scores, size_t keys, const float* bias, float* max, float* sum,
-                 float* factor);
+// Takes the block's keys into o, max and sum.
+void AttendBlock(const AttentionBlock& block);
 
 }  // namespace clipglot

@@ -41,7 +41,7 @@ class Workspace {
   size_t threads() const;
   // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs, so that no later
   // call allocates. `weights` as in Matrix: I8 takes 1 byte an input, U8 (q4) up to 2.25, F32
-  // nothing. Attention needs nothing: its tiles are a fixed 340 KiB per thread, made by Create.
+  // nothing. Attention needs nothing: its tiles are a fixed 422 KiB per thread, made by Create.
   // Errors: kOutOfMemory.
   Status Reserve(size_t rows, size_t columns, DType weights = DType::kI8);
   // Runs task(0) ... task(count - 1), spread over the threads; returns when all are done.

@@ -63,6 +63,9 @@ TEST(Attention, AgreesWithTheReference) {
                         {8, 2, 64},
                         {17, 2, 32},
                         {23, 4, 16},
+                        {31, 1, 64},
+                        {33, 2, 64},
+                        {40, 1, 30},
                         {63, 1, 64},
                         {64, 1, 64},
                         {65, 3, 64},
@@ -70,7 +73,9 @@ TEST(Attention, AgreesWithTheReference) {
                         {100, 2, 62},
                         {129, 1, 130},
                         {257, 2, 64},
-                        {300, 1, 254}}) {
+                        {300, 1, 254},
+                        {673, 1, 8},
+                        {1345, 1, 6}}) {
     std::mt19937 random(++seed);
     SCOPED_TRACE(::testing::Message() << "seed " << seed << ", " << s);
     const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
@@ -117,6 +122,22 @@ TEST(Attention, LargeScoresDoNotOverflow) {
     }
   }
   Check(qkv, s, {}, Attend(qkv, s, {}, *workspace), AllRows(s.rows), 1e-4);
+}
+
+TEST(Attention, WeightsTooSmallForAFloatAreZero) {
+  // Keys of falling scores: from 88 below the largest on, a weight is no normal number, and then
+  // not even times the largest value anything but zero.
+  const Shape s = {64, 1, 4};
+  const auto workspace = MakeWorkspace(1);
+  Values qkv(s.rows * 12);
+  for (size_t r = 0; r < s.rows; ++r) {
+    float* row = qkv.span().data() + r * 12;
+    std::fill_n(row, 4, 1.0f);
+    std::fill_n(row + 4, 4, -static_cast<float>(r));  // score -2r
+    std::fill_n(row + 8, 4, r < 45 ? 1.0f : 3e38f);
+  }
+  const Values out = Attend(qkv, s, {}, *workspace);
+  for (const float v : out.span()) ASSERT_NEAR(v, 1.0f, 1e-6);
 }
 
 TEST(Attention, MaskedKeysDoNotCount) {
@@ -203,7 +224,10 @@ TEST(Attention, NanStaysWhereItBelongs) {
   qkv[5 * 3 * 32] = NAN;  // a query of row 5, head 0
   const Values out = Attend(qkv, s, {}, *workspace);
   for (size_t i = 0; i < out.size(); ++i) {
-    if (i / 16 == 5 * 2) continue;
+    if (i / 16 == 5 * 2) {
+      ASSERT_FALSE(std::isfinite(out[i])) << i;
+      continue;
+    }
     ASSERT_TRUE(std::isfinite(out[i])) << i;
   }
 }

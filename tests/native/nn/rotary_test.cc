@@ -77,7 +77,7 @@ TEST(VisionRotary, RowThenColumnOnGridsThatDoNotDivideTheReference) {
 TEST(Rotate, TurnsPairsAndLeavesTheRestAlone) {
   std::mt19937 random(21);
   const size_t heads = 3;
-  for (const size_t head_dim : {4u, 16u, 32u, 64u}) {
+  for (const size_t head_dim : {4u, 12u, 16u, 32u, 64u}) {
     for (const size_t skip : {0u, 1u}) {
       for (const auto pairing : {RotaryPairing::kHalfSplit, RotaryPairing::kInterleaved}) {
         const size_t rows = 30, pairs = head_dim / 2, width = heads * head_dim;
