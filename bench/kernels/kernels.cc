@@ -10,6 +10,7 @@
 //
 // Arguments: --threads 1,2   --rows 1,32,512   --ms 400 (time spent on each measurement)
 //            --only linear|attention|other   --dtype f32|q8|q4 (of linear)
+//            --in 1024 --out 4096 (only this shape of linear)
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -45,6 +46,7 @@ namespace {
 
 struct Options {
   std::vector<size_t> threads = {1, 2}, rows = {1, 32, 512};
+  size_t in = 0, out = 0;  // 0: all shapes
   double ms = 400;
   std::string only, dtype;
 };
@@ -125,8 +127,13 @@ void BenchLinear(const Options& options) {
   for (const DType dtype : {DType::kF32, DType::kI8, DType::kU8}) {
     const char* name = dtype == DType::kF32 ? "f32" : dtype == DType::kI8 ? "q8" : "q4";
     if (!options.dtype.empty() && options.dtype != name) continue;
-    for (const auto& [in, out] :
-         {std::pair<size_t, size_t>{1024, 4096}, {4096, 1024}, {1024, 1024}}) {
+    for (const auto& [in, out] : {std::pair<size_t, size_t>{1024, 3072},
+                                  {1024, 4096},
+                                  {4096, 1024},
+                                  {1024, 5460},
+                                  {2730, 1024},
+                                  {1024, 1024}}) {
+      if (options.in != 0 && (options.in != in || options.out != out)) continue;
       const Linear linear = Must(Linear::Create(RandomMatrix(dtype, out, in, random), {}));
       for (const size_t rows : options.rows) {
         const AlignedBuffer x = RandomFloats(rows * in, random);
@@ -217,6 +224,8 @@ int Main(int argc, char** argv) {
     if (name == "--threads") options.threads = ParseList(argv[i + 1]);
     if (name == "--rows") options.rows = ParseList(argv[i + 1]);
     if (name == "--ms") options.ms = std::atof(argv[i + 1]);
+    if (name == "--in") options.in = std::strtoul(argv[i + 1], nullptr, 10);
+    if (name == "--out") options.out = std::strtoul(argv[i + 1], nullptr, 10);
     if (name == "--only") options.only = argv[i + 1];
     if (name == "--dtype") options.dtype = argv[i + 1];
   }

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/strings.h"
 #include "nn/linear_q4.h"
+#include "nn/linear_q8.h"
 #include "nn/nn.h"
 #include "nn/quantize.h"
 #include "nn/workspace_impl.h"
@@ -19,7 +20,8 @@ static constexpr size_t kMaxInt8Inputs = 65536;
 
 struct Linear::Impl {
   XnnpackHandle xnnpack;        // first: outlives the operator
-  xnn_operator_t op = nullptr;  // of F32 and I8
+  xnn_operator_t op = nullptr;  // of F32, and of I8 natively
+  std::optional<LinearQ8> q8;   // of I8, where kOwnInt8
   std::optional<LinearQ4> q4;   // of U8
   DType dtype = DType::kF32;
   size_t in = 0, out = 0;
@@ -126,6 +128,11 @@ Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias) {
       if (!(scale >= 0.0f) || !std::isfinite(scale))
         return invalid("a scale is negative or not finite");
     }
+    if constexpr (kOwnInt8) {
+      CLIPGLOT_ASSIGN_OR_RETURN(q8, LinearQ8::Create(weight, bias));
+      packed_bytes = q8->packed_bytes();
+      return OkStatus();
+    }
     CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(
         xnn_create_fully_connected_nc_qd8_f32_qc8w(in, out, in, out, weight.scales.data(),
                                                    weight.i8().data(), bias_data, -kNoLimit,
@@ -155,6 +162,9 @@ Status Linear::Run(std::span<const float> x, size_t rows, std::span<float> y,
     return Status(Code::kInvalidArgument,
                   StrCat("linear layer ", impl_->out, " x ", impl_->in, ": ", x.size(), " and ",
                          y.size(), " values for ", rows, " rows"));
+  }
+  if (impl_->q8) {
+    return impl_->q8->Run(x.data(), rows, y.data(), impl_->Nanoseconds(rows), workspace.impl());
   }
   if (impl_->q4) {
     return impl_->q4->Run(x.data(), rows, y.data(), impl_->Nanoseconds(rows), workspace.impl());

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "nn/dot_way.h"
 #include "nn/quantize_q4.h"
 #include "nn/simd.h"
 
@@ -41,13 +42,12 @@ constexpr size_t ColumnOf(size_t byte, size_t half) {
 #endif
 }
 
-// Sums of a block: acc[row][group] = Σ x (w + 8) over the block's columns. `w`: kValueBytes; `x`:
+// Sums of a block: acc[row][group] += Σ x (w + 8) over the block's columns. `w`: kValueBytes; `x`:
 // the block's activations of R rows (quantize_q4.h).
 #ifdef __wasm_relaxed_simd__
-template <size_t R>
-inline void MultiplyBlock(const uint8_t* w, const Q4Activation* x, I32x4 (&acc)[R][kGroups]) {
-  v128_t sums[R][kGroups];
-  for (size_t r = 0; r < R; ++r) sums[r][0] = sums[r][1] = wasm_i16x8_const_splat(0);
+// Calls multiply(row, group, four columns of x, the same of four outputs) for all of a block.
+template <size_t R, typename Multiply>
+inline void EachProduct(const uint8_t* w, const Q4Activation* x, const Multiply& multiply) {
   for (size_t v = 0; v < kVectors; ++v) {
     v128_t lower[kGroups], upper[kGroups];
     for (size_t g = 0; g < kGroups; ++g) {
@@ -57,22 +57,36 @@ inline void MultiplyBlock(const uint8_t* w, const Q4Activation* x, I32x4 (&acc)[
     }
     for (size_t r = 0; r < R; ++r) {
       const v128_t a = wasm_v128_load32_splat(x + ((2 * v) * R + r) * 4);
+      for (size_t g = 0; g < kGroups; ++g) multiply(r, g, a, lower[g]);
       const v128_t b = wasm_v128_load32_splat(x + ((2 * v + 1) * R + r) * 4);
-      for (size_t g = 0; g < kGroups; ++g) {
-        // The second operand is 0 ... 15, so every machine's way to do this gives the same; a sum
-        // of 16 products stays below 127 · 15 · 16 = 30480.
-        sums[r][g] = wasm_i16x8_add(sums[r][g], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, lower[g]));
-        sums[r][g] = wasm_i16x8_add(sums[r][g], wasm_i16x8_relaxed_dot_i8x16_i7x16(b, upper[g]));
-      }
+      for (size_t g = 0; g < kGroups; ++g) multiply(r, g, b, upper[g]);
     }
   }
-  for (size_t r = 0; r < R; ++r) {
-    for (size_t g = 0; g < kGroups; ++g)
-      acc[r][g] += (I32x4)wasm_i32x4_extadd_pairwise_i16x8(sums[r][g]);
+}
+
+// The second operand of the products is 0 ... 15, so every engine gives the same. `direct`: sums of
+// four in int32, one instruction where the machine has it; else sums of two in int16, which hold a
+// block: 16 products stay below 127 · 15 · 16 = 30480.
+template <size_t R, bool direct>
+inline void MultiplyBlock(const uint8_t* w, const Q4Activation* x, I32x4 (&acc)[R][kGroups]) {
+  if constexpr (direct) {
+    EachProduct<R>(w, x, [&](size_t r, size_t g, v128_t a, v128_t b) {
+      acc[r][g] = (I32x4)wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, b, (v128_t)acc[r][g]);
+    });
+  } else {
+    v128_t sums[R][kGroups];
+    for (size_t r = 0; r < R; ++r) sums[r][0] = sums[r][1] = wasm_i16x8_const_splat(0);
+    EachProduct<R>(w, x, [&](size_t r, size_t g, v128_t a, v128_t b) {
+      sums[r][g] = wasm_i16x8_add(sums[r][g], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, b));
+    });
+    for (size_t r = 0; r < R; ++r) {
+      for (size_t g = 0; g < kGroups; ++g)
+        acc[r][g] += (I32x4)wasm_i32x4_extadd_pairwise_i16x8(sums[r][g]);
+    }
   }
 }
 #else
-template <size_t R>
+template <size_t R, bool>
 inline void MultiplyBlock(const uint8_t* w, const Q4Activation* x, I32x4 (&acc)[R][kGroups]) {
   for (size_t v = 0; v < kVectors; ++v) {
     I16x8 packed[kGroups];
@@ -90,7 +104,7 @@ inline void MultiplyBlock(const uint8_t* w, const Q4Activation* x, I32x4 (&acc)[
 #endif
 
 // R rows by 8 outputs, all columns. `offsets` and `scales`: [blocks][R].
-template <size_t R>
+template <size_t R, bool direct>
 CLIPGLOT_ROW_FUNCTION void RunTile(const uint8_t* w, const Q4Activation* x, const int32_t* offsets,
                                    const float* scales, size_t blocks, const float* bias, float* y,
                                    size_t stride) {
@@ -100,7 +114,7 @@ CLIPGLOT_ROW_FUNCTION void RunTile(const uint8_t* w, const Q4Activation* x, cons
     I32x4 acc[R][kGroups];
     // Weights are stored with 8 added: what that adds is taken off.
     for (size_t r = 0; r < R; ++r) acc[r][0] = acc[r][1] = simd::SplatI32(offsets[r]);
-    MultiplyBlock<R>(w, x, acc);
+    MultiplyBlock<R, direct>(w, x, acc);
     for (size_t g = 0; g < kGroups; ++g) {
       const F32x4 scale = simd::LoadBfloat16(w + kValueBytes + g * 8);
       for (size_t r = 0; r < R; ++r) {
@@ -119,9 +133,20 @@ CLIPGLOT_ROW_FUNCTION void RunTile(const uint8_t* w, const Q4Activation* x, cons
   }
 }
 
-using TileFunction = decltype(&RunTile<1>);
-constexpr TileFunction kRunTile[] = {RunTile<1>, RunTile<2>, RunTile<3>, RunTile<4>};
+using TileFunction = decltype(&RunTile<1, false>);
+constexpr TileFunction kRunTile[] = {RunTile<1, false>, RunTile<2, false>, RunTile<3, false>,
+                                     RunTile<4, false>};
 static_assert(std::size(kRunTile) == kQ4Rows);
+#ifdef __wasm_relaxed_simd__
+constexpr TileFunction kRunTileDirect[] = {RunTile<1, true>, RunTile<2, true>, RunTile<3, true>,
+                                           RunTile<4, true>};
+std::span<const TileFunction> TileFunctions(DotWay way) {
+  if (way != DotWay::kWide) return kRunTileDirect;
+  return kRunTile;
+}
+#else
+std::span<const TileFunction> TileFunctions(DotWay) { return kRunTile; }
+#endif
 
 // Values and scales of 8 outputs, of which the last ones may be missing (then zero).
 void PackTile(const Matrix& weight, size_t first, uint8_t* to) {
@@ -185,6 +210,7 @@ Status LinearQ4::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
               });
   }
 
+  const std::span<const TileFunction> run_tile = TileFunctions(workspace.way);
   const size_t tiles = bias_.size() / kTileOutputs, tile_bytes = blocks * kTileBlockBytes;
   const size_t tile_ranges = (tiles + kTaskTiles - 1) / kTaskTiles,
                row_ranges = (rows + kTaskRows - 1) / kTaskRows;
@@ -199,7 +225,7 @@ Status LinearQ4::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
         const size_t column = t * kTileOutputs, outputs = std::min(kTileOutputs, out_ - column);
         const bool whole = outputs == kTileOutputs;
         float part[kQ4Rows * kTileOutputs];
-        kRunTile[count - 1](tiles_.as<uint8_t>().data() + t * tile_bytes, q + r * padded,
+        run_tile[count - 1](tiles_.as<uint8_t>().data() + t * tile_bytes, q + r * padded,
                             offsets + r * blocks, scales + r * blocks, blocks,
                             bias_.data() + column, whole ? y + r * out_ + column : part,
                             whole ? out_ : kTileOutputs);

@@ -40,7 +40,7 @@ class Workspace {
 
   size_t threads() const;
   // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs, so that no later
-  // call allocates. `weights` as in Matrix: I8 takes 1 byte an input, U8 (q4) up to 2.25, F32
+  // call allocates. `weights` as in Matrix: I8 takes 1 or 2 bytes an input, U8 (q4) up to 2.25, F32
   // nothing. Attention needs nothing: its tiles are a fixed 422 KiB per thread, made by Create.
   // Errors: kOutOfMemory.
   Status Reserve(size_t rows, size_t columns, DType weights = DType::kI8);
@@ -61,7 +61,7 @@ class Workspace {
 };
 
 // y = x Wᵀ + b. F32 weights run in float32; I8 weights run as int8 × int8 with activations
-// quantised per row at run time (XNNPACK qd8-f32-qc8w); q4 weights run as int8 × 4 bits with
+// quantised per row at run time (in wasm linear_q8.h, natively XNNPACK qd8-f32-qc8w); q4 weights run as int8 × 4 bits with
 // activations quantised per block of 32 (linear_q4.h).
 class Linear {
  public:

@@ -6,12 +6,14 @@
 #include <limits>
 
 #include "nn/simd.h"
+#include "nn/workspace_impl.h"
 
 namespace clipglot {
 namespace {
 
 using simd::F32x4;
 using simd::I32x4;
+using simd::I8x16;
 
 struct Range {
   float low = 0, high = 0;  // low <= 0 <= high
@@ -41,28 +43,28 @@ Range FindRange(const float* x, size_t columns) {
           simd::SumLanes(poison[0] + poison[1]) == 0.0f};
 }
 
-// The int32 (x · scale) rounded to the nearest even, plus the zero point. `bias`: kRoundingMagic's
-// bits minus the zero point.
-I32x4 ToInt(F32x4 x, F32x4 scale, I32x4 bias) {
-  return std::bit_cast<I32x4>(x * scale + simd::Splat(simd::kRoundingMagic)) - bias;
+// The 16 numbers that begin at x as int8; `bias`: kRoundingMagic's bits minus the zero point.
+I8x16 Round16(const float* x, F32x4 scale, I32x4 bias) {
+  const auto round = [&](size_t i) {
+    return std::bit_cast<I32x4>(simd::Load(x + i) * scale + simd::Splat(simd::kRoundingMagic)) -
+           bias;
+  };
+  return simd::NarrowToI8(round(0), round(4), round(8), round(12));
 }
 
-int8_t Saturate(int32_t v) { return static_cast<int8_t>(v < -128 ? -128 : v > 127 ? 127 : v); }
-
-}  // namespace
-
-RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q) {
+// Calls store(column, values, count, zero_point) for each 16 columns; `count` is smaller for the
+// last ones.
+template <typename Store>
+RowQuantization Quantize(const float* x, size_t columns, const Store& store) {
   // Below this the reciprocals would leave float's normal numbers.
   constexpr float kSmallestRange = 1e-34f;
-  Range range = FindRange(x, columns);
+  const Range range = FindRange(x, columns);
   const float width = range.high - range.low;
-  if (!range.finite || !std::isfinite(width)) {
-    std::memset(q, 0, columns);
-    return {.zero_point = 0, .step = std::numeric_limits<float>::quiet_NaN()};
-  }
-  if (width < kSmallestRange) {
-    std::memset(q, 0, columns);
-    return {.zero_point = 0, .step = 1.0f};
+  const bool finite = range.finite && std::isfinite(width);
+  if (!finite || width < kSmallestRange) {
+    for (size_t c = 0; c < columns; c += 16)
+      store(c, I8x16{}, columns - c < 16 ? columns - c : 16, 0);
+    return {.zero_point = 0, .step = finite ? 1.0f : std::numeric_limits<float>::quiet_NaN()};
   }
   const float scale = 255.0f / width;
   const float low = range.low * scale;    // about -255 ... 0
@@ -77,24 +79,56 @@ RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q) {
       simd::Splat(1.0f / step);  // XNNPACK multiplies by the reciprocal of what it reports
   const I32x4 bias = simd::SplatI32(std::bit_cast<int32_t>(simd::kRoundingMagic) - zero_point);
   size_t c = 0;
-#ifdef __wasm_simd128__
-  for (; c + 16 <= columns; c += 16) {
-    const auto a = (v128_t)ToInt(simd::Load(x + c), scale4, bias);
-    const auto b = (v128_t)ToInt(simd::Load(x + c + 4), scale4, bias);
-    const auto d = (v128_t)ToInt(simd::Load(x + c + 8), scale4, bias);
-    const auto e = (v128_t)ToInt(simd::Load(x + c + 12), scale4, bias);
-    const v128_t bytes =
-        wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(a, b), wasm_i16x8_narrow_i32x4(d, e));
-    wasm_v128_store(q + c, bytes);
-  }
-#endif
-  for (; c < columns; c += 4) {
-    const size_t count = columns - c < 4 ? columns - c : 4;
-    const I32x4 v =
-        ToInt(count == 4 ? simd::Load(x + c) : simd::LoadPart(x + c, count), scale4, bias);
-    for (size_t i = 0; i < count; ++i) q[c + i] = Saturate(v[i]);
+  for (; c + 16 <= columns; c += 16) store(c, Round16(x + c, scale4, bias), 16, zero_point);
+  if (c < columns) {
+    float last[16] = {};
+    std::memcpy(last, x + c, (columns - c) * sizeof(float));
+    store(c, Round16(last, scale4, bias), columns - c, zero_point);
   }
   return {.zero_point = zero_point, .step = step};
+}
+
+// Writes `count` columns of 16, `Four` (four columns) at a time and `stride` bytes apart, with what
+// fills the row up to the multiple.
+template <typename Four, typename Vector>
+void Scatter(const Vector& fours, size_t count, uint8_t* to, size_t stride) {
+  const auto put = [&](size_t i) {
+    const Four four = fours[i];
+    std::memcpy(to + i * stride, &four, sizeof(four));
+  };
+  constexpr size_t kFours = sizeof(Vector) / sizeof(Four);
+  if (count == kFours * kQ8Step) {
+    for (size_t i = 0; i < kFours; ++i) put(i);
+  } else {
+    for (size_t i = 0; i < Q8PaddedColumns(count) / kQ8Step; ++i) put(i);
+  }
+}
+
+}  // namespace
+
+RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q) {
+  return Quantize(x, columns, [q](size_t column, I8x16 values, size_t count, int32_t) {
+    std::memcpy(q + column, &values, count);
+  });
+}
+
+CLIPGLOT_ROW_FUNCTION RowQuantization QuantizeRowQ8(const float* x, size_t columns, size_t rows,
+                                                    DotWay way, void* q) {
+  auto* to = static_cast<uint8_t*>(q);
+  if (way == DotWay::kWide) {
+    using I64x4 = int64_t __attribute__((vector_size(32)));
+    return Quantize(x, columns, [=](size_t column, I8x16 values, size_t count, int32_t zero_point) {
+      const simd::I16x8 zero = simd::SplatI16(static_cast<int16_t>(zero_point));
+      const auto low = (simd::I64x2)(simd::WidenLow(values) - zero);
+      const auto high = (simd::I64x2)(simd::WidenHigh(values) - zero);
+      Scatter<int64_t>(I64x4{low[0], low[1], high[0], high[1]}, count,
+                       to + column * rows * sizeof(int16_t), rows * sizeof(int64_t));
+    });
+  }
+  const auto flip = (I8x16)simd::SplatI32(way == DotWay::kUnsigned ? int32_t{-0x7F7F7F80} : 0);
+  return Quantize(x, columns, [=](size_t column, I8x16 values, size_t count, int32_t) {
+    Scatter<int32_t>((I32x4)(values ^ flip), count, to + column * rows, rows * sizeof(int32_t));
+  });
 }
 
 }  // namespace clipglot

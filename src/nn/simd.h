@@ -21,6 +21,8 @@ namespace clipglot::simd {
 using F32x4 = float __attribute__((vector_size(16)));
 using I32x4 = int32_t __attribute__((vector_size(16)));
 using I16x8 = int16_t __attribute__((vector_size(16)));
+using I8x16 = int8_t __attribute__((vector_size(16)));
+using I64x2 = int64_t __attribute__((vector_size(16)));
 
 inline constexpr size_t kLanes = 4;
 
@@ -111,6 +113,86 @@ inline I32x4 Dot(I16x8 a, I16x8 b) {
   I32x4 out;
   for (size_t i = 0; i < 4; ++i)
     out[i] = int32_t{a[2 * i]} * b[2 * i] + int32_t{a[2 * i + 1]} * b[2 * i + 1];
+  return out;
+#endif
+}
+// Eight int8 as int16; four int16 twice; four int8 four times.
+inline I16x8 WidenI8(const void* from) {
+#ifdef __wasm_simd128__
+  return (I16x8)wasm_i16x8_load8x8(from);
+#else
+  using I8x8 = int8_t __attribute__((vector_size(8)));
+  I8x8 bytes;
+  std::memcpy(&bytes, from, sizeof(bytes));
+  return __builtin_convertvector(bytes, I16x8);
+#endif
+}
+inline I16x8 SplatI16(int16_t x) { return I16x8{x, x, x, x, x, x, x, x}; }
+inline I16x8 WidenLow(I8x16 x) {
+  return __builtin_convertvector(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7), I16x8);
+}
+inline I16x8 WidenHigh(I8x16 x) {
+  return __builtin_convertvector(__builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15),
+                                 I16x8);
+}
+inline I16x8 SplatQuad(const void* from) {
+  int64_t quad;
+  std::memcpy(&quad, from, sizeof(quad));
+  return (I16x8)I64x2{quad, quad};
+}
+inline I8x16 LoadI8(const void* from) {
+  I8x16 out;
+  std::memcpy(&out, from, sizeof(out));
+  return out;
+}
+inline I8x16 SplatBytes(const void* from) {
+  int32_t four;
+  std::memcpy(&four, from, sizeof(four));
+  return (I8x16)SplatI32(four);
+}
+// sum[i] + Σ a[4i + k] · b[4i + k], k = 0 ... 3, by the engine's relaxed dot product. `b_unsigned`:
+// what the engine makes of b (ProbeDotWay says it); where there is no such instruction the same is
+// done in plain steps.
+inline I32x4 DotBytes(I8x16 a, I8x16 b, I32x4 sum, [[maybe_unused]] bool b_unsigned) {
+#ifdef __wasm_relaxed_simd__
+  return (I32x4)wasm_i32x4_relaxed_dot_i8x16_i7x16_add((v128_t)a, (v128_t)b, (v128_t)sum);
+#else
+  for (size_t i = 0; i < 16; ++i)
+    sum[i / 4] += int32_t{a[i]} * (b_unsigned ? int32_t{static_cast<uint8_t>(b[i])} : b[i]);
+  return sum;
+#endif
+}
+// Neighbours added: {a0 + a1, a2 + a3, b0 + b1, b2 + b3}.
+inline I32x4 AddPairs(I32x4 a, I32x4 b) {
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+}
+// Sixteen int8 in four sums, each of some four of them.
+inline I32x4 AddFours(I8x16 x) { return Dot(WidenLow(x) + WidenHigh(x), SplatI16(1)); }
+inline void Transpose(I32x4 (&v)[4]) {
+  const I32x4 a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
+  const I32x4 b = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
+  const I32x4 c = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+  const I32x4 d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+  v[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+  v[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+  v[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+  v[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+}
+// Sixteen int32 to int8, those outside to the nearest end.
+inline I8x16 NarrowToI8(I32x4 a, I32x4 b, I32x4 c, I32x4 d) {
+#ifdef __wasm_simd128__
+  return (I8x16)wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4((v128_t)a, (v128_t)b),
+                                        wasm_i16x8_narrow_i32x4((v128_t)c, (v128_t)d));
+#elif defined(__SSE2__)
+  return (I8x16)_mm_packs_epi16(_mm_packs_epi32((__m128i)a, (__m128i)b),
+                                _mm_packs_epi32((__m128i)c, (__m128i)d));
+#else
+  const I32x4 all[] = {a, b, c, d};
+  I8x16 out;
+  for (size_t i = 0; i < 16; ++i) {
+    const int32_t v = all[i / 4][i % 4];
+    out[i] = static_cast<int8_t>(v < -128 ? -128 : v > 127 ? 127 : v);
+  }
   return out;
 #endif
 }

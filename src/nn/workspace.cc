@@ -7,7 +7,9 @@
 #include "base/checked.h"
 #include "base/strings.h"
 #include "nn/attention_kernel.h"
+#include "nn/linear_q8.h"
 #include "nn/nn.h"
+#include "nn/quantize.h"
 #include "nn/quantize_q4.h"
 #include "nn/workspace_impl.h"
 
@@ -92,6 +94,14 @@ Status Workspace::Impl::ReserveQuantized(size_t rows, size_t columns) {
   return Grow(row_params, *params, kScalesWhat);
 }
 
+Status Workspace::Impl::ReserveQ8(size_t rows, size_t columns) {
+  const auto values = CheckedMul(rows, uint64_t{columns} + kQ8ColumnMultiple);
+  const auto bytes = values ? CheckedMul(*values, Q8ValueBytes(way)) : std::nullopt;
+  if (!bytes) return TooMany(rows, columns);
+  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, *bytes, kQuantizedWhat));
+  return Grow(row_params, uint64_t{rows} * kQ8RowParamBytes, kScalesWhat);
+}
+
 Status Workspace::Impl::ReserveQ4(size_t rows, size_t columns) {
   const auto blocks = CheckedMul(rows, Q4RowBlocks(columns));
   const auto bytes = blocks ? CheckedMul(*blocks, kQ4Block * sizeof(Q4Activation)) : std::nullopt;
@@ -138,8 +148,8 @@ size_t Workspace::threads() const { return impl_->threads; }
 Profile& Workspace::profile() { return impl_->profile; }
 
 Status Workspace::Reserve(size_t rows, size_t columns, DType weights) {
-  return weights == DType::kU8 ? impl_->ReserveQ4(rows, columns)
-                               : impl_->ReserveQuantized(rows, columns);
+  if (weights == DType::kU8) return impl_->ReserveQ4(rows, columns);
+  return kOwnInt8 ? impl_->ReserveQ8(rows, columns) : impl_->ReserveQuantized(rows, columns);
 }
 
 void Workspace::ParallelFor(size_t count, const std::function<void(size_t)>& task) {

@@ -9,6 +9,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/status.h"
+#include "nn/dot_way.h"
 #include "nn/nn.h"
 #include "nn/xnnpack_handle.h"
 
@@ -20,6 +21,8 @@ inline constexpr size_t kMaxThreads = 64;
 // (natively) to 0.5 ms (in a browser) to wake.
 inline constexpr uint64_t kMinParallelNanoseconds = 250'000;
 
+inline constexpr size_t kQ8RowParamBytes = 8;
+
 struct Workspace::Impl {
   ~Impl();
 
@@ -29,13 +32,17 @@ struct Workspace::Impl {
   Profile profile;
   std::atomic<uint64_t> seen = 0;  // bit t: thread t has run a task
 
-  // Activations quantised for one Linear::Run. For int8 weights: int8 [rows, columns] and
+  DotWay way = ProbeDotWay();  // tests set another
+
+  // Activations quantised for one Linear::Run. For int8 weights: as QuantizeRowQ8 lays them and
+  // kQ8RowParamBytes for each row; natively, for XNNPACK, int8 [rows, columns] and
   // xnn_quantization_params [rows + extra]. For 4-bit weights, blocks being columns / 32 rounded
   // up: Q4Activation [rows, blocks · 32], and a scale and an offset [rows, blocks] each.
   AlignedBuffer quantized;
   AlignedBuffer row_params;
-  // Makes the two above large enough. Errors: kOutOfMemory.
+  // Make the two above large enough. Errors: kOutOfMemory.
   Status ReserveQuantized(size_t rows, size_t columns);
+  Status ReserveQ8(size_t rows, size_t columns);
   Status ReserveQ4(size_t rows, size_t columns);
 
   // Tiles of Attention: kAttentionScratchFloats (attention_kernel.h) for each thread.
