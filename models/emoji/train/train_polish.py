@@ -9,6 +9,7 @@ longer words that mean something else, and only the layers can tell them apart.
 Scenes go on, so that word order is not forgotten.
 """
 import argparse
+import copy
 
 import common
 import numpy as np
@@ -27,6 +28,7 @@ from train_joint import WORLD_SCALE, Watch, encoder
 from train_meet import mean_texts, picture_bank
 
 CANDIDATES = 2
+KEEP = 0.15  # share of the weights at the beginning in the result
 SINGLE = 0.3  # share of a batch: strings of one piece, all alike
 SCENES = 16
 
@@ -63,6 +65,12 @@ def start_of(source):
     return text, vision, known['scale'], known['seen']
 
 
+@torch.no_grad()
+def blend(text, begun):
+    for name, p in text.state_dict().items():
+        p.lerp_(begun[name], KEEP)
+
+
 def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, views=2, source=None, out='polish.pt'):
     """full.pt, or a checkpoint folder, into polish.pt; resumes from the latter."""
     torch.set_num_threads(1)
@@ -79,6 +87,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
     else:
         text, vision, known, seen = start_of(source)
         scale = nn.Parameter(known)
+    begun = state['begun'] if state else copy.deepcopy(text.state_dict())
     count = min(count, data.concepts * 4)
     vectors, labels = picture_bank(pictures, vision, rng, views)
     order = np.argsort(labels, kind='stable')
@@ -100,7 +109,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
             note(work('curve.jsonl'), stage='polish', step=clock.step, pictures=seen, seconds=round(clock.elapsed()),
                  loss=round(float(np.mean(losses[-80:] or [0])), 3), held=found)
             save(work(out), text=text.state_dict(), vision=vision.state_dict(), scale=scale.data, step=clock.step, seen=seen,
-                 seconds=clock.elapsed(), finished=finished, found=found, bag=False)
+                 seconds=clock.elapsed(), finished=finished, found=found, bag=False, begun=begun)
 
     print(f'polish {rank} start | {watch.line(encode, vision)[0]}', flush=True)
     while clock.part() < 1:
@@ -140,6 +149,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
             print(f'polish {rank} step {clock.step} {last:.0f} s, {texts / 1e3:.0f} k texts, loss {np.mean(losses[-80:]):.3f}, '
                   f'scale {scale.exp().item():.1f} | {line} scenes {scene_accuracy(vision, encode, stage):.0f}', flush=True)
             keep(False, found)
+    blend(text, begun)
     line, found = watch.line(encode, vision)
     keep(True, found)
     print(f'polish {rank} end, {texts / 1e3:.0f} k texts | {line}', flush=True)
