@@ -41,7 +41,8 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .field("wanted", &RangeObject::wanted)
       .field("file", &RangeObject::file)
       .field("offset", &RangeObject::offset)
-      .field("length", &RangeObject::length);
+      .field("length", &RangeObject::length)
+      .field("hashed", &RangeObject::hashed);
   value_object<EngineOptionsObject>("EngineOptions")
       .field("text", &EngineOptionsObject::text)
       .field("vision", &EngineOptionsObject::vision)

@@ -76,7 +76,7 @@ inline Result<ImageOptions> ToOptions(const ImageOptionsObject& in) {
 inline RangeObject ToObject(const std::optional<ByteRange>& range) {
   if (!range) return {};
   return {true, static_cast<double>(range->file), static_cast<double>(range->offset),
-          static_cast<double>(range->length)};
+          static_cast<double>(range->length), range->hashed};
 }
 
 inline MemoryObject ToObject(const Result<std::span<std::byte>>& place) {
@@ -157,7 +157,8 @@ class EngineHandle {
   StatusObject BeginLoad() { return Failed<StatusObject>(engine_->BeginLoad(std::exchange(files_, {}))); }
   RangeObject Want() const { return ToObject(engine_->Want()); }
   MemoryObject Reserve() { return ToObject(engine_->Reserve()); }
-  StatusObject Commit() { return Failed<StatusObject>(engine_->Commit()); }
+  // `sha256`: of the range, or empty.
+  StatusObject Commit(const std::string& sha256) { return Failed<StatusObject>(engine_->Commit(sha256)); }
   double TotalBytes() const { return static_cast<double>(engine_->total_bytes()); }
   double ReadBytes() const { return static_cast<double>(engine_->read_bytes()); }
   bool Ready() const { return engine_->ready(); }

@@ -29,6 +29,7 @@ struct RangeObject {
   double file = 0;  // place in the list given by addFile
   double offset = 0;
   double length = 0;
+  bool hashed = false;  // commit compares its SHA-256
 };
 
 struct EngineOptionsObject {

@@ -19,6 +19,7 @@ struct ByteRange {
   size_t file = 0;
   uint64_t offset = 0;
   uint64_t length = 0;
+  bool hashed = false;  // its SHA-256 is compared before it is used
 };
 
 }  // namespace clipglot

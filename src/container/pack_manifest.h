@@ -49,7 +49,9 @@ struct PackManifest {
 Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes);
 
 // Compares `chunk`, which begins at `offset` (a multiple of kPackChunk), with the hash that `file`
-// has for it. Errors: kCorruptModel naming file and offset.
-Status VerifyPackChunk(const PackFile& file, uint64_t offset, std::span<const std::byte> chunk);
+// has for it. `sha256`: the chunk's hash where it is known already (64 lower-case digits); empty: it
+// is computed. Errors: kCorruptModel naming file and offset.
+Status VerifyPackChunk(const PackFile& file, uint64_t offset, std::span<const std::byte> chunk,
+                       std::string_view sha256 = {});
 
 }  // namespace clipglot

@@ -28,7 +28,7 @@ class EngineImpl final : public Engine, private ModelSink {
   Status BeginLoad(std::vector<FileEntry> files) override;
   std::optional<ByteRange> Want() const override { return reader_ ? reader_->Want() : std::nullopt; }
   Result<std::span<std::byte>> Reserve() override;
-  Status Commit() override;
+  Status Commit(std::string_view sha256) override;
   uint64_t total_bytes() const override { return reader_ ? reader_->total_bytes() : loaded_bytes_; }
   uint64_t read_bytes() const override { return reader_ ? reader_->read_bytes() : loaded_bytes_; }
   bool ready() const override { return ready_; }
@@ -97,9 +97,9 @@ Result<std::span<std::byte>> EngineImpl::Reserve() {
   return reader_->Reserve();
 }
 
-Status EngineImpl::Commit() {
+Status EngineImpl::Commit(std::string_view sha256) {
   if (!reader_) return Status(Code::kInvalidArgument, "Commit without BeginLoad");
-  CLIPGLOT_RETURN_IF_ERROR(reader_->Commit());
+  CLIPGLOT_RETURN_IF_ERROR(reader_->Commit(sha256));
   if (!reader_->Want()) return FinishLoad();
   return OkStatus();
 }
@@ -113,7 +113,10 @@ Status EngineImpl::FinishLoad() {
   ready_ = true;
   if (!self_test_) return OkStatus();
   const SelfTest test = *std::exchange(self_test_, std::nullopt);
+  const size_t grid = config_.vision.grid();
+  if (vision_ && test.image) vision_->ReadPatches(test.image->patches > 0 ? test.image->patches : grid);
   const Status status = RunSelfTest(test, options_.text, options_.vision, *this);
+  if (vision_) vision_->ReadPatches(grid);
   ready_ = status.ok();
   return status;
 }
@@ -122,7 +125,7 @@ Status EngineImpl::OnModel(const ModelConfig& config) {
   config_ = config;
   pooled_.resize(config.dimensions);
   if (options_.self_test && config.self_test.exists() && !config.self_test.is_null()) {
-    CLIPGLOT_ASSIGN_OR_RETURN(self_test_, ParseSelfTest(config.self_test, config.dimensions));
+    CLIPGLOT_ASSIGN_OR_RETURN(self_test_, ParseSelfTest(config.self_test, config.dimensions, config.vision.grid()));
     // A picture above the caller's own limit is not his test.
     const std::optional<SelfTest::Image>& image = self_test_->image;
     if (image && uint64_t{image->width} * image->height > options_.max_pixels) self_test_->image.reset();

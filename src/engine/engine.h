@@ -76,11 +76,12 @@ class Engine {
 
   // Loading is a conversation: the engine says which bytes it wants, the caller brings them.
   //   BeginLoad(files); while (auto range = Want()) { auto to = Reserve(); copy the range into *to; Commit(); }
+  // Commit takes the range's SHA-256 (64 lower-case digits) from a caller that has it already; else the engine computes it.
   // `files`: all that the source can give (an upstream checkpoint folder or a pack), any order.
   virtual Status BeginLoad(std::vector<FileEntry> files) = 0;
   virtual std::optional<ByteRange> Want() const = 0;
   virtual Result<std::span<std::byte>> Reserve() = 0;
-  virtual Status Commit() = 0;
+  virtual Status Commit(std::string_view sha256 = {}) = 0;
   // Tensor bytes to be read in all (0 until known) and read so far.
   virtual uint64_t total_bytes() const = 0;
   virtual uint64_t read_bytes() const = 0;

@@ -27,6 +27,7 @@ struct SelfTest {
   struct Image {
     size_t width = 0, height = 0;
     std::vector<uint8_t> rgb;  // [height, width, 3]
+    size_t patches = 0;        // a side: the vector is of so many, spread over the picture; 0: of all
     std::vector<float> vector;
   };
   size_t dimensions = 0;
@@ -37,8 +38,9 @@ struct SelfTest {
   double reached = 1;
 };
 
-// What a converter computes: texts in several scripts, one of them a query, and a small picture. No vectors yet.
-SelfTest SelfTestInputs(bool text, bool vision);
+// What a converter computes: texts in several scripts, one of them a query, and a small picture, of which at most 5 x 5 patches
+// are read, since every loading pays for them. `grid`: patches that the model reads, a side. No vectors yet.
+SelfTest SelfTestInputs(bool text, bool vision, size_t grid);
 
 // The cosine that the arithmetic of a number format reaches with any sound model (docs/NUMERICS.md).
 double MinCosine(ModelDType dtype);
@@ -46,12 +48,13 @@ double MinCosine(ModelDType dtype);
 // Of the directions of `a` and `b`, which have the same length; 0 if one of them is zero.
 double Cosine(std::span<const float> a, std::span<const float> b);
 
-// The member's text in a manifest, and back. `dimensions`: of the model.
+// The member's text in a manifest, and back. `dimensions`, `grid` (patches a side): of the model.
 // Errors: kCorruptModel naming the member.
 std::string SelfTestJson(const SelfTest& test);
-Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions);
+Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions, size_t grid);
 
-// Embeds with `engine`, which is loaded, what belongs to the towers that were asked for, and compares. A text that is longer
+// Embeds with `engine`, which is loaded and reads as many patches as the picture's vector is of, what belongs to the towers that
+// were asked for, and compares. A text that is longer
 // than the engine was loaded for is left out.
 // Errors: kCorruptModel naming the item, its cosine and the lowest allowed; those of the embedding calls.
 Status RunSelfTest(const SelfTest& test, bool text, bool vision, Engine& engine);

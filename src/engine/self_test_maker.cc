@@ -27,7 +27,7 @@ Result<std::vector<float>> UnitVector(std::span<const float> pooled) {
 }  // namespace
 
 SelfTestMaker::SelfTestMaker(const ModelConfig& config, bool text, bool vision, std::unique_ptr<Workspace> workspace)
-    : config_(config), test_(SelfTestInputs(text, vision)), workspace_(std::move(workspace)), small_(config.text) {
+    : config_(config), test_(SelfTestInputs(text, vision, config.vision.grid())), workspace_(std::move(workspace)), small_(config.text) {
   test_.dimensions = config.dimensions;
 }
 
@@ -137,9 +137,7 @@ Status SelfTestMaker::OnPart(PartId id, const PartData& exact, const PartData& k
         break;
       case PartKind::kVisionLayer:
       case PartKind::kVisionNorm:
-        if (!vision_) {  // restored
-          CLIPGLOT_ASSIGN_OR_RETURN(vision_, VisionTower::Create(config_.vision, workspace_.get()));
-        }
+        CLIPGLOT_RETURN_IF_ERROR(NeedVision());  // after Restore it is not there yet
         if (id.kind == PartKind::kVisionLayer) {
           CLIPGLOT_RETURN_IF_ERROR(vision_->Apply(*std::get_if<VisionLayer>(&part), state));
           break;
@@ -166,10 +164,20 @@ Status SelfTestMaker::OnTextLayer(size_t index, const TextLayer& part, std::vect
   return OkStatus();
 }
 
+// Patches of the picture, a side.
+size_t SelfTestMaker::Patches() const {
+  return test_.image && test_.image->patches > 0 ? test_.image->patches : config_.vision.grid();
+}
+
+Status SelfTestMaker::NeedVision() {
+  if (vision_) return OkStatus();
+  CLIPGLOT_ASSIGN_OR_RETURN(vision_, VisionTower::Create(config_.vision, workspace_.get()));
+  vision_->ReadPatches(Patches());
+  return OkStatus();
+}
+
 Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& state) {
-  if (!vision_) {
-    CLIPGLOT_ASSIGN_OR_RETURN(vision_, VisionTower::Create(config_.vision, workspace_.get()));
-  }
+  CLIPGLOT_RETURN_IF_ERROR(NeedVision());
   // Copied: a stem owns its numbers, and so does the part.
   VisionStem stem;
   const std::pair<const Matrix*, Matrix*> matrices[] = {{&part.patch.weight, &stem.patch.weight},
@@ -244,7 +252,7 @@ Status SelfTestMaker::Restore(std::vector<std::vector<float>> saved) {
   for (size_t i = 4; i < saved.size(); ++i) {
     const size_t size = saved[i].size(), text = (i - 4) % std::max<size_t>(ids_.size(), 1);
     const bool image = i >= 4 + 2 * ids_.size();
-    const size_t whole = image ? config_.vision.tokens() * width : ids_[text].size() * hidden;
+    const size_t whole = image ? (1 + Patches() * Patches()) * width : ids_[text].size() * hidden;
     if (size != 0 && size != whole && size != (image ? width : hidden)) return wrong;
   }
   for (size_t i = 0; i < saved.size(); ++i) *kept[i] = std::move(saved[i]);

@@ -47,6 +47,8 @@ class SelfTestMaker {
   size_t ways() const { return config_.dtype == ModelDType::kF32 ? 1 : 2; }
   Status BeginTexts(ModelDType dtype, std::vector<std::vector<float>>& states);
   Status OnTextLayer(size_t index, const TextLayer& part, std::vector<std::vector<float>>& states);
+  size_t Patches() const;
+  Status NeedVision();
   Status OnVisionStem(const VisionStem& part, std::vector<float>& state);
   std::vector<std::vector<float>*> Kept();
 

@@ -18,8 +18,23 @@ Result<std::unique_ptr<VisionTower>> VisionTower::Create(const VisionConfig& con
   CLIPGLOT_ASSIGN_OR_RETURN(tower->inner_, AlignedBuffer::TryAllocateArray<float>(tokens * inner, what));
   tower->rotary_ = VisionRotary(config.grid(), config.head_width, config.rotary_base, config.rope_reference,
                                 config.rope_interpolate);
+  tower->side_ = config.grid();
   tower->layers_.reserve(config.layers);
   return tower;
+}
+
+void VisionTower::ReadPatches(size_t side) {
+  side_ = std::clamp<size_t>(side, 1, config_.grid());
+  few_rotary_ = RotaryTable();
+  if (side_ == config_.grid()) return;
+  few_rotary_.positions = side_ * side_;
+  few_rotary_.pairs = rotary_.pairs;
+  for (size_t i = 0; i < side_ * side_; ++i) {
+    const auto from = static_cast<ptrdiff_t>((Spread(i / side_) * config_.grid() + Spread(i % side_)) * rotary_.pairs);
+    const auto to = from + static_cast<ptrdiff_t>(rotary_.pairs);
+    few_rotary_.cos.insert(few_rotary_.cos.end(), rotary_.cos.begin() + from, rotary_.cos.begin() + to);
+    few_rotary_.sin.insert(few_rotary_.sin.end(), rotary_.sin.begin() + from, rotary_.sin.begin() + to);
+  }
 }
 
 Status VisionTower::SetStem(VisionStem part) {
@@ -54,7 +69,7 @@ Status VisionTower::SetNorm(NormWeights part) {
 
 Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
                             const std::atomic<uint32_t>& cancel) {
-  const size_t tokens = config_.tokens(), width = config_.width;
+  const size_t tokens = this->tokens(), width = config_.width;
   if (pixels.size() != 3 * config_.image_size * config_.image_size) {
     return Status(Code::kInvalidArgument, StrCat(pixels.size(), " pixel values for an image size of ",
                                                  config_.image_size));
@@ -78,13 +93,13 @@ Status VisionTower::Begin(std::span<const float> pixels, std::vector<float>& sta
     return Status(Code::kInvalidArgument, "not the pixels of one image, or no stem");
   }
   CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
-  const std::span<const float> x = x_.as<const float>().first(config_.tokens() * config_.width);
+  const std::span<const float> x = x_.as<const float>().first(tokens() * config_.width);
   state.assign(x.begin(), x.end());
   return OkStatus();
 }
 
 Status VisionTower::Apply(const VisionLayer& part, std::span<float> state) {
-  if (state.size() != config_.tokens() * config_.width) return Status(Code::kInvalidArgument, "a state of no image");
+  if (state.size() != tokens() * config_.width) return Status(Code::kInvalidArgument, "a state of no image");
   CLIPGLOT_ASSIGN_OR_RETURN(const Layer layer, Pack(part));
   std::copy(state.begin(), state.end(), x_.as<float>().begin());
   CLIPGLOT_RETURN_IF_ERROR(RunLayer(layer));
@@ -96,15 +111,15 @@ void VisionTower::End(const NormWeights& norm, std::span<const float> state, std
   LayerNorm(state.first(config_.width), {}, 1, norm.weight, norm.bias, config_.layer_norm_eps, vector, *workspace_);
 }
 
-// The convolution of stride = kernel size is a product of a matrix whose rows are the patches, [grid², 3 · patch · patch].
+// The convolution of stride = kernel size is a product of a matrix whose rows are the patches, [side², 3 · patch · patch].
 void VisionTower::GatherPatches(std::span<const float> pixels) {
-  const size_t grid = config_.grid(), patch = config_.patch_size, size = config_.image_size;
+  const size_t patch = config_.patch_size, size = config_.image_size;
   float* to = inner_.as<float>().data();
-  for (size_t row = 0; row < grid; ++row) {
-    for (size_t column = 0; column < grid; ++column) {
+  for (size_t row = 0; row < side_; ++row) {
+    for (size_t column = 0; column < side_; ++column) {
       for (size_t channel = 0; channel < 3; ++channel) {
         for (size_t y = 0; y < patch; ++y) {
-          const float* from = &pixels[(channel * size + row * patch + y) * size + column * patch];
+          const float* from = &pixels[(channel * size + Spread(row) * patch + y) * size + Spread(column) * patch];
           to = std::copy(from, from + patch, to);
         }
       }
@@ -114,19 +129,27 @@ void VisionTower::GatherPatches(std::span<const float> pixels) {
 
 // x = [cls_token; patch_embed(pixels)] + pos_embed
 Status VisionTower::Embed(std::span<const float> pixels) {
-  const size_t width = config_.width, patches = config_.tokens() - 1;
+  const size_t width = config_.width, patches = tokens() - 1;
   const size_t patch_values = 3 * config_.patch_size * config_.patch_size;
   const std::span<float> x = x_.as<float>();
   GatherPatches(pixels);
   CLIPGLOT_RETURN_IF_ERROR(patch_[0].Run(inner_.as<float>().first(patches * patch_values), patches,
                                          x.subspan(width, patches * width), *workspace_));
   std::copy(cls_.begin(), cls_.end(), x.begin());
-  Add(x.subspan(width, patches * width), positions_.f32().subspan(width, patches * width), *workspace_);
+  const std::span<const float> positions = positions_.f32().subspan(width);
+  if (side_ == config_.grid()) {
+    Add(x.subspan(width, patches * width), positions.first(patches * width), *workspace_);
+    return OkStatus();
+  }
+  for (size_t i = 0; i < patches; ++i) {
+    const size_t place = Spread(i / side_) * config_.grid() + Spread(i % side_);
+    Add(x.subspan((1 + i) * width, width), positions.subspan(place * width, width), *workspace_);
+  }
   return OkStatus();
 }
 
 Status VisionTower::RunLayer(const Layer& layer) {
-  const size_t tokens = config_.tokens(), width = config_.width, hidden = config_.mlp_hidden;
+  const size_t tokens = this->tokens(), width = config_.width, hidden = config_.mlp_hidden;
   const double eps = config_.layer_norm_eps;
   const std::span<float> x = x_.as<float>().first(tokens * width);
   const std::span<float> y = y_.as<float>().first(tokens * width);
@@ -138,8 +161,8 @@ Status VisionTower::RunLayer(const Layer& layer) {
   // qkv of norm1(x); rotary on the patches' q and k, the class token stays
   LayerNorm(x, {}, tokens, layer.norm1.weight, layer.norm1.bias, eps, y, *workspace_);
   CLIPGLOT_RETURN_IF_ERROR(layer.qkv.Run(y, tokens, qkv, *workspace_));
-  Rotate(qkv, tokens, config_.heads(), config_.head_width, rotary_, RotaryPairing::kInterleaved, /*skip=*/1,
-         *workspace_);
+  Rotate(qkv, tokens, config_.heads(), config_.head_width, side_ == config_.grid() ? rotary_ : few_rotary_,
+         RotaryPairing::kInterleaved, /*skip=*/1, *workspace_);
   // x += proj(inner_attn_ln(softmax(q kᵀ / sqrt(d)) v))
   CLIPGLOT_RETURN_IF_ERROR(Attention(qkv, tokens, config_.heads(), config_.head_width, {}, y, *workspace_));
   LayerNorm(y, {}, tokens, layer.inner_attn_norm.weight, layer.inner_attn_norm.bias, eps, y, *workspace_);

@@ -36,8 +36,14 @@ class VisionTower {
   Status Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
                  const std::atomic<uint32_t>& cancel);
 
+  // From now on only side x side patches are read, spread evenly over the picture, each with its own position, as if the
+  // others were masked: all weights are used at a small part of the cost, and the vectors are others. `side`: 1 ...
+  // grid(); with grid(), as at creation, all patches are read. For self-tests (engine/self_test.h).
+  void ReadPatches(size_t side);
+  size_t tokens() const { return 1 + side_ * side_; }  // class token and patches that are read
+
   // The steps of Forward one by one, with the same bits, for a converter that holds one layer at a time: Begin (uses what
-  // SetStem was given), Apply for each layer in order, End. `state` [tokens · width] stays with the caller.
+  // SetStem was given), Apply for each layer in order, End. `state` [tokens() · width] stays with the caller.
   Status Begin(std::span<const float> pixels, std::vector<float>& state);
   Status Apply(const VisionLayer& part, std::span<float> state);
   void End(const NormWeights& norm, std::span<const float> state, std::span<float> vector);
@@ -51,6 +57,8 @@ class VisionTower {
   };
   VisionTower(const VisionConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
   static Result<Layer> Pack(const VisionLayer& part);
+  // Row or column in the picture of the k-th row or column of patches that is read.
+  size_t Spread(size_t k) const { return (2 * k + 1) * config_.grid() / (2 * side_); }
   void GatherPatches(std::span<const float> pixels);
   Status Embed(std::span<const float> pixels);
   Status RunLayer(const Layer& layer);
@@ -62,7 +70,9 @@ class VisionTower {
   Matrix positions_;           // [tokens, width]
   std::vector<Layer> layers_;
   NormWeights norm_;
-  RotaryTable rotary_;
+  size_t side_ = 0;         // patches that are read: side_ x side_
+  RotaryTable rotary_;      // of all patches
+  RotaryTable few_rotary_;  // of those that are read, if not all
   // Activations: hidden state, a second hidden-sized buffer, qkv or [w1 | w2], the MLP's inside (and the patches).
   AlignedBuffer x_, y_, wide_, inner_;
 };

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -49,7 +50,9 @@ class ModelReader {
   // Errors: those of the format (kCorruptModel, kUnsupportedModel, kUnsupportedVersion) and of the
   // sink. A hash that does not fit is found before anything is used: Want() stays, and the range may
   // be brought again. After any other error the reader gives nothing more.
-  virtual Status Commit() = 0;
+  // `sha256`: of exactly these bytes, in lower-case hexadecimal, where the caller's platform has
+  // computed it meanwhile; empty: the reader computes what it needs.
+  virtual Status Commit(std::string_view sha256 = {}) = 0;
   // Bytes of tensor data that will be read in all, and those read so far, for progress. The total
   // is 0 until known.
   virtual uint64_t total_bytes() const = 0;

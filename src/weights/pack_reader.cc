@@ -195,8 +195,8 @@ Status PackReader::PlanFile(const PackFile& file, bool counted,
     const uint64_t length = std::min(kPackChunk, file.bytes - offset);
     Add({{place, offset, length},
          counted, handle, false,
-         [&file, offset](std::span<const std::byte> bytes) {
-           return VerifyPackChunk(file, offset, bytes);
+         [&file, offset](std::span<const std::byte> bytes, std::string_view sha256) {
+           return VerifyPackChunk(file, offset, bytes, sha256);
          }});
   }
   return OkStatus();

@@ -24,14 +24,15 @@ Result<std::span<std::byte>> StepReader::Reserve() {
   return buffer_.bytes().first(static_cast<size_t>(wanted_->length));
 }
 
-Status StepReader::Commit() {
+Status StepReader::Commit(std::string_view sha256) {
   if (!wanted_ || !reserved_) return Status(Code::kInvalidArgument, "Commit without Reserve");
   reserved_ = false;
   size_t offset = 0;
   for (size_t i = 0; i < batch_; ++i) {
     const auto length = static_cast<size_t>(steps_[i].range.length);
     if (steps_[i].verify) {
-      CLIPGLOT_RETURN_IF_ERROR(steps_[i].verify(buffer_.bytes().subspan(offset, length)));
+      const std::string_view known = batch_ == 1 ? sha256 : std::string_view();  // it is of the whole range
+      CLIPGLOT_RETURN_IF_ERROR(steps_[i].verify(buffer_.bytes().subspan(offset, length), known));
     }
     offset += length;
   }
@@ -63,6 +64,7 @@ Status StepReader::Advance() {
     }
     range.length += next.length;
   }
+  range.hashed = batch_ == 1 && steps_.front().verify != nullptr;
   wanted_ = range;
   return OkStatus();
 }

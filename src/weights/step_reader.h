@@ -22,7 +22,7 @@ class StepReader : public ModelReader {
  public:
   std::optional<ByteRange> Want() const final;
   Result<std::span<std::byte>> Reserve() final;
-  Status Commit() final;
+  Status Commit(std::string_view sha256 = {}) final;
   uint64_t total_bytes() const final { return total_bytes_; }
   uint64_t read_bytes() const final { return read_bytes_; }
 
@@ -37,7 +37,8 @@ class StepReader : public ModelReader {
     bool ends_commit = false;  // what it hands out is looked at before the next step
     // Called for all steps of a commit before the first is handled. After an error of it nothing has happened: the range
     // stays wanted, and may be brought again.
-    std::function<Status(std::span<const std::byte>)> verify = nullptr;
+    // The text is the hash of its bytes, if that is known, else empty.
+    std::function<Status(std::span<const std::byte>, std::string_view sha256)> verify = nullptr;
   };
 
   StepReader(std::vector<FileEntry> files, const ReadOptions& options, ModelSink* sink)

@@ -13,6 +13,7 @@ export interface Range {
   file: number;
   offset: number;
   length: number;
+  hashed: boolean;
 }
 export interface EngineOptions {
   text: boolean;
@@ -88,7 +89,7 @@ export interface Engine extends Handle {
   beginLoad(): Status;
   want(): Range;
   reserve(): Memory;
-  commit(): Status;
+  commit(sha256: string): Status;
   totalBytes(): number;
   readBytes(): number;
   ready(): boolean;

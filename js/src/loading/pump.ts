@@ -2,49 +2,63 @@
 import { EmbedError } from "../errors.js";
 import type { LoadProgress } from "../shared/engine-types.js";
 import type { OpenSource, SourceFile } from "../shared/source.js";
+import { ChunkReader } from "./chunk-reader.js";
+
+interface Range {
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+  /** Its hash is compared before it is used. */
+  readonly hashed: boolean;
+}
 
 /** The engine's side of the conversation; see worker/engine-adapter.ts. */
 export interface Taker {
-  want(): { readonly file: number; readonly offset: number; readonly length: number } | undefined;
+  want(): Range | undefined;
   reserve(): { readonly pointer: number; readonly bytes: number };
-  commit(): void;
+  /** `sha256`: of the range, if it was computed already. */
+  commit(sha256?: string): void;
   totalBytes(): number;
   readBytes(): number;
 }
 
 /**
- * `copyIn` puts a piece at a place of the heap. `afterCommit` is called between two ranges. A range whose hash does not fit
- * is brought again, if the source has another road to it. Errors: those of the source, and whatever the taker throws.
+ * `copyIn` puts a piece at a place of the heap. A range whose hash does not fit is brought again, if the source has another
+ * road to it. Errors: those of the source, and whatever the taker throws.
  */
-export async function pump(
-  source: OpenSource,
-  taker: Taker,
-  copyIn: (pointer: number, piece: Uint8Array) => void,
-  progress: ProgressMeter,
-  afterCommit: () => void | Promise<void> = () => {},
-): Promise<void> {
+export async function pump(source: OpenSource, taker: Taker, copyIn: (pointer: number, piece: Uint8Array) => void, progress: ProgressMeter): Promise<void> {
+  const chunks = new ChunkReader(source, (file, bytes, fromCache) => progress.add(file, bytes, fromCache));
   for (let range = taker.want(); range !== undefined; range = taker.want()) {
     const file = source.files[range.file];
     if (file === undefined) throw new EmbedError("internal", `the engine wants file ${range.file} of ${source.files.length}`);
     progress.begin(file);
-    while (!(await bring(source, file, range, taker, copyIn, progress))) progress.again(range.length);
+    if (!range.hashed) {
+      await bring(source, file, range, taker, copyIn, progress);
+      taker.commit();
+    } else {
+      while (!(await bringHashed(chunks, source, file, range, taker, copyIn, progress)));
+    }
     progress.expect(taker.totalBytes() - taker.readBytes(), taker.totalBytes() > 0);
-    await afterCommit();
   }
   progress.finish();
 }
 
-// Whether the engine took the range; if not, the source has agreed to bring it again.
+function room(taker: Taker, range: Range): { readonly pointer: number; readonly bytes: number } {
+  const place = taker.reserve();
+  if (place.bytes !== range.length) throw new EmbedError("internal", `the engine wants ${range.length} bytes and reserves ${place.bytes}`);
+  return place;
+}
+
+// Puts a range into the heap as it comes.
 async function bring(
   source: OpenSource,
   file: SourceFile,
-  range: { readonly offset: number; readonly length: number },
+  range: Range,
   taker: Taker,
   copyIn: (pointer: number, piece: Uint8Array) => void,
   progress: ProgressMeter,
-): Promise<boolean> {
-  const { pointer, bytes } = taker.reserve();
-  if (bytes !== range.length) throw new EmbedError("internal", `the engine wants ${range.length} bytes and reserves ${bytes}`);
+): Promise<void> {
+  const { pointer, bytes } = room(taker, range);
   let done = 0;
   await source.read(file, range.offset, range.length, (piece, fromCache) => {
     if (done + piece.length > bytes) throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
@@ -53,14 +67,31 @@ async function bring(
     progress.add(file, piece.length, fromCache);
   });
   if (done !== bytes) throw new EmbedError("network", `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`);
+}
+
+// Whether the engine took the range; if not, the source has agreed to bring it again.
+async function bringHashed(
+  chunks: ChunkReader,
+  source: OpenSource,
+  file: SourceFile,
+  range: Range,
+  taker: Taker,
+  copyIn: (pointer: number, piece: Uint8Array) => void,
+  progress: ProgressMeter,
+): Promise<boolean> {
+  const { bytes, sha256 } = await chunks.read({ file, offset: range.offset, length: range.length });
+  copyIn(room(taker, range).pointer, bytes);
   try {
-    taker.commit();
+    taker.commit(sha256);
     return true;
   } catch (error) {
     if (!(error instanceof EmbedError) || error.code !== "corrupt-model") throw error;
     // The engine still wants the range when its hash was wrong; whatever else is wrong would be so again.
     const again = taker.want();
-    if (again?.offset !== range.offset || source.files[again.file] !== file || !(await source.renew?.(file, range.offset))) throw error;
+    if (again?.offset !== range.offset || source.files[again.file] !== file) throw error;
+    const ahead = await chunks.forget();
+    if (!(await source.renew?.(file, range.offset))) throw error;
+    progress.again(range.length + ahead);
     return false;
   }
 }

@@ -42,12 +42,21 @@ export interface PackedTensor {
 /** Pieces in which a tensor leaves the heap. */
 const packPieceBytes = 4 << 20;
 
+export interface WantedRange {
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+  /** Its hash is compared before it is used. */
+  readonly hashed: boolean;
+}
+
 /** The conversation of loading, seen from whoever brings the bytes. */
 export interface Demand {
-  want(): { readonly file: number; readonly offset: number; readonly length: number } | undefined;
+  want(): WantedRange | undefined;
   /** Where the wanted bytes go; valid until commit. */
   reserve(): { readonly pointer: number; readonly bytes: number };
-  commit(): void;
+  /** `sha256`: of the range, if it is `hashed` and was computed already. */
+  commit(sha256?: string): void;
   /** Bytes of tensors in all (0 until known), and so far. */
   totalBytes(): number;
   readBytes(): number;
@@ -83,7 +92,7 @@ export class EngineAdapter {
       for (const { path, byteLength } of files) engine.addFile(path, byteLength);
       check(engine.beginLoad());
     });
-    return this.#demand(engine);
+    return this.#demand(engine, (sha256) => engine.commit(sha256));
   }
 
   get ready(): boolean {
@@ -224,7 +233,7 @@ export class EngineAdapter {
         throw error;
       }
       return {
-        ...this.#demand(writer),
+        ...this.#demand(writer, () => writer.commit()),
         plan: () => this.#enter(() => Array.from({ length: writer.plannedCount() }, (_, i) => packedTensor(writer.planned(i)))),
         tensors: () => this.#enter(() => this.#packTensors(writer)),
         done: () => this.#enter(() => writer.done()),
@@ -273,7 +282,7 @@ export class EngineAdapter {
     });
   }
 
-  #demand(party: Engine | PackWriter): Demand {
+  #demand(party: Engine | PackWriter, commit: (sha256: string) => Status): Demand {
     return {
       want: () => this.#enter(() => wanted(party.want())),
       reserve: () =>
@@ -282,7 +291,7 @@ export class EngineAdapter {
           check(place);
           return { pointer: place.pointer, bytes: place.bytes };
         }),
-      commit: () => this.#enter(() => check(party.commit())),
+      commit: (sha256 = "") => this.#enter(() => check(commit(sha256))),
       totalBytes: () => this.#enter(() => party.totalBytes()),
       readBytes: () => this.#enter(() => party.readBytes()),
     };
@@ -345,8 +354,8 @@ function check({ code, detail }: Status): void {
   throw new EmbedError(name, detail);
 }
 
-function wanted({ wanted, file, offset, length }: Range): { file: number; offset: number; length: number } | undefined {
-  return wanted ? { file, offset, length } : undefined;
+function wanted({ wanted, file, offset, length, hashed }: Range): WantedRange | undefined {
+  return wanted ? { file, offset, length, hashed } : undefined;
 }
 
 function packedTensor({ name, dtype, shape, group, unit, bytes }: PackTensor): PackedTensor {

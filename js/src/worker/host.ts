@@ -56,8 +56,11 @@ class Host {
   async load(request: LoadRequest): Promise<void> {
     let source: OpenSource | undefined;
     try {
+      // The engine starts, with its threads, while the source is asked what it has.
+      const starting = start(request, (done) => this.#layer(done));
+      starting.catch(() => {}); // it is heard below
       source = await this.#open(request);
-      const { build, module } = await start(request, (done) => this.#layer(done));
+      const { build, module } = await starting;
       const engine = new EngineAdapter(module);
       const options = {
         text: request.towers.includes("text"),

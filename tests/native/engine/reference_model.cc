@@ -167,7 +167,7 @@ Doubles ReferenceModel::EmbedIds(const std::vector<int32_t>& ids) const {
   return pooled;
 }
 
-Doubles ReferenceModel::EmbedPixels(const std::vector<float>& pixels) const {
+Doubles ReferenceModel::EmbedPixels(const std::vector<float>& pixels, const std::set<size_t>& reads) const {
   const size_t width = vision_["width"], d = vision_["head_width"], heads = width / d;
   const size_t size = vision_["image_size"], patch = vision_["patch_size"], grid = size / patch;
   const double reference = vision_["pt_hw_seq_len"], eps = 1e-6;
@@ -213,7 +213,9 @@ Doubles ReferenceModel::EmbedPixels(const std::vector<float>& pixels) const {
     const Doubles v = Linear(y, Get(name + "attn.v_proj.weight"), Get(name + "attn.v_bias").values);
     rotate(q);
     rotate(k);
-    y = Attend(q, k, v, heads, d, [](size_t) { return true; });
+    y = Attend(q, k, v, heads, d, [&](size_t token) {
+      return token == 0 || reads.empty() || (reads.contains((token - 1) / grid) && reads.contains((token - 1) % grid));
+    });
     LayerNorm(y, name + "attn.inner_attn_ln", eps);
     y = Linear(y, Get(name + "attn.proj.weight"), Get(name + "attn.proj.bias").values);
     for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,9 @@ class ReferenceModel {
 
   // Mean of the last layer over the tokens that are not <pad>, [hidden].
   Doubles EmbedIds(const std::vector<int32_t>& ids) const;
-  // Class token after the last norm, [width]. `pixels` [3, size, size].
-  Doubles EmbedPixels(const std::vector<float>& pixels) const;
+  // Class token after the last norm, [width]. `pixels` [3, size, size]. `reads`: rows and columns of patches that are not
+  // masked; empty: all.
+  Doubles EmbedPixels(const std::vector<float>& pixels, const std::set<size_t>& reads = {}) const;
 
   size_t image_size() const { return vision_["image_size"].get<size_t>(); }
 

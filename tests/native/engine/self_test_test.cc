@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/convert.h"
+#include "engine/reference_model.h"
 
 namespace clipglot::testing {
 namespace {
@@ -87,9 +88,9 @@ TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
   ASSERT_TRUE(engine);
   for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
     const json manifest = JsonOf(Pack(dtype).at("manifest.json"));
-    const auto test = ParseSelfTest(*Json::Parse(manifest["selfTest"].dump(), "manifest.json"), 64);
+    const auto test = ParseSelfTest(*Json::Parse(manifest["selfTest"].dump(), "manifest.json"), 64, 4);
     ASSERT_TRUE(test.ok()) << test.status().detail();
-    EXPECT_EQ(test->texts.size(), 4u);
+    EXPECT_EQ(test->texts.size(), 2u);
     EXPECT_EQ(test->texts.back().task, "retrieval.query");
     ASSERT_TRUE(test->image);
     EXPECT_EQ(test->min_cosine, MinCosine(dtype));
@@ -104,6 +105,62 @@ TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
     SelfTest whole = *test;
     whole.min_cosine = 0.999999;
     EXPECT_TRUE(RunSelfTest(whole, true, true, *engine).ok());
+  }
+}
+
+// Of a model with many patches, the picture's vector is that of 5 x 5, as if the others were masked.
+TEST(SelfTest, LargeGridsAreReadInPart) {
+  json config = JsonOf(GoldenModel().at("config.json")), preprocessor = JsonOf(GoldenModel().at("preprocessor_config.json"));
+  config["vision_config"]["image_size"] = preprocessor["size"] = 14 * 9 + 3;
+  Files model = RandomModel(config, preprocessor);
+  model["tokenizer.json"] = GoldenModel().at("tokenizer.json");
+  Files pack = MakePack(model, ModelDType::kF32, 1 << 20);
+  const auto writer = PackWriter::Create({true, true, "f32"});
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(Convert(**writer, model, [] { return true; }).ok());
+  const json test = json::parse(*(*writer)->SelfTestJson());
+  EXPECT_FALSE(test.contains("image"));
+  EXPECT_EQ(test["imagePatches"]["patches"], 5);
+  const auto parsed = ParseSelfTest(*Json::Parse(test.dump(), "manifest.json"), 64, 9);
+  ASSERT_TRUE(parsed.ok()) << parsed.status().detail();
+
+  struct Pixels final : TraceSink {
+    void OnStage(std::string_view name, DType, std::span<const size_t>, std::span<const std::byte> data) override {
+      if (name != "pixels") return;
+      values.resize(data.size() / sizeof(float));
+      std::memcpy(values.data(), data.data(), data.size());
+    }
+    std::vector<float> values;
+  } pixels;
+  EngineOptions options = Options();
+  options.dtype = "f32";
+  const auto engine = MakeEngine(model, options);
+  ASSERT_TRUE(engine);
+  std::vector<uint8_t> rgba;
+  for (size_t i = 0; i < parsed->image->rgb.size(); i += 3) {
+    rgba.insert(rgba.end(), parsed->image->rgb.begin() + i, parsed->image->rgb.begin() + i + 3);
+    rgba.push_back(255);
+  }
+  const auto whole = engine->EmbedPixels({rgba, parsed->image->width, parsed->image->height}, ImageOptions(), &pixels);
+  ASSERT_TRUE(whole.ok());
+  EXPECT_LT(Cosine(whole->vector, parsed->image->vector), 0.999999);
+  const Doubles expected = ReferenceModel(model).EmbedPixels(pixels.values, {0, 2, 4, 6, 8});
+  EXPECT_GT(Cosine(std::vector<float>(expected.begin(), expected.end()), parsed->image->vector), 0.9999999);
+
+  json manifest = JsonOf(pack.at("manifest.json"));
+  manifest["selfTest"] = test;
+  pack["manifest.json"] = SignManifest(manifest);
+  const auto loaded = MakeEngine(pack, Options());
+  ASSERT_TRUE(loaded);
+  // Afterwards all patches are read again.
+  const std::vector<float> before(whole->vector.begin(), whole->vector.end());
+  const auto after = loaded->EmbedPixels({rgba, parsed->image->width, parsed->image->height}, ImageOptions());
+  ASSERT_TRUE(after.ok());
+  EXPECT_GT(Cosine(before, after->vector), 0.999999);
+
+  ExpectRefused(Tampered(pack, "blocks.1.attn.proj.weight"), {"self-test", "image"});
+  for (const json& wrong : {json(0), json(10), json("5")}) {
+    ExpectRefused(Changed(pack, [&](json& all) { all["selfTest"]["imagePatches"]["patches"] = wrong; }), {"imagePatches", "patches"});
   }
 }
 
@@ -126,7 +183,7 @@ TEST(SelfTest, DamageWithRightHashesIsFound) {
 TEST(SelfTest, AWrongVectorIsFound) {
   ExpectRefused(Changed(Pack(ModelDType::kQ8), [](json& manifest) {
                   json& texts = manifest["selfTest"]["texts"];
-                  std::swap(texts[1]["vector"], texts[2]["vector"]);
+                  texts[1]["vector"] = texts[0]["vector"];
                 }), {"text 1", "cosine"});
   ExpectRefused(Changed(Pack(ModelDType::kQ8), [](json& manifest) {
                   manifest["selfTest"]["image"]["vector"] = manifest["selfTest"]["texts"][0]["vector"];
@@ -167,7 +224,7 @@ TEST(SelfTest, WhatIsNotASelfTestIsRefused) {
   refused("texts", [](json& test) { test["texts"] = std::vector<json>(65, test["texts"][0]); });
   refused("text", [](json& test) { test["texts"][0]["text"] = std::string(5000, 'a'); });
   refused("vector", [](json& test) { test["texts"][0]["vector"] = "AAAA"; });
-  refused("vector", [](json& test) { test["texts"][3]["vector"] = "not base64"; });
+  refused("vector", [](json& test) { test["texts"][1]["vector"] = "not base64"; });
   refused("width", [](json& test) { test["image"]["width"] = 100'000; });
   refused("rgb", [](json& test) { test["image"]["rgb"] = "AAAA"; });
   std::string nan;  // 64 numbers of all bits set

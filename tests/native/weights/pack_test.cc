@@ -98,6 +98,43 @@ TEST(Pack, LargeMatricesComeInRowBlocks) {
   EXPECT_FALSE(numbers.contains(words));
 }
 
+// A caller that has a range's hash brings it along; a wrong one is refused, and the range may come again.
+TEST(Pack, TakesTheCallersHash) {
+  const Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
+  ReadModel model;
+  for (const auto& [name, bytes] : pack) model.files.push_back({name, bytes.size()});
+  const auto reader = ModelReader::Create(model.files, {}, &model);
+  ASSERT_TRUE(reader.ok());
+  size_t hashed = 0;
+  while (const auto range = (*reader)->Want()) {
+    const std::string& path = model.files[range->file].path;
+    const auto bring = [&] {
+      const auto to = (*reader)->Reserve();
+      ASSERT_TRUE(to.ok());
+      std::memcpy(to->data(), pack.at(path).data() + range->offset, to->size());
+    };
+    EXPECT_EQ(range->hashed, path != "manifest.json");
+    const auto bytes = std::span(pack.at(path)).subspan(range->offset, range->length);
+    if (range->hashed) {
+      bring();
+      std::string wrong = Sha256Hex(Sha256(bytes));
+      wrong[63] = wrong[63] == '0' ? '1' : '0';
+      for (const std::string& hash : {wrong, wrong.substr(0, 63), std::string("0")}) {
+        bring();
+        const Status status = (*reader)->Commit(hash);
+        EXPECT_EQ(status.code(), Code::kCorruptModel);
+        EXPECT_NE(status.detail().find(path), std::string::npos) << status.detail();
+        EXPECT_EQ((*reader)->Want()->offset, range->offset);
+      }
+      ++hashed;
+    }
+    bring();
+    ASSERT_TRUE((*reader)->Commit(range->hashed ? Sha256Hex(Sha256(bytes)) : "").ok());
+  }
+  EXPECT_GE(hashed, 3u);  // tokenizer and two shards
+  EXPECT_EQ(model.order.back(), "norm");
+}
+
 TEST(Pack, AsksOnlyForTheTowerThatIsWanted) {
   const Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
   for (const bool text : {true, false}) {

@@ -47,8 +47,8 @@ export default async function createFakeModule(settings) {
     }
     want() {
       const file = this.#files[this.#place];
-      if (!file) return { wanted: false, file: 0, offset: 0, length: 0 };
-      return { wanted: true, file: this.#place, offset: this.#offset, length: Math.min(pieceBytes, file.bytes - this.#offset) };
+      if (!file) return { wanted: false, file: 0, offset: 0, length: 0, hashed: false };
+      return { wanted: true, file: this.#place, offset: this.#offset, length: Math.min(pieceBytes, file.bytes - this.#offset), hashed: false };
     }
     reserve() {
       return { code: 0, detail: "", pointer: result, bytes: this.want().length };
