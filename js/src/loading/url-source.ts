@@ -96,7 +96,7 @@ class UrlSource implements OpenSource {
       at += bytes;
     }
     if (at < end) {
-      this.#sentFrom.set(file, at);
+      if (!this.#sentFrom.has(file)) this.#sentFrom.set(file, at); // and so does all behind it
       // With a store, the browser's own cache would only hold everything once more.
       const cache: RequestCache = this.#renewed.has(file) || this.#kept ? "no-store" : "default";
       await this.#http.read(file.remote, at, end - at, cache, (piece) => {
@@ -113,6 +113,7 @@ class UrlSource implements OpenSource {
     if (file.whole) return false;
     // Damage in a stored copy says nothing of the origin, so each has one more attempt.
     const why = (this.#sentFrom.get(file) ?? Infinity) <= offset ? "sent" : "stored";
+    this.#sentFrom.delete(file);
     const reasons = this.#renewed.get(file) ?? new Set();
     await this.close();
     const stored = (await this.#openStored(file, offset)).stored; // what lay before was good

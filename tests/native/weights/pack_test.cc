@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "container/sha256.h"
 #include "weights/model_files.h"
 
 namespace clipglot {
