@@ -21,22 +21,23 @@ export async function openOurs(load, settings) {
   const embedder = await load(settings);
   const loadMs = performance.now() - start;
   const inputs = new Map();
-  // A text of exactly `tokens` tokens: one word again and again, cut by hand.
-  const textOf = async (tokens, word) => {
-    for (let low = 0, high = tokens; low <= high;) {
-      const count = (low + high) >> 1;
-      const text = Array(count).fill(word).join(" ");
-      const found = (await embedder.countTokens(text)).tokens;
-      if (found === tokens) return text;
-      if (found < tokens) low = count + 1;
-      else high = count - 1;
-    }
-    return undefined;
-  };
+  const tokensOf = async (text) => (await embedder.countTokens(text)).tokens;
+  // A text of exactly `tokens` tokens: one word again and again, then some letters more where words are pairs of tokens.
   const textOfTokens = async (tokens) => {
-    for (const word of ["a", "e", "i", "o", "u", "n", "t", "s"]) {
-      const text = await textOf(tokens, word);
-      if (text !== undefined) return text;
+    for (const word of ["a", "e", "o", "n", "the"]) {
+      const repeated = (count) => Array(count).fill(word).join(" ");
+      let least = 0, most = tokens; // the answer of the search: most words with no more than `tokens`
+      while (least < most) {
+        const middle = (least + most + 1) >> 1;
+        if ((await tokensOf(repeated(middle))) <= tokens) least = middle;
+        else most = middle - 1;
+      }
+      for (const count of [least, least - 1]) {
+        for (const end of ["", "x", "xz", "qx7", "qx7z", ".", " .", "9!"]) {
+          const text = repeated(Math.max(0, count)) + end;
+          if ((await tokensOf(text)) === tokens) return text;
+        }
+      }
     }
     throw new Error(`no text of ${tokens} tokens`);
   };
