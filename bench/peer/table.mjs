@@ -23,7 +23,7 @@ export function meetingTable(meetings) {
       const mine = seriesOf(meeting, i, name), ratio = ratiosOf(mine, theirs);
       return [time(median(mine)), `**${ratio.median.toFixed(2)}** [${ratio.least.toFixed(2)} … ${ratio.most.toFixed(2)}]`];
     });
-    return [name.replace("x", " × "), time(median(theirs)), ...cells];
+    return [name.replace(/^(\d+)x/, "$1 × "), time(median(theirs)), ...cells];
   }));
   return table(head, rows);
 }
@@ -31,7 +31,7 @@ export function meetingTable(meetings) {
 /** What a second thread gives: our time on one thread over that on `threads`. */
 export function threadTable(one, many) {
   const systems = one[0].results.map(({ system }) => system);
-  const rows = one.flatMap((meeting, m) => Object.keys(meeting.results[0].cases).map((name) => [name.replace("x", " × "), ...systems.map((_, i) => {
+  const rows = one.flatMap((meeting, m) => Object.keys(meeting.results[0].cases).map((name) => [name.replace(/^(\d+)x/, "$1 × "), ...systems.map((_, i) => {
     // Time that passed on both sides: the processor time of one thread says nothing here.
     const at = (from) => median(from.results[i].cases[name].wallMs);
     return (at(meeting) / at(many[m])).toFixed(2);
