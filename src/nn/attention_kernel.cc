@@ -43,24 +43,26 @@ inline void Multiply(const float* a, const float* b, size_t depth, Sums& s) {
   }
 }
 
-// Scores of four keys, and what they make of the maxima.
-CLIPGLOT_ROW_FUNCTION void ScoreTile(const AttentionBlock& p, size_t key) {
-  const float* keys = p.keys + key * p.dim;
-  const F32x4 b0 = Splat(p.bias[key]), b1 = Splat(p.bias[key + 1]), b2 = Splat(p.bias[key + 2]),
-              b3 = Splat(p.bias[key + 3]);
-  for (size_t g = 0; g < p.groups; ++g) {
-    Sums s = {b0, b0, b1, b1, b2, b2, b3, b3};
-    Multiply(keys, p.q + g * p.dim * kQueries, p.dim, s);
-    float* to = p.scores + (g * p.count + key) * kQueries;
-    Store(to, s.r0a);
-    Store(to + 4, s.r0b);
-    Store(to + 8, s.r1a);
-    Store(to + 12, s.r1b);
-    Store(to + 16, s.r2a);
-    Store(to + 20, s.r2b);
-    Store(to + 24, s.r3a);
-    Store(to + 28, s.r3b);
-  }
+// The two functions around Multiply stay apart from the loops that call them: an engine has no
+// register left to give in them, and what a caller holds would be written out and read back within.
+
+// Scores of eight queries and four keys: keys [dim][4], q [dim][8], bias [4], scores [4][8].
+CLIPGLOT_ROW_FUNCTION void ScoreTile(const float* keys, const float* q, size_t dim,
+                                     const float* bias, float* scores) {
+  Sums s;
+  s.r0a = s.r0b = Splat(bias[0]);
+  s.r1a = s.r1b = Splat(bias[1]);
+  s.r2a = s.r2b = Splat(bias[2]);
+  s.r3a = s.r3b = Splat(bias[3]);
+  Multiply(keys, q, dim, s);
+  Store(scores, s.r0a);
+  Store(scores + 4, s.r0b);
+  Store(scores + 8, s.r1a);
+  Store(scores + 12, s.r1b);
+  Store(scores + 16, s.r2a);
+  Store(scores + 20, s.r2b);
+  Store(scores + 24, s.r3a);
+  Store(scores + 28, s.r3b);
 }
 
 // 2^x for x <= 0 (relative error below 3e-7): 0 below -126.5. NaN stays NaN. x = n + r, 2^r by a
@@ -121,35 +123,43 @@ inline void AddScaled(float* c, F32x4 factor, F32x4 sum) {
   Store(c, MultiplyAdd(Load(c), factor, sum));
 }
 
-// Four channels of the values, weighted.
-CLIPGLOT_ROW_FUNCTION void ValueTile(const AttentionBlock& p, size_t channel, const float* factors) {
-  const float* values = p.values + channel * p.count;
-  for (size_t g = 0; g < p.groups; ++g) {
-    Sums s = {};
-    Multiply(values, p.scores + g * p.count * kQueries, p.count, s);
-    const F32x4 fa = Load(factors + g * kQueries), fb = Load(factors + g * kQueries + 4);
-    float* to = p.o + (g * p.padded_dim + channel) * kQueries;
-    AddScaled(to, fa, s.r0a);
-    AddScaled(to + 4, fb, s.r0b);
-    AddScaled(to + 8, fa, s.r1a);
-    AddScaled(to + 12, fb, s.r1b);
-    AddScaled(to + 16, fa, s.r2a);
-    AddScaled(to + 20, fb, s.r2b);
-    AddScaled(to + 24, fa, s.r3a);
-    AddScaled(to + 28, fb, s.r3b);
-  }
+// Four channels of the values for eight queries: values [keys][4], weights [keys][8], factor [8],
+// o [4][8].
+CLIPGLOT_ROW_FUNCTION void ValueTile(const float* values, const float* weights, size_t keys,
+                                     const float* factor, float* o) {
+  Sums s = {};
+  Multiply(values, weights, keys, s);
+  const F32x4 fa = Load(factor), fb = Load(factor + 4);
+  AddScaled(o, fa, s.r0a);
+  AddScaled(o + 4, fb, s.r0b);
+  AddScaled(o + 8, fa, s.r1a);
+  AddScaled(o + 12, fb, s.r1b);
+  AddScaled(o + 16, fa, s.r2a);
+  AddScaled(o + 20, fb, s.r2b);
+  AddScaled(o + 24, fa, s.r3a);
+  AddScaled(o + 28, fb, s.r3b);
 }
 
 }  // namespace
 
-void AttendBlock(const AttentionBlock& block) {
-  for (size_t key = 0; key < block.count; key += kTile) ScoreTile(block, key);
-  float factors[kMaxGroups * kQueries];
-  for (size_t g = 0; g < block.groups; ++g) {
-    SoftmaxStep(block.scores + g * block.count * kQueries, block.count, block.max + g * kQueries,
-                block.sum + g * kQueries, factors + g * kQueries);
+void AttendBlock(const AttentionBlock& p) {
+  for (size_t key = 0; key < p.count; key += kTile) {
+    for (size_t g = 0; g < p.groups; ++g) {
+      ScoreTile(p.keys + key * p.dim, p.q + g * p.dim * kQueries, p.dim, p.bias + key,
+                p.scores + (g * p.count + key) * kQueries);
+    }
   }
-  for (size_t c = 0; c < block.padded_dim; c += kTile) ValueTile(block, c, factors);
+  float factors[kMaxGroups * kQueries];
+  for (size_t g = 0; g < p.groups; ++g) {
+    SoftmaxStep(p.scores + g * p.count * kQueries, p.count, p.max + g * kQueries,
+                p.sum + g * kQueries, factors + g * kQueries);
+  }
+  for (size_t c = 0; c < p.padded_dim; c += kTile) {
+    for (size_t g = 0; g < p.groups; ++g) {
+      ValueTile(p.values + c * p.count, p.scores + g * p.count * kQueries, p.count,
+                factors + g * kQueries, p.o + (g * p.padded_dim + c) * kQueries);
+    }
+  }
 }
 
 }  // namespace clipglot
