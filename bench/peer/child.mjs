@@ -38,3 +38,6 @@ process.on("message", async (question) => {
     process.send({ error: error.stack ?? String(error) });
   }
 });
+
+// Whoever asked has ended.
+process.on("disconnect", () => process.exit());
