@@ -28,7 +28,7 @@ from train_joint import WORLD_SCALE, Watch, encoder
 from train_meet import mean_texts, picture_bank
 
 CANDIDATES = 2
-KEEP = 0.15  # share of the weights at the beginning in the result
+KEEP = 0.3  # share of the weights at the beginning in the result
 SINGLE = 0.3  # share of a batch: strings of one piece, all alike
 SCENES = 16
 
