@@ -129,3 +129,11 @@ def tower_tensors(text, vision, logit_scale):
     for ours, theirs in vision_names(len(vision.blocks)).items():
         out[theirs] = state[ours]
     return out
+
+
+def towers_of(state):
+    """(text, vision) of a stage's saved state. The word table is as long as it was saved, whatever the tokenizer of now."""
+    text, vision = Text(vocab=len(state['text']['word_embeddings.weight'])), Vision()
+    text.load_state_dict(state['text'])
+    vision.load_state_dict(state['vision'])
+    return text, vision

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from checkpoint import load_checkpoint
+from checkpoint import load_checkpoint, towers_of
 from common import DIM, DIMS, SEED, work
 from gossip import Gossip
-from model import Text, Vision, unit
+from model import unit
 from pictures import Pictures
 from progress import Clock, load, note, save, set_rate
 from scenes import Scenes, scene_accuracy, scene_loss
@@ -59,9 +59,8 @@ def start_of(source):
     if source:
         text, vision, log_scale, meta = load_checkpoint(source)
         return text, vision, log_scale.float().reshape(()), int(meta.get('clipglot.pictures', 0))
-    known, text, vision = load(work('full.pt')), Text(), Vision()
-    text.load_state_dict(known['text'])
-    vision.load_state_dict(known['vision'])
+    known = load(work('full.pt'))
+    text, vision = towers_of(known)
     return text, vision, known['scale'], known['seen']
 
 
@@ -80,9 +79,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
     rng = np.random.default_rng(SEED + 300 + 7 * rank + step0)
     pictures, data = Pictures(), TextData(rng)
     if state:
-        text, vision, seen = Text(), Vision(), state['seen']
-        text.load_state_dict(state['text'])
-        vision.load_state_dict(state['vision'])
+        (text, vision), seen = towers_of(state), state['seen']
         scale = nn.Parameter(state['scale'])
     else:
         text, vision, known, seen = start_of(source)

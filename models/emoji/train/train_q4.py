@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from checkpoint import towers_of
 from common import SEED, work
-from model import Text, Vision
 from pictures import Pictures, augment
 from progress import Clock, load, note, save, set_rate
 from textdata import TextData
@@ -98,9 +98,7 @@ def main(seconds=None, steps=None, out='q4.pt', every=20, count=96, texts=384):
     torch.manual_seed(SEED + 400)
     rng = np.random.default_rng(SEED + 400)
     known, pictures, data = load(work('polish.pt')), Pictures(), TextData(rng)
-    text, vision = Text(), Vision()
-    text.load_state_dict(known['text'])
-    vision.load_state_dict(known['vision'])
+    text, vision = towers_of(known)
     rows = np.nonzero(~pictures.held)[0]
     watch = Watch(pictures)
     print(f'q4 start | {watch.line(encoder(text, False), vision)[0]}', flush=True)
