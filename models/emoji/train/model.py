@@ -137,9 +137,9 @@ class VisionBlock(nn.Module):
         k, v = heads(self.k_proj(y)), heads(F.linear(y, self.v_proj.weight, self.v_bias))
         scores = rotate(q) @ rotate(k).transpose(-1, -2) * (q.shape[-1] ** -0.5)
         out = (scores.softmax(-1) @ v).transpose(1, 2).reshape(batch, rows, dim)
-        x = x[:, :rows] + self.proj(self.inner_attn_ln(out))
+        x = x[:, :rows] + self.proj(self.inner_attn_ln(out.to(x.dtype)))
         y = self.norm2(x)
-        return x + self.w3(self.ffn_ln(F.silu(self.w1(y)) * self.w2(y)))
+        return x + self.w3(self.ffn_ln((F.silu(self.w1(y)) * self.w2(y)).to(x.dtype)))
 
 
 class Vision(nn.Module):

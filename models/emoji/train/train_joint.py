@@ -79,6 +79,14 @@ def encoder(text, bag, buckets=8):
     return encode
 
 
+def looker(vision):
+    """pixels -> raw vectors, in bfloat16 where that is faster."""
+    def look(pixels):
+        with torch.autocast('cpu', torch.bfloat16, enabled=FAST_BF16):
+            return vision(pixels).float()
+    return look
+
+
 def groups_of(vision, text, scale, rate, text_rate):
     table = [text.word_embeddings.weight, text.token_type_embeddings.weight]
     return [{'params': list(vision.parameters()), 'lr': rate, 'weight_decay': 0.01},
@@ -145,7 +153,7 @@ def draw_texts(data, concepts, texts, rng, hardness=None):
 
 def dims_of(rng):
     """(dimensions, weight) of one step: full size, 64 (what people cut to first), and one of the others."""
-    return (DIM, 0.5), (64, 0.3), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.2)
+    return (DIM, 0.4), (64, 0.42), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.18)
 
 
 def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6, rank=0, out='joint.pt', every=60,
@@ -185,7 +193,7 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
     else:
         text.load_state_dict(load(work('text.pt'))['text'])
         vision.load_state_dict(load(work('vision.pt'))['vision'])
-    encode = encoder(text, bag)
+    encode, look = encoder(text, bag), looker(vision)
     optimiser = torch.optim.AdamW(groups_of(vision, text, scale, rate, text_rate), betas=(0.9, 0.98))
     base = [g['lr'] for g in optimiser.param_groups]
     trained = [p for p in [*vision.parameters(), *text.parameters(), scale]
@@ -195,7 +203,7 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
     watch, world = Watch(pictures), World(data, pictures)
     stage = Scenes(data, pictures, rng) if scenes else None
     hardness = None if bag else np.full(len(data.start) - 1, np.inf, np.float32)
-    world.refresh(vision, encode)
+    world.refresh(vision, encode, 16 if bag else 6)
     losses, seen, last, first, here = [], state['seen'] if state else done, clock.elapsed(), time.time(), 0
     print(f'joint {rank} start {watch.line(encode, vision)[0]}', flush=True)
 
@@ -219,7 +227,7 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
         target = torch.from_numpy(data.dense(strings))
         ids = data.sequences([[s] for s in strings], data.row_locale[rows], 0.1)
         extra = stage.draw(scenes) if scenes else None
-        f, e = vision(torch.cat((x, extra[0])) if scenes else x), encode(ids + extra[1] if scenes else ids)
+        f, e = look(torch.cat((x, extra[0])) if scenes else x), encode(ids + extra[1] if scenes else ids)
         if scenes:
             f, f_scene, e, e_scene = f[:count], f[count:], e[:len(ids)], e[len(ids):]
         answer = torch.from_numpy(concepts)
@@ -255,7 +263,7 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
         if gossip and clock.step % 4 == 0:
             gossip.exchange()
         if (clock.step - clock.fresh) % 300 == 0:
-            world.refresh(vision, encode)
+            world.refresh(vision, encode, 16 if bag else 6)
         if clock.elapsed() - last > every:
             last = clock.elapsed()
             line, found = watch.line(encode, vision)
