@@ -226,19 +226,19 @@ test("folders that are something else", async () => {
   await assert.rejects(convertModel({ source: join(scratch, "nowhere"), out: join(scratch, "again") }), { code: "network" });
 });
 
-test("shards are cut below 64 MiB, never mix groups, and keep units whole where they can", () => {
+test("shards are cut below 32 MiB, never mix groups, and keep units whole where they can", () => {
   const tensor = (name, group, unit, mebibytes) => ({ name, group, unit, dtype: "I8", shape: [mebibytes << 20], bytes: mebibytes << 20 });
   const plan = (tensors) => planShards(tensors).map(({ path, tensors, complete }) => [path, tensors.map(({ name }) => name).join(""), complete]);
   assert.deepEqual(plan([
-    ..."abcde".split("").map((name, i) => tensor(name, "text-embeddings", i, 16)),
-    tensor("f", "text-layers", 5, 16), tensor("g", "text-layers", 5, 16), tensor("h", "text-layers", 6, 16), tensor("i", "text-layers", 6, 16),
-    ..."jklmn".split("").map((name) => tensor(name, "vision", 7, 16)), tensor("o", "vision", 8, 1),
+    ..."abcde".split("").map((name, i) => tensor(name, "text-embeddings", i, 8)),
+    tensor("f", "text-layers", 5, 8), tensor("g", "text-layers", 5, 8), tensor("h", "text-layers", 6, 8), tensor("i", "text-layers", 6, 8),
+    ..."jklmn".split("").map((name) => tensor(name, "vision", 7, 8)), tensor("o", "vision", 8, 1),
   ]), [
     ["text-embeddings-00.safetensors", "abc", true], ["text-embeddings-01.safetensors", "de", true],
     ["text-layers-00.safetensors", "fg", true], ["text-layers-01.safetensors", "hi", true],
     ["vision-00.safetensors", "jkl", false], ["vision-01.safetensors", "mno", true],
   ]);
-  for (const shard of planShards([tensor("a", "vision", 0, 63), tensor("b", "vision", 1, 1)])) assert.ok(shard.bytes <= 64 << 20);
+  for (const shard of planShards([tensor("a", "vision", 0, 31), tensor("b", "vision", 1, 1)])) assert.ok(shard.bytes <= 32 << 20);
 });
 
 test("progress is a bar on a terminal, and lines elsewhere", () => {

@@ -3,7 +3,11 @@
 import { EmbedError } from "../errors.js";
 import type { PackedTensor } from "../worker/engine-adapter.js";
 
-export const shardBytes = 64 << 20;
+/**
+ * Readers take twice as much. But a browser that gets bytes faster than they are used keeps all that is left of a response in
+ * memory, and this bounds it.
+ */
+export const shardBytes = 32 << 20;
 
 export interface PlannedShard {
   readonly path: string;

@@ -27,6 +27,7 @@ interface OpenFile {
   readonly href: string;
   readonly body: Body;
   readonly stop: AbortController;
+  readonly watch: Watch;
   at: number;
   /** Came with the last piece, but lies behind what was asked for. */
   rest: Uint8Array;
@@ -35,14 +36,20 @@ interface OpenFile {
 /** Longest piece that is read at once. */
 const readBytes = 1 << 20;
 
-// The bytes of a response. Where streams read into a buffer of the reader's, one buffer serves for all pieces; else each piece
-// is an array of its own, and many of them wait to be collected.
+/** Where streams read into a buffer of the reader's, one serves for all pieces of all responses. */
+interface Room {
+  buffer: ArrayBuffer;
+}
+
+// The bytes of a response. Where streams do not read into a buffer, each piece is an array of its own, and many of them wait to
+// be collected.
 class Body {
   readonly #byob: ReadableStreamBYOBReader | undefined;
   readonly #plain: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #buffer = new ArrayBuffer(readBytes);
+  readonly #room: Room;
 
-  constructor(stream: ReadableStream<Uint8Array>) {
+  constructor(stream: ReadableStream<Uint8Array>, room: Room) {
+    this.#room = room;
     try {
       this.#byob = stream.getReader({ mode: "byob" });
     } catch {
@@ -53,14 +60,57 @@ class Body {
   /** The next bytes, valid until the next call; nothing at the end. */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#plain) return (await this.#plain.read()).value;
-    const result = await this.#byob?.read(new Uint8Array(this.#buffer));
-    if (!result?.value || result.done) return undefined;
-    this.#buffer = result.value.buffer as ArrayBuffer;
-    return result.value;
+    // A read that failed kept the buffer.
+    if (this.#room.buffer.byteLength === 0) this.#room.buffer = new ArrayBuffer(readBytes);
+    const result = await this.#byob?.read(new Uint8Array(this.#room.buffer));
+    if (result?.value) this.#room.buffer = result.value.buffer as ArrayBuffer;
+    return result?.done ? undefined : result?.value;
+  }
+
+  /** Whether nothing more comes. */
+  async ends(): Promise<boolean> {
+    const last = this.#plain ? await this.#plain.read() : await this.#byob?.read(new Uint8Array(1));
+    return last?.done ?? true;
   }
 
   async cancel(): Promise<void> {
     await (this.#byob ?? this.#plain)?.cancel().catch(() => {});
+  }
+}
+
+// Ends a transfer in which a read takes too long. One timer for all reads of it: one for each would be thousands, and all the
+// promises with them would wait to be collected.
+class Watch {
+  readonly #idle: number;
+  readonly #timer: ReturnType<typeof setInterval>;
+  /** When the read that is waited for began. */
+  #since: number | undefined;
+  late = false;
+
+  constructor(idle: number, end: () => void) {
+    this.#idle = idle;
+    const look = () => {
+      if (this.#since === undefined || performance.now() - this.#since < idle) return;
+      this.late = true;
+      end();
+    };
+    this.#timer = setInterval(look, Math.max(1, idle / 4));
+  }
+
+  begin(): void {
+    this.#since = performance.now();
+  }
+
+  end(): void {
+    this.#since = undefined;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  get reason(): Error {
+    return new Error(`nothing came for ${this.#idle / 1000} s`);
   }
 }
 
@@ -73,6 +123,7 @@ export class HttpReader {
   readonly #patience: Patience;
   /** ETag or date of each unverified file. */
   readonly #versions = new Map<string, string>();
+  readonly #room: Room = { buffer: new ArrayBuffer(0) };
   #open: OpenFile | undefined;
 
   constructor(patience: Patience) {
@@ -127,21 +178,37 @@ export class HttpReader {
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
-    open?.stop.abort();
-    await open?.body.cancel();
+    await end(open);
+  }
+
+  /**
+   * The open file was read to its last byte. Chromium keeps megabytes of a response that is broken off until they are collected,
+   * and nothing of one that was read to its end; so the end is read, which nobody has to wait for.
+   */
+  finish(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    if (!open) return;
+    open.watch.begin();
+    open.body.ends().then(
+      (ended) => (ended ? open.watch.stop() : void end(open)),
+      () => void end(open),
+    );
   }
 
   async #next(open: OpenFile, end: number): Promise<Uint8Array> {
     if (open.rest.length > 0) return open.rest;
     let piece: Uint8Array | undefined;
+    open.watch.begin();
     try {
-      piece = await this.#inTime(open.body.read());
+      piece = await open.body.read();
+      open.watch.end();
     } catch (error) {
       await this.close();
-      throw new Passing(failed(open.href, `broke off after ${open.at} bytes`, error));
+      throw new Passing(failed(open.href, `broke off after ${open.at} bytes`, open.watch.late ? open.watch.reason : error));
     }
     if (!piece) {
-      this.#open = undefined;
+      await this.close();
       throw new Passing(ended(open.href, open.at, end));
     }
     return piece;
@@ -162,7 +229,8 @@ export class HttpReader {
       }
     }
     if (file.unverified) this.#checkVersion(file.href, response, stop);
-    this.#open = { href: file.href, body: new Body(response.body as ReadableStream<Uint8Array>), stop, at, rest: new Uint8Array(0) };
+    const body = new Body(response.body as ReadableStream<Uint8Array>, this.#room);
+    this.#open = { href: file.href, body, stop, watch: new Watch(this.#patience.idle, () => stop.abort()), at, rest: new Uint8Array(0) };
     return this.#open;
   }
 
@@ -210,6 +278,12 @@ export class HttpReader {
       clearTimeout(timer);
     }
   }
+}
+
+async function end(open: OpenFile | undefined): Promise<void> {
+  open?.watch.stop();
+  open?.stop.abort();
+  await open?.body.cancel();
 }
 
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -105,7 +105,10 @@ class UrlSource implements OpenSource {
         take(piece, false);
       });
     }
-    if (end === file.byteLength) await this.close();
+    if (end !== file.byteLength) return;
+    this.#http.finish();
+    await this.#closeStored();
+    this.#open = undefined;
   }
 
   async renew(listed: SourceFile, offset: number): Promise<boolean> {
