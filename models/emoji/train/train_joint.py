@@ -153,7 +153,7 @@ def draw_texts(data, concepts, texts, rng, hardness=None):
 
 def dims_of(rng):
     """(dimensions, weight) of one step: full size, 64 (what people cut to first), and one of the others."""
-    return (DIM, 0.4), (64, 0.42), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.18)
+    return (DIM, 0.5), (64, 0.3), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.2)
 
 
 def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6, rank=0, out='joint.pt', every=60,

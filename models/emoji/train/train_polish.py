@@ -120,7 +120,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
         with torch.no_grad():
             f_scene = vision(images)
         e, e_scene = e[:count], e[count:]
-        dims = (DIM, 0.4), (64, 0.45), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.15)
+        dims = (DIM, 0.45), (64, 0.4), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.15)
         s, loss = scale.exp().clamp(max=40), 0
         for d, weight in dims:
             lost = -(target * (s * unit(e, d) @ unit(gallery, d).t()).log_softmax(1)).sum(1)
