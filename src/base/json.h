@@ -1,5 +1,5 @@
 // JSON from outside, read with bounds: size, depth and UTF-8 are checked before anything is built. The parser behind it
-// is nlohmann-json; no other file knows that.
+// is yyjson; no other file knows that.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace clipglot {
 
 // A parsed document and a view into it. Copying a Json copies a pointer: all views share the document, which lives as
 // long as any of them. Looking up what is not there gives a view for which exists() is false, so that paths can be
-// written without checks between: config["text_config"]["embed_dim"].AsInt(). Each view remembers its path for errors.
+// written without checks between: config["text_config"]["embed_dim"].AsInt(). Errors name a view's path. It is looked for only
+// then, because a tokenizer has half a million views.
 class Json {
  public:
   struct Limits {
@@ -64,9 +65,13 @@ class Json {
 
  private:
   struct Document;
+  // A view of what is below this one, at `step` (".key" or "[3]").
+  Json Below(const void* node, std::string step) const;
+
   std::shared_ptr<const Document> document_;
-  const void* node_ = nullptr;
-  std::string path_;
+  const void* node_ = nullptr;   // null: not there
+  const void* there_ = nullptr;  // node_, or the last one on the way that is there
+  std::string missing_;          // the way from there_ on
 };
 
 // `text` as a JSON string with its quotes. Invalid UTF-8 is replaced by U+FFFD.

@@ -1,7 +1,6 @@
 #include "text/piece_trie.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/strings.h"
 
@@ -23,12 +22,29 @@ Status PieceList::Add(std::string_view piece) {
   return OkStatus();
 }
 
+namespace {
+
+// The first eight bytes, in an order that agrees with that of the texts.
+uint64_t HeadOf(std::string_view text) {
+  uint64_t head = 0;
+  for (size_t i = 0; i < 8; ++i) head = head << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0);
+  return head;
+}
+
+}  // namespace
+
 PieceTrie::PieceTrie(const PieceList& pieces) {
-  std::vector<uint32_t> order(pieces.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const int compared = pieces[a].compare(pieces[b]);
-    return compared != 0 ? compared < 0 : a < b;
+  // Sorted by the first eight bytes as a number, and by the whole text only where these are equal.
+  struct Key {
+    uint64_t head;
+    uint32_t place;
+  };
+  std::vector<Key> order(pieces.size());
+  for (uint32_t i = 0; i < order.size(); ++i) order[i] = {HeadOf(pieces[i]), i};
+  std::sort(order.begin(), order.end(), [&](const Key& a, const Key& b) {
+    if (a.head != b.head) return a.head < b.head;
+    const int compared = pieces[a.place].compare(pieces[b.place]);
+    return compared != 0 ? compared < 0 : a.place < b.place;
   });
 
   first_child_.clear();
@@ -45,15 +61,15 @@ PieceTrie::PieceTrie(const PieceList& pieces) {
     for (Range range : level) {
       int32_t number = -1;
       // Shorter texts sort first, so those that end here lead the range.
-      while (range.begin < range.end && pieces[order[range.begin]].size() == depth) {
-        number = static_cast<int32_t>(order[range.begin++]);
+      while (range.begin < range.end && pieces[order[range.begin].place].size() == depth) {
+        number = static_cast<int32_t>(order[range.begin++].place);
       }
       numbers_.push_back(depth == 0 ? -1 : number);
       first_child_.push_back(static_cast<uint32_t>(label_.size()));
       while (range.begin < range.end) {
-        const char byte = pieces[order[range.begin]][depth];
+        const char byte = pieces[order[range.begin].place][depth];
         uint32_t end = range.begin + 1;
-        while (end < range.end && pieces[order[end]][depth] == byte) ++end;
+        while (end < range.end && pieces[order[end].place][depth] == byte) ++end;
         label_.push_back(static_cast<uint8_t>(byte));
         next.push_back({range.begin, end});
         range.begin = end;

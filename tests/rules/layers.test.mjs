@@ -19,7 +19,7 @@ const homes = [
   [/^(xnnpack|pthreadpool)(\.h|\/)/, /^src\/nn\//],
   [/^(sentencepiece|builtin_pb|google\/protobuf|utf8proc|absl\/|darts)/, /^src\/text\//],
   [/^stb_/, /^src\/vision\//],
-  [/^nlohmann\//, /^src\/base\/json\.cc$/],
+  [/^yyjson\.h$/, /^src\/base\/json\.cc$/],
   [/^emscripten\/(bind|val|wire)\.h$/, /^wasm\//],        // Embind
   [/^emscripten/, /^(wasm|src\/nn)\//],                  // nn asks how many thread workers wait
 ];

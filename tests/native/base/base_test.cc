@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <random>
 
@@ -168,6 +170,52 @@ TEST(Json, DamagedTextNeverCrashes) {
 TEST(Json, QuoteEscapes) {
   EXPECT_EQ(JsonQuote("a\"b\\\n"), R"("a\"b\\\n")");
   EXPECT_EQ(JsonQuote("\xFF"), "\"\xEF\xBF\xBD\"");
+  EXPECT_EQ(JsonQuote("\x01\x1F" "a\xC3\xA9\xC3(\xE2\x82"), "\"\\u0001\\u001fa\xC3\xA9\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD\"");
+}
+
+// Few and many children are found in different ways.
+TEST(Json, ObjectsAndListsOfAnySize) {
+  for (const int count : {1, 15, 16, 17, 1000}) {
+    std::string text = "{\"list\":[";
+    for (int i = 0; i < count; ++i) text += StrCat(i == 0 ? "" : ",", "[\"e\",", i, "]");
+    text += "],\"object\":{";
+    for (int i = count; i-- > 0;) text += StrCat("\"k", i, "\":", i, ",");
+    text += "\"k0\":\"the last counts\"}}";
+    const auto json = Json::Parse(text, "t");
+    ASSERT_TRUE(json.ok());
+    const Json list = (*json)["list"], object = (*json)["object"];
+    ASSERT_EQ(list.size(), static_cast<size_t>(count));
+    ASSERT_EQ(object.size(), static_cast<size_t>(count));
+    EXPECT_EQ(object.Keys().size(), object.size());
+    EXPECT_EQ(*object["k0"].AsString(), "the last counts");
+    for (int i = 0; i < count; ++i) {
+      EXPECT_EQ(*list.At(static_cast<size_t>(i)).At(1).AsInt(), i);
+      if (i > 0) {
+        EXPECT_EQ(*object[StrCat("k", i)].AsInt(), i);
+      }
+    }
+    EXPECT_FALSE(list.At(static_cast<size_t>(count)).exists());
+    EXPECT_FALSE(object["k"].exists());
+    EXPECT_EQ(list.At(static_cast<size_t>(count - 1)).At(1).AsBool().status().detail(),
+              StrCat("t: list[", count - 1, "][1]: true or false is expected"));
+    EXPECT_EQ(object["k0"].AsInt().status().detail(), "t: object.k0: an integer is expected");
+  }
+}
+
+TEST(Json, NumbersAreTheNearestDoubles) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 20000; ++round) {
+    double number = 0;
+    do {
+      const uint64_t bits = random();
+      std::memcpy(&number, &bits, sizeof(number));
+    } while (!std::isfinite(number));
+    char text[64];
+    std::snprintf(text, sizeof(text), "[%.17g]", number);
+    const auto json = Json::Parse(text, "t");
+    ASSERT_TRUE(json.ok()) << text;
+    EXPECT_EQ(*json->At(0).AsDouble(), number) << text;
+  }
 }
 
 }  // namespace
