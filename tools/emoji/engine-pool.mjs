@@ -46,9 +46,9 @@ export class EnginePool {
     return out;
   }
 
-  /** Loads the model in `folder` in every thread; gives the engine's account of itself. */
-  open(folder, dtype) {
-    return this.all("open", { folder, dtype });
+  /** Loads the model at `place` ({folder} or {files}, as openEngine takes them) in every thread; gives the engine's account of itself. */
+  open(place, dtype) {
+    return this.all("open", { place, dtype });
   }
 
   /** Vectors of texts, or of pictures given as bytes [n, side, side, 3], in order. */

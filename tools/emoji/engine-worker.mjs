@@ -32,10 +32,10 @@ const row = (vectors, i) => vectors.subarray(i * full(), (i + 1) * full());
 const placed = (concepts, places) => concepts.map((_, i) => i).filter((i) => places[concepts[i]] >= 0);
 
 const calls = {
-  async open({ folder, dtype }) {
+  async open({ place, dtype }) {
     engine?.dispose();
     galleries = [];
-    engine = await openEngine({ variant: workerData.variant, folder, dtype });
+    engine = await openEngine({ variant: workerData.variant, ...place, dtype });
     return engine.info;
   },
 

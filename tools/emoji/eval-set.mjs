@@ -9,6 +9,8 @@ import { setUp } from "../setup/setup.mjs";
 import { python } from "../setup/training.mjs";
 
 export const emojiFolder = join(root, "models/emoji");
+/** The pack in four bits, all but its tokenizer: that is the one in emojiFolder. */
+export const q4Folder = join(emojiFolder, "q4");
 export const checkpointFolder = join(emojiFolder, "checkpoint");
 export const workFolder = process.env.CLIPGLOT_EMOJI_WORK ?? join(build, "emoji");
 const trainFolder = join(emojiFolder, "train");

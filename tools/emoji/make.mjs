@@ -1,15 +1,16 @@
-// npm run emoji-model -- [--checkpoint DIR] [--dtype q8|q4] [--revision TEXT] [--no-report] [--dtypes q8,f32,q4] [--threads N]
+// npm run emoji-model -- [--checkpoint DIR] [--revision TEXT] [--no-report] [--dtypes q8,f32,q4] [--threads N]
 //
-// Makes all that models/emoji ships from the checkpoint: the pack, the list of concepts, the vectors of the demo's gallery,
-// the comparison with PyTorch, and the report. A checkpoint from elsewhere becomes the one in the repository.
-import { copyFileSync, readdirSync, readFileSync } from "node:fs";
+// Makes all that models/emoji ships from the checkpoint: the packs (q8, and q4 in a folder of its own), the list of concepts,
+// the vectors of the demo's gallery, the comparison with PyTorch, and the report. A checkpoint from elsewhere becomes the one
+// in the repository.
+import { copyFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildFor } from "../build/steps.mjs";
 import { pack } from "../pack/pack.mjs";
 import { SetupError, log, runMain } from "../setup/log.mjs";
 import { run } from "../setup/run.mjs";
-import { checkpointFolder, emojiFolder } from "./eval-set.mjs";
+import { checkpointFolder, emojiFolder, q4Folder } from "./eval-set.mjs";
 import { galleryVectors, writeGalleryVectors } from "./gallery.mjs";
 
 const needed = ["concepts.json", "config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"];
@@ -21,7 +22,7 @@ function takeCheckpoint(folder) {
   for (const name of needed) copyFileSync(join(folder, name), join(checkpointFolder, name));
 }
 
-/** The next number after the pack that is there. */
+/** The next number after the packs that are there. */
 function nextRevision() {
   try {
     return String(Number(JSON.parse(readFileSync(join(emojiFolder, "manifest.json"), "utf8")).revision) + 1);
@@ -30,17 +31,22 @@ function nextRevision() {
   }
 }
 
+async function makePack(dtype, out, revision) {
+  const files = await pack({ source: checkpointFolder, out, dtype, modelId: "clipglot-emoji", revision, license: "Apache-2.0" });
+  log(`pack: revision ${revision}, ${dtype}, ${files.length} files, ${files.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`, "emoji");
+}
+
 await runMain(async () => {
   const { values } = parseArgs({
-    options: { ...Object.fromEntries(["checkpoint", "dtype", "revision", "dtypes", "threads"].map((name) => [name, { type: "string" }])), "no-report": { type: "boolean" } },
+    options: { ...Object.fromEntries(["checkpoint", "revision", "dtypes", "threads"].map((name) => [name, { type: "string" }])), "no-report": { type: "boolean" } },
   });
-  const dtype = values.dtype ?? "q8";
   const revision = values.revision ?? nextRevision();
   await buildFor({ variants: ["simd"], js: true });
   takeCheckpoint(resolve(values.checkpoint ?? checkpointFolder));
-  const files = await pack({ source: checkpointFolder, out: emojiFolder, dtype, modelId: "clipglot-emoji", revision, license: "Apache-2.0" });
+  await makePack("q8", emojiFolder, revision);
+  await makePack("q4", q4Folder, revision);
+  rmSync(join(q4Folder, "tokenizer.json"));   // q4/index.js takes the other pack's
   copyFileSync(join(checkpointFolder, "concepts.json"), join(emojiFolder, "concepts.json"));
-  log(`pack: revision ${revision}, ${dtype}, ${files.length} files, ${files.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`, "emoji");
   const { pictures } = await writeGalleryVectors({ packFolder: emojiFolder, file: galleryVectors });
   log(`vectors of ${pictures} pictures of the gallery`, "emoji");
   if (values["no-report"]) return;

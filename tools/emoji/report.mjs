@@ -1,7 +1,7 @@
 // npm run emoji-report -- [--pack DIR] [--checkpoint DIR] [--out FILE] [--summary FILE] [--dtypes q8,f32,q4] [--threads N]
 //                          [--languages en,ko,sw]   a quick look; writes only --out
 //
-// What the emoji model finds on art that it never saw: the pack as it is shipped, through the WebAssembly engine, all
+// What the emoji model finds on art that it never saw: the packs as they are shipped, through the WebAssembly engine, all
 // concepts, all languages. Draws, exports and builds what it needs. Prints tables and writes
 //   --out      everything, default build/emoji/report.json
 //   --summary  the tables alone, default models/emoji/report.json (only for the pack in models/emoji, unless named)
@@ -34,19 +34,31 @@ import { mean, tinyPictures, tinySize } from "./scoring.mjs";
 
 const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
 
-/** Where the engine reads the model at `dtype`: the pack itself, the checkpoint (f32), or a pack made for the purpose. */
-async function folderFor(dtype, packFolder, checkpoint) {
-  if (readJson(join(packFolder, "manifest.json")).dtype === dtype) return packFolder;
-  if (dtype === "f32") return checkpoint;
+/** The pack in the folder `dtype` of a pack, which has the same tokenizer: path → place of its files, or undefined. */
+function filesBeside(packFolder, dtype) {
+  const manifest = join(packFolder, dtype, "manifest.json");
+  if (!existsSync(manifest)) return undefined;
+  const { tokenizer, shards } = readJson(manifest);
+  return {
+    "manifest.json": manifest, [tokenizer.path]: join(packFolder, tokenizer.path),
+    ...Object.fromEntries(shards.map(({ path }) => [path, join(packFolder, dtype, path)])),
+  };
+}
+
+/** Where the engine reads the model at another `dtype`: the pack that ships beside this one, the checkpoint (f32), or a pack made for the purpose. */
+async function placeFor(dtype, packFolder, checkpoint) {
+  const files = filesBeside(packFolder, dtype);
+  if (files) return { files };
+  if (dtype === "f32") return { folder: checkpoint };
   const folder = join(workFolder, `pack-${dtype}`);
   log(`converting the checkpoint to ${dtype}`, "emoji");
   await pack({ source: checkpoint, out: folder, dtype, modelId: "clipglot-emoji", revision: "report", license: "Apache-2.0" });
-  return folder;
+  return { folder };
 }
 
 /** Loads a model, embeds the galleries and hands them to every thread: [{style, vectors, concepts}]. */
-async function openGalleries(pool, folder, dtype, set, sizes) {
-  await pool.open(folder, dtype);
+async function openGalleries(pool, place, dtype, set, sizes) {
+  await pool.open(place, dtype);
   const list = [];
   for (const [style, entry] of Object.entries(set.galleries)) {
     list.push({ style, concepts: entry.concepts, vectors: await pool.pictures(set.readPictures(entry), set.side) });
@@ -123,7 +135,7 @@ function someLanguages(set, languages) {
   return { ...set, keywords, listed: some(set.listed), top: some(set.top), others: some(set.others), pictureToText: some(set.pictureToText) };
 }
 
-/** The report on a pack and, for comparison, on its checkpoint at other dtypes. Needs dist/ with the simd variant. */
+/** The report on a pack and, for comparison, on the same checkpoint at other dtypes (placeFor). Needs dist/ with the simd variant. */
 export async function report({ packFolder, checkpoint, dtypes, threads, languages }) {
   const all = readEvalSet(checkpoint);
   const set = languages ? someLanguages(all, languages) : all;
@@ -132,7 +144,7 @@ export async function report({ packFolder, checkpoint, dtypes, threads, language
   const pool = new EnginePool({ threads, variant: "simd" });
   try {
     log(`${manifest.dtype}: pictures`, "emoji");
-    const galleries = await openGalleries(pool, packFolder, undefined, set, sizes);
+    const galleries = await openGalleries(pool, { folder: packFolder }, undefined, set, sizes);
     const found = await searchNames(pool, [...set.listed, ...set.others], set, sizes, set.pictureToText);
     const bytes = [manifest.tokenizer, ...manifest.shards].reduce((sum, file) => sum + file.bytes, statSync(join(packFolder, "manifest.json")).size);
     const out = {
@@ -149,7 +161,7 @@ export async function report({ packFolder, checkpoint, dtypes, threads, language
     };
     for (const dtype of dtypes.filter((name) => name !== manifest.dtype)) {
       log(`${dtype}: pictures`, "emoji");
-      await openGalleries(pool, await folderFor(dtype, packFolder, checkpoint), dtype, set, sizes);
+      await openGalleries(pool, await placeFor(dtype, packFolder, checkpoint), dtype, set, sizes);
       out.dtypes[dtype] = summarise(await searchNames(pool, set.listed, set, sizes, []), set, sizes);
     }
     const curve = readCurve();

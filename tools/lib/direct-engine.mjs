@@ -40,19 +40,19 @@ export async function startAdapter({ variant, threads = 1, wasmFolder = defaultW
 }
 
 /**
- * An engine with the model in `folder`.
+ * An engine with the model in `folder`, or in `files`: the place of each file, by its path in the model.
  *   variant, threads       as startAdapter
  *   towers, dtype, maxTokens, maxPixels, selfTest   as the options of load()
  */
 export async function openEngine({
-  variant, threads = 1, folder, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, selfTest = true, wasmFolder, onProgress = () => {},
+  variant, threads = 1, folder, files, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, selfTest = true, wasmFolder, onProgress = () => {},
 }) {
-  const { openPath, ProgressMeter, pump } = await parts();
+  const { openPath, openPaths, ProgressMeter, pump } = await parts();
   const adapter = await startAdapter({ variant, threads, wasmFolder });
   adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype, threads, maxTokens, maxPixels, selfTest });
-  const source = await openPath(resolve(folder));
+  const source = files ? await openPaths(files) : await openPath(resolve(folder));
   try {
-    await pump(source, adapter.beginLoad(source.files), (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter(folder, onProgress));
+    await pump(source, adapter.beginLoad(source.files), (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter(folder ?? "files", onProgress));
   } finally {
     await source.close();
   }
