@@ -12,6 +12,8 @@ export const model = {
   },
 };
 
+export default model;
+
 export function load(options = {}) {
   return loadModel({ ...options, model });
 }

@@ -1,9 +1,11 @@
-// A page that imports the package by its name and leaves the rest to the bundler.
+// A page that imports the package, and a model's, by their names and leaves the rest to the bundler.
 import { load } from "clipglot";
+import q4 from "clipglot-emoji/q4";
 
-window.start = async (options) => {
-  const embedder = await load(options);
+/** Without `model`: the emoji model in four bits. */
+window.start = async ({ model = q4, ...options }) => {
+  const embedder = await load({ model, ...options });
   const { vector } = await embedder.embedText("cat");
   await embedder.dispose();
-  return { variant: embedder.info.variant, threads: embedder.info.threads, length: vector.length };
+  return { dtype: embedder.info.dtype, variant: embedder.info.variant, threads: embedder.info.threads, length: vector.length };
 };

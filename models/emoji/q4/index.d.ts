@@ -1,0 +1,1 @@
+export { default, load, model } from "../index.js";
