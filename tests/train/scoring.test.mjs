@@ -62,7 +62,7 @@ test("the summary holds the tables, and the card shows them", () => {
   const report = {
     date: "2000-01-01", machine: "one", engine: "two", pack: { modelId: "m", dtype: "q8", bytes: 5, sha256: "0".repeat(64) }, checkpoint: {},
     concepts: 7, listed: ["en", "de"], top: ["en"], others: [], languages: { twemoji: {} },
-    dtypes: { q8: { twemoji: { 4: { ...found, top: [4, 5, 6], others: null, worst: ["de", 1, 2, 3] }, 2: found } }, f32: { twemoji: { 4: found, 2: found } } },
+    dtypes: { q8: { twemoji: { 4: { ...found, top: [4, 5, 6], others: null, worst: ["de", 1, 2, 3] }, 2: found } }, f32: { twemoji: { 4: found, 2: found } }, q4: { twemoji: { 4: { ...found, listed: [1.5, 1.75, 2.5] } } } },
     pictureToText: { twemoji: { mean: [7, 8, 9] } }, textToText: { "ko->en": [1, 2, 3, 641] }, keywords: { twemoji: { trained: [1, 1, 1] } },
     nearest: { twemoji: { pictures: [9, 9, 9], pixels: [8, 8, 8] } },
     canaries: { twemoji: { cats: { cat: true, chat: false }, top: { cat: ["a", "b", "c", "d"] } } },
@@ -73,6 +73,6 @@ test("the summary holds the tables, and the card shows them", () => {
   assert.deepEqual(summary.canaries.twemoji.top.cat, ["a", "b", "c"]);
   assert.deepEqual(summary.dtypes, report.dtypes);
   const card = results(summary);
-  for (const part of ["| text → picture, English | 10.0 / 20.0 / 30.0 |", "| worst listed language | de: 1.0 / 2.0 / 3.0 |", "ko → en 1.0 / 2.0 / 3.0 of 641", "1 of 2 (not: chat)", "| cat | a b c |"])
+  for (const part of ["| text → picture, English | 10.0 / 20.0 / 30.0 |", "| worst listed language | de: 1.0 / 2.0 / 3.0 |", "ko → en 1.0 / 2.0 / 3.0 of 641", "1 of 2 (not: chat)", "loses at most 0.50 points", "| cat | a b c |"])
     assert.ok(card.includes(part), `${part}\n${card}`);
 });
