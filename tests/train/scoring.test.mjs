@@ -1,8 +1,11 @@
-// The report's arithmetic, on numbers that can be checked by hand.
+// The report's arithmetic, on numbers that can be checked by hand, and which packs it reads.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { results } from "../../tools/emoji/card.mjs";
-import { summaryOf } from "../../tools/emoji/report.mjs";
+import { emojiFolder, q4Folder } from "../../tools/emoji/eval-set.mjs";
+import { filesBeside, summaryOf } from "../../tools/emoji/report.mjs";
 import { cut, mean, placesOf, rankOf, recalls, tinyPictures, tinySize } from "../../tools/emoji/scoring.mjs";
 
 /** A search over fixed scores, as an index would do it. */
@@ -75,4 +78,13 @@ test("the summary holds the tables, and the card shows them", () => {
   const card = results(summary);
   for (const part of ["| text → picture, English | 10.0 / 20.0 / 30.0 |", "| worst listed language | de: 1.0 / 2.0 / 3.0 |", "ko → en 1.0 / 2.0 / 3.0 of 641", "1 of 2 (not: chat)", "loses at most 0.50 points", "| cat | a b c |"])
     assert.ok(card.includes(part), `${part}\n${card}`);
+});
+
+test("the report judges the pack in four bits that ships", () => {
+  const files = filesBeside(emojiFolder, "q4");
+  assert.equal(files["manifest.json"], join(q4Folder, "manifest.json"));
+  assert.equal(files["tokenizer.json"], join(emojiFolder, "tokenizer.json"));
+  assert.equal(Object.keys(files).length, 5);
+  for (const place of Object.values(files)) assert.ok(existsSync(place), place);
+  assert.equal(filesBeside(emojiFolder, "f32"), undefined);
 });

@@ -35,7 +35,7 @@ import { mean, tinyPictures, tinySize } from "./scoring.mjs";
 const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
 
 /** The pack in the folder `dtype` of a pack, which has the same tokenizer: path → place of its files, or undefined. */
-function filesBeside(packFolder, dtype) {
+export function filesBeside(packFolder, dtype) {
   const manifest = join(packFolder, dtype, "manifest.json");
   if (!existsSync(manifest)) return undefined;
   const { tokenizer, shards } = readJson(manifest);
