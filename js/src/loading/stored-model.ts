@@ -18,6 +18,7 @@ export class StoredModel {
   readonly address: string;
   readonly #store: ModelStore;
   readonly #folder: string;
+  readonly #names = new Map<ManifestFile, string | undefined>();
 
   private constructor(store: ModelStore, address: string, folder: string) {
     this.#store = store;
@@ -40,7 +41,7 @@ export class StoredModel {
     if (before && sameBytes(before.manifest, manifest)) return;
     const text = JSON.stringify({ model: this.address, manifest: new TextDecoder().decode(manifest) });
     await this.#store.writeWhole(this.#folder, aboutName, new TextEncoder().encode(text));
-    const names = new Set([aboutName, ...(await Promise.all(files.map(nameOf)))]);
+    const names = new Set([aboutName, ...(await Promise.all(files.map((file) => this.#nameOf(file))))]);
     for (const name of (await this.#store.files(this.#folder)).keys()) {
       if (!names.has(name)) await this.#store.remove(this.#folder, name).catch(() => {}); // in use: another time
     }
@@ -49,16 +50,21 @@ export class StoredModel {
   /** Bytes of each file that are there. */
   async sizes(files: readonly ManifestFile[]): Promise<Map<ManifestFile, number>> {
     const there = await this.#store.files(this.#folder);
-    return new Map(await Promise.all(files.map(async (file) => [file, usable(file, there.get((await nameOf(file)) ?? "") ?? 0)] as const)));
+    return new Map(await Promise.all(files.map(async (file) => [file, usable(file, there.get((await this.#nameOf(file)) ?? "") ?? 0)] as const)));
   }
 
   /** Opens a file for reading its first `keep` bytes and adding the rest. Nothing when this load has to do without. */
   async open(file: ManifestFile, keep = file.byteLength): Promise<StoredFile | undefined> {
-    const name = await nameOf(file);
+    const name = await this.#nameOf(file);
     if (name === undefined) return undefined;
     return this.#store.open(this.#folder, name, file.byteLength, (size) => Math.min(keep, usable(file, size))).catch(() => undefined);
   }
 
+  async #nameOf(file: ManifestFile): Promise<string | undefined> {
+    const name = this.#names.get(file) ?? (await nameOf(file));
+    this.#names.set(file, name);
+    return name;
+  }
 }
 
 /** A damaged or half-written account of a model is as good as none. */

@@ -9,6 +9,9 @@ import type { ModelStore, StoredFile } from "../shared/store.js";
 const rootName = "clipglot-models";
 /** A load that fills a file and adds nothing for so long is not waited for. */
 const patience = 4000;
+/** Removing a file that is in use is tried for so long, with such pauses. */
+const removePatience = 1000;
+const removePause = 50;
 
 /** Nothing where there is no private file system: no https, a private window, an older browser. */
 export async function browserStore(): Promise<ModelStore | undefined> {
@@ -23,6 +26,8 @@ export async function browserStore(): Promise<ModelStore | undefined> {
 
 class BrowserStore implements ModelStore {
   readonly #root: FileSystemDirectoryHandle;
+  /** That files were opened in. */
+  readonly #folders = new Map<string, FileSystemDirectoryHandle>();
 
   constructor(root: FileSystemDirectoryHandle) {
     this.#root = root;
@@ -61,28 +66,46 @@ class BrowserStore implements ModelStore {
   }
 
   async open(folder: string, name: string, bytes: number, keep: (size: number) => number): Promise<StoredFile | undefined> {
-    const directory = await this.#root.getDirectoryHandle(folder, { create: true });
-    const handle = await directory.getFileHandle(name, { create: true });
+    const handle = await (await this.#folder(folder)).getFileHandle(name, { create: true });
+    const isComplete = (size: number) => size === bytes && keep(size) === size;
+    // Complete: nobody writes to it any more, so others may read it, too. This is tried without a lock, because a model has dozens
+    // of such files, and each question to the browser takes a millisecond.
+    const complete = await openToRead(handle, isComplete);
+    if (complete) return complete;
     const release = await hold(`clipglot:${folder}/${name}`, () => sizeOf(handle));
     if (!release) return undefined;
     try {
       const size = await sizeOf(handle);
-      if (size === bytes && keep(size) === size) {
-        // Complete: nobody writes to it any more, so others may read it, too.
-        const file = await openToRead(handle);
-        release();
-        return file;
-      }
-      return new WrittenFile(await handle.createSyncAccessHandle(), keep(size), release);
+      if (!isComplete(size)) return new WrittenFile(await handle.createSyncAccessHandle(), keep(size), release);
+      // Another load has completed it meanwhile.
+      const file = await openToRead(handle, isComplete);
+      release();
+      return file;
     } catch (error) {
       release();
       throw error;
     }
   }
 
+  async #folder(name: string): Promise<FileSystemDirectoryHandle> {
+    const known = this.#folders.get(name) ?? (await this.#root.getDirectoryHandle(name, { create: true }));
+    this.#folders.set(name, known);
+    return known;
+  }
+
   async remove(folder: string, name?: string): Promise<boolean> {
+    if (name === undefined) this.#folders.delete(folder);
     const parent = name === undefined ? this.#root : await ifThere(this.#root.getDirectoryHandle(folder));
-    return parent ? (await ifThere(parent.removeEntry(name ?? folder, { recursive: true }).then(() => true))) ?? false : false;
+    if (!parent) return false;
+    for (let waited = 0; ; waited += removePause) {
+      try {
+        return (await ifThere(parent.removeEntry(name ?? folder, { recursive: true }).then(() => true))) ?? false;
+      } catch (error) {
+        // The files of a page that was closed are free a moment later.
+        if ((error as DOMException).name !== "NoModificationAllowedError" || waited >= removePatience) throw error;
+        await new Promise((resolve) => setTimeout(resolve, removePause));
+      }
+    }
   }
 }
 
@@ -120,14 +143,20 @@ class WrittenFile implements StoredFile {
   }
 }
 
-// Several loads can read a file at once through handles that only read, where there are such, and else through a Blob.
-async function openToRead(handle: FileSystemFileHandle): Promise<StoredFile> {
+// Several loads can read a file at once through handles that only read, where there are such, and else through a Blob. Nothing if
+// its size is not the wanted one.
+async function openToRead(handle: FileSystemFileHandle, isComplete: (size: number) => boolean): Promise<StoredFile | undefined> {
   try {
     const open = handle.createSyncAccessHandle as (options: { mode: string }) => Promise<FileSystemSyncAccessHandle>;
     const access = await open.call(handle, { mode: "read-only" });
-    return new WrittenFile(access, access.getSize(), () => {});
+    const size = access.getSize();
+    if (isComplete(size)) return new WrittenFile(access, size, () => {});
+    access.close();
+    return undefined;
   } catch {
+    // Where all handles are for one user at a time, another load may have one.
     const file = await handle.getFile();
+    if (!isComplete(file.size)) return undefined;
     return {
       size: file.size,
       read: async (offset, length) => new Uint8Array(await file.slice(offset, offset + length).arrayBuffer()),
