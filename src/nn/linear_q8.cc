@@ -23,6 +23,7 @@ struct PanelTail {
   int32_t sums[kPanelOutputs];  // of an output's weights
   float scales[kPanelOutputs];
   float bias[kPanelOutputs];
+  int32_t wide_offsets[2][kPanelOutputs];  // WideOffsets
 };
 constexpr size_t PanelBytes(size_t in) {
   return Q8PaddedColumns(in) * kPanelOutputs + sizeof(PanelTail);
@@ -46,14 +47,44 @@ struct Tile {
   bool x_unsigned;
 };
 
-inline void Finish(I32x4 sum, const uint8_t* tail, const Row& row, float* y) {
-  I32x4 sums;
-  std::memcpy(&sums, tail + offsetof(PanelTail, sums), sizeof(sums));
+inline I32x4 LoadI32(const void* from) {
+  I32x4 out;
+  std::memcpy(&out, from, sizeof(out));
+  return out;
+}
+// `sum`: Σ (q - zero_point) · w.
+inline void Scale(I32x4 sum, const uint8_t* tail, float step, float* y) {
   const auto* scales = reinterpret_cast<const float*>(tail + offsetof(PanelTail, scales));
   const auto* bias = reinterpret_cast<const float*>(tail + offsetof(PanelTail, bias));
-  const F32x4 whole = simd::ToFloat(sum - sums * simd::SplatI32(row.offset));
-  simd::Store(
-      y, simd::MultiplyAdd(whole * simd::Splat(row.step), simd::Load(scales), simd::Load(bias)));
+  simd::Store(y, simd::MultiplyAdd(simd::ToFloat(sum) * simd::Splat(step), simd::Load(scales),
+                                   simd::Load(bias)));
+}
+inline void Finish(I32x4 sum, const uint8_t* tail, const Row& row, float* y) {
+  const I32x4 sums = LoadI32(tail + offsetof(PanelTail, sums));
+  Scale(sum - sums * simd::SplatI32(row.offset), tail, row.step, y);
+}
+
+// What WideProduct gave for rows of one half; `outputs`: those that y has room for. All of a row
+// are written together, since rows often lie so far apart that few of them fit into the first
+// cache.
+CLIPGLOT_ROW_FUNCTION void FinishWide(const int32_t* sums, const uint8_t* const* tails,
+                                      size_t row_half, const WideRow* params, size_t rows,
+                                      size_t outputs, float* y, size_t stride) {
+  for (size_t r = 0; r < rows; ++r, sums += kWideOutputs, y += stride) {
+    for (size_t p = 0; p * kPanelOutputs < outputs; ++p) {
+      const uint8_t* tail = tails[p];
+      const I32x4 of_weights =
+          LoadI32(tail + offsetof(PanelTail, wide_offsets) + row_half * sizeof(of_weights));
+      const int32_t of_row = params[r].offsets[p / (kWidePanels / 2)];
+      const I32x4 sum = simd::SubtractWrapping(
+          simd::SubtractWrapping(LoadI32(sums + p * kPanelOutputs), of_weights),
+          simd::SplatI32(of_row));
+      float part[kPanelOutputs];
+      const size_t left = outputs - p * kPanelOutputs;
+      Scale(sum, tail, params[r].step, left < kPanelOutputs ? part : y + p * kPanelOutputs);
+      if (left < kPanelOutputs) std::copy_n(part, left, y + p * kPanelOutputs);
+    }
+  }
 }
 
 // Bytes by bytes, for kUnsigned and kSigned.
@@ -210,18 +241,50 @@ Result<LinearQ8> LinearQ8::Create(const Matrix& weight, std::span<const float> b
     PackPanel(weight, bias, p * kPanelOutputs,
               out.panels_.as<uint8_t>().data() + p * PanelBytes(weight.columns));
   }
+  for (size_t p = 0; p < panels; p += kWidePanels) {
+    const uint8_t* group[kWidePanels];
+    out.Group(p, group);
+    const WideOffsets offsets = OffsetsOf(group, weight.columns);
+    for (size_t i = 0; i < kWidePanels && p + i < panels; ++i) {
+      auto* to = out.panels_.as<uint8_t>().data() + (p + i + 1) * PanelBytes(weight.columns) -
+                 sizeof(PanelTail) + offsetof(PanelTail, wide_offsets);
+      for (const auto& of_half : offsets.of)
+        to = std::copy_n(reinterpret_cast<const uint8_t*>(of_half + i * kPanelOutputs),
+                         sizeof(I32x4), to);
+    }
+  }
   return out;
+}
+
+size_t LinearQ8::panels() const { return panels_.size() / PanelBytes(in_); }
+
+void LinearQ8::Group(size_t first, const uint8_t* (&group)[kWidePanels]) const {
+  for (size_t i = 0; i < kWidePanels; ++i) {
+    const size_t p = first + i;
+    group[i] = p < panels() ? panels_.as<uint8_t>().data() + p * PanelBytes(in_) : nullptr;
+  }
 }
 
 Status LinearQ8::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
                      Workspace::Impl& workspace) const {
   CLIPGLOT_RETURN_IF_ERROR(workspace.ReserveQ8(rows, in_));
+  for (size_t r = 0; r < rows; r += kQ8PassRows) {
+    const size_t count = std::min(kQ8PassRows, rows - r);
+    const bool wide = workspace.way == DotWay::kWide && count >= kWideProductLeast;
+    (this->*(wide ? &LinearQ8::RunWidePass : &LinearQ8::RunPass))(
+        x + r * in_, count, y + r * out_, pool_ns / rows * count, workspace);
+  }
+  return OkStatus();
+}
+
+void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
+                       Workspace::Impl& workspace) const {
   const DotWay way = workspace.way;
   const std::span<const Choice> kernels = Kernels(way);
   const size_t columns = Q8PaddedColumns(in_), row_bytes = columns * Q8ValueBytes(way);
   const size_t block_rows = RowsOfBlock(rows, row_bytes);
   auto* q = workspace.quantized.as<uint8_t>().data();
-  static_assert(sizeof(Row) == kQ8RowParamBytes);
+  static_assert(sizeof(Row) <= kQ8RowParamBytes && sizeof(WideRow) <= kQ8RowParamBytes);
   Row* params = workspace.row_params.as<Row>().data();
 
   // Calls work(first row, how many) for each group of rows that a kernel takes.
@@ -253,7 +316,7 @@ Status LinearQ8::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
               });
   }
 
-  const size_t panel_bytes = PanelBytes(in_), panels = panels_.size() / panel_bytes;
+  const size_t panel_bytes = PanelBytes(in_), panels = this->panels();
   const size_t panel_ranges = (panels + kTaskPanels - 1) / kTaskPanels,
                blocks = (rows + block_rows - 1) / block_rows;
   // Panels that one pass over the rows takes.
@@ -289,7 +352,56 @@ Status LinearQ8::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
       });
     }
   });
-  return OkStatus();
+}
+
+void LinearQ8::RunWidePass(const float* x, size_t rows, float* y, uint64_t pool_ns,
+                           Workspace::Impl& workspace) const {
+  const size_t blocks = (rows + kWideBlockRows - 1) / kWideBlockRows,
+               block_rows = ((rows + blocks - 1) / blocks + 3) / 4 * 4,
+               block_values = static_cast<size_t>(WideBlockValues(block_rows, in_));
+  const auto rows_of = [&](size_t block) {
+    return std::min(block_rows, rows - block * block_rows);
+  };
+  auto* q = workspace.quantized.as<int16_t>().data();
+  WideRow* params = workspace.row_params.as<WideRow>().data();
+  {
+    const ProfileScope scope(workspace.profile, Work::kQuantization);
+    constexpr size_t kTaskPairs = 8;
+    const size_t tasks = (block_rows / 2 + kTaskPairs - 1) / kTaskPairs;
+    RunTasks(workspace, tasks * blocks, /*nanoseconds=*/uint64_t{rows} * in_,
+             [&](size_t thread, size_t index) {
+               const size_t block = index / tasks, count = rows_of(block), half = (count + 1) / 2,
+                            begin = std::min(index % tasks * kTaskPairs, half);
+               PackWideRows(x + block * block_rows * in_, count, in_, begin,
+                            std::min(begin + kTaskPairs, half),
+                            q + blocks * block_values + thread * WideScratchValues(in_),
+                            q + block * block_values, params + block * block_rows);
+             });
+  }
+
+  const size_t panel_bytes = PanelBytes(in_), panels = this->panels();
+  const size_t panel_ranges = (panels + kTaskPanels - 1) / kTaskPanels;
+  RunTasks(workspace, panel_ranges * blocks, pool_ns, [&](size_t, size_t index) {
+    const size_t first_panel = index % panel_ranges * kTaskPanels,
+                 last_panel = std::min(first_panel + kTaskPanels, panels);
+    const size_t block = index / panel_ranges, first_row = block * block_rows;
+    const size_t count = rows_of(block), half = (count + 1) / 2;
+    alignas(16) int32_t sums[kWideBlockRows * kWideOutputs];
+    for (size_t p = first_panel; p < last_panel; p += kWidePanels) {
+      const uint8_t* group[kWidePanels];
+      Group(p, group);
+      WideProduct(q + block * block_values, count, group, in_, sums);
+      const uint8_t* tails[kWidePanels];
+      for (size_t i = 0; i < kWidePanels && group[i] != nullptr; ++i)
+        tails[i] = group[i] + panel_bytes - sizeof(PanelTail);
+      const size_t column = p * kPanelOutputs, outputs = std::min(kWideOutputs, out_ - column);
+      for (const size_t lower : {0, 1}) {
+        const size_t skipped = lower * half, row = first_row + skipped;
+        FinishWide(sums + skipped * kWideOutputs, tails, lower, params + row,
+                   lower == 0 ? half : count - half, outputs, y + row * out_ + column, out_);
+      }
+    }
+  });
 }
 
 }  // namespace clipglot

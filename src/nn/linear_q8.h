@@ -9,6 +9,7 @@
 #include "base/aligned_buffer.h"
 #include "base/status.h"
 #include "base/tensor.h"
+#include "nn/wide_product.h"
 #include "nn/workspace_impl.h"
 
 namespace clipglot {
@@ -38,6 +39,13 @@ class LinearQ8 {
 
  private:
   LinearQ8() = default;
+  void RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
+               Workspace::Impl& workspace) const;
+  void RunWidePass(const float* x, size_t rows, float* y, uint64_t pool_ns,
+                   Workspace::Impl& workspace) const;
+  size_t panels() const;
+  // The panels that WideProduct takes together, from `first` on.
+  void Group(size_t first, const uint8_t* (&group)[kWidePanels]) const;
 
   size_t in_ = 0, out_ = 0;
   AlignedBuffer panels_;  // for each 4 outputs: their weights and what belongs to them

@@ -116,6 +116,16 @@ inline I32x4 Dot(I16x8 a, I16x8 b) {
   return out;
 #endif
 }
+// Sums that may pass int32's ends, modulo 2^32.
+using U32x4 = uint32_t __attribute__((vector_size(16)));
+inline I32x4 AddWrapping(I32x4 a, I32x4 b) { return (I32x4)((U32x4)a + (U32x4)b); }
+inline I32x4 SubtractWrapping(I32x4 a, I32x4 b) { return (I32x4)((U32x4)a - (U32x4)b); }
+// Bytes 0, 2, 4 ... and 1, 3, 5 ... as int16.
+inline I16x8 EvenBytes(I8x16 x) {
+  using U16x8 = uint16_t __attribute__((vector_size(16)));
+  return (I16x8)((U16x8)x << uint16_t{8}) >> int16_t{8};
+}
+inline I16x8 OddBytes(I8x16 x) { return (I16x8)x >> int16_t{8}; }
 // Eight int8 as int16; four int16 twice; four int8 four times.
 inline I16x8 WidenI8(const void* from) {
 #ifdef __wasm_simd128__

@@ -1,6 +1,7 @@
 #include <pthreadpool.h>
 #include <xnnpack.h>
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "nn/nn.h"
 #include "nn/quantize.h"
 #include "nn/quantize_q4.h"
+#include "nn/wide_product.h"
 #include "nn/workspace_impl.h"
 
 #if defined(__EMSCRIPTEN_PTHREADS__)
@@ -95,10 +97,18 @@ Status Workspace::Impl::ReserveQuantized(size_t rows, size_t columns) {
 }
 
 Status Workspace::Impl::ReserveQ8(size_t rows, size_t columns) {
-  const auto values = CheckedMul(rows, uint64_t{columns} + kQ8ColumnMultiple);
-  const auto bytes = values ? CheckedMul(*values, Q8ValueBytes(way)) : std::nullopt;
-  if (!bytes) return TooMany(rows, columns);
-  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, *bytes, kQuantizedWhat));
+  constexpr size_t kMostColumns = size_t{1} << 30;  // beyond memory, and no size overflows before
+  if (columns > kMostColumns) return TooMany(rows, columns);
+  rows = std::min(rows, kQ8PassRows);
+  uint64_t values = uint64_t{rows} * Q8PaddedColumns(columns);
+  if (way == DotWay::kWide) {
+    // As RunWidePass needs at most for so many rows or fewer.
+    const size_t blocks = (rows + kWideBlockRows - 1) / kWideBlockRows;
+    values =
+        std::max(values, blocks * WideBlockValues(blocks > 1 ? kWideBlockRows : rows + 3, columns) +
+                             threads * WideScratchValues(columns));
+  }
+  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, values * Q8ValueBytes(way), kQuantizedWhat));
   return Grow(row_params, uint64_t{rows} * kQ8RowParamBytes, kScalesWhat);
 }
 

@@ -21,7 +21,9 @@ inline constexpr size_t kMaxThreads = 64;
 // (natively) to 0.5 ms (in a browser) to wake.
 inline constexpr uint64_t kMinParallelNanoseconds = 250'000;
 
-inline constexpr size_t kQ8RowParamBytes = 8;
+// Rows that an int8 product takes at once: what is made of their activations must fit in memory.
+inline constexpr size_t kQ8PassRows = 1024;
+inline constexpr size_t kQ8RowParamBytes = 12;
 
 struct Workspace::Impl {
   ~Impl();
@@ -34,10 +36,11 @@ struct Workspace::Impl {
 
   DotWay way = ProbeDotWay();  // tests set another
 
-  // Activations quantised for one Linear::Run. For int8 weights: as QuantizeRowQ8 lays them and
-  // kQ8RowParamBytes for each row; natively, for XNNPACK, int8 [rows, columns] and
-  // xnn_quantization_params [rows + extra]. For 4-bit weights, blocks being columns / 32 rounded
-  // up: Q4Activation [rows, blocks · 32], and a scale and an offset [rows, blocks] each.
+  // Activations quantised for one Linear::Run. For int8 weights, at most kQ8PassRows at once:
+  // as QuantizeRowQ8 or PackWideRows lays them and kQ8RowParamBytes for each row; natively, for
+  // XNNPACK, int8 [rows, columns] and xnn_quantization_params [rows + extra]. For 4-bit weights,
+  // blocks being columns / 32 rounded up: Q4Activation [rows, blocks · 32], and a scale and an
+  // offset [rows, blocks] each.
   AlignedBuffer quantized;
   AlignedBuffer row_params;
   // Make the two above large enough. Errors: kOutOfMemory.

@@ -171,25 +171,14 @@ TEST(LinearQ4, Extremes) {
 TEST(LinearQ4, NanAndInfinityStayInTheirRow) {
   const auto workspace = MakeWorkspace(1);
   std::mt19937 random(400);
-  const size_t rows = 12, in = 100, out = 19;
-  auto linear = Linear::Create(MatrixQ4(random, out, in), {});
-  ASSERT_TRUE(linear.ok());
-  const Values clean = RandomValues(random, rows * in);
-  const Values wanted = Apply(*linear, clean, rows, *workspace);
-  for (const float bad : {NAN, INFINITY, -INFINITY, std::numeric_limits<float>::max()}) {
-    Values x(clean.size());
-    std::ranges::copy(clean.span(), x.span().begin());
-    x[3 * in + 7] = bad;
-    x[3 * in + 8] = -bad;
-    x[11 * in + 99] = bad;
-    const Values y = Apply(*linear, x, rows, *workspace);
-    for (size_t r = 0; r < rows; ++r) {
-      const auto row = y.span().subspan(r * out, out);
-      if (r != 3 && r != 11) {
-        EXPECT_TRUE(SameBits(row, wanted.span().subspan(r * out, out)));
-      } else if (!std::isfinite(bad)) {
-        for (const float v : row) EXPECT_FALSE(std::isfinite(v));
-      }
+  for (const Shape& s : {Shape{12, 100, 19}, {29, 170, 33}}) {
+    auto linear = Linear::Create(MatrixQ4(random, s.out, s.in), {});
+    ASSERT_TRUE(linear.ok());
+    const Values clean = RandomValues(random, s.rows * s.in);
+    for (const float bad : {NAN, INFINITY, -INFINITY, std::numeric_limits<float>::max()}) {
+      testing::ExpectBadStaysInItsRow(clean, s, bad, [&](const Values& x, size_t rows) {
+        return Apply(*linear, x, rows, *workspace);
+      });
     }
   }
 }
@@ -210,15 +199,9 @@ TEST(LinearQ4, SameBitsAloneAndInABatchOnAnyThreads) {
       const auto workspace = MakeWorkspace(threads);
       EXPECT_TRUE(SameBits(Apply(*linear, x, s.rows, *workspace).span(), wanted.span())) << threads;
     }
-    for (const size_t rows : {1u, 2u, 3u, 4u, 5u, 7u}) {
-      for (size_t first = 0; first + rows <= s.rows; first += rows * 3) {
-        Values part(rows * s.in);
-        std::ranges::copy(x.span().subspan(first * s.in, rows * s.in), part.span().begin());
-        ASSERT_TRUE(SameBits(Apply(*linear, part, rows, *one_thread).span(),
-                             wanted.span().subspan(first * s.out, rows * s.out)))
-            << rows << " rows from " << first;
-      }
-    }
+    testing::ExpectSameBitsInParts(x, wanted, s, [&](const Values& part, size_t rows) {
+      return Apply(*linear, part, rows, *one_thread);
+    });
   }
 }
 

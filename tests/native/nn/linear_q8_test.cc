@@ -8,12 +8,14 @@
 #include <limits>
 
 #include "nn/quantize.h"
+#include "nn/reference.h"
 #include "nn/testing.h"
 #include "nn/workspace_impl.h"
 
 namespace clipglot {
 namespace {
 
+using testing::ExpectNear;
 using testing::MakeWorkspace;
 using testing::MatrixI8;
 using testing::RandomValues;
@@ -42,34 +44,22 @@ Values Apply(const LinearQ8& linear, const Values& x, size_t rows, size_t out, D
   return y;
 }
 
-// Exact integers, then the three steps in double.
 std::vector<double> Reference(std::span<const float> x, size_t rows, const Matrix& w,
                               std::span<const float> bias) {
-  const size_t in = w.columns, out = w.rows;
-  std::vector<double> y(rows * out);
-  std::vector<int8_t> q(in);
-  for (size_t r = 0; r < rows; ++r) {
-    const RowQuantization row = QuantizeRow(x.data() + r * in, in, q.data());
-    for (size_t o = 0; o < out; ++o) {
-      int64_t sum = 0;
-      for (size_t i = 0; i < in; ++i) sum += int64_t{q[i] - row.zero_point} * w.i8()[o * in + i];
-      y[r * out + o] =
-          static_cast<double>(sum) * row.step * w.scales[o] + (bias.empty() ? 0.0 : bias[o]);
-    }
-  }
-  return y;
-}
-
-void ExpectNear(std::span<const float> y, const std::vector<double>& wanted) {
-  double largest = 0;
-  for (const double v : wanted) largest = std::max(largest, std::abs(v));
-  for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], wanted[i], 1e-6 * largest + 1e-30) << i;
+  return reference::LinearInt8(x, rows, w, bias, [](std::span<const float> row, auto q) {
+    return QuantizeRow(row.data(), row.size(), q.data());
+  });
 }
 
 TEST(LinearQ8, EveryWayGivesTheExactIntegers) {
   std::vector<Shape> shapes = {{17, 170, 64}, {5, 2730, 33}, {31, 1023, 7},
                                {4, 333, 1},   {8192, 64, 5}, {100, 48, 130},
                                {13, 40, 36},  {97, 300, 70}, {2, 65536, 3}};
+  // Ends of a block of many rows, of a chunk of columns, of the sixteen outputs, and of a pass.
+  for (const size_t rows : {15u, 16u, 17u, 18u, 19u, 127u, 128u, 129u, 257u})
+    for (const Shape& s : {Shape{rows, 1, 1}, {rows, 12, 15}, {rows, 40, 16}, {rows, 84, 17}})
+      shapes.push_back(s);
+  shapes.insert(shapes.end(), {{18, 1032, 20}, {16, 2060, 16}, {1027, 20, 5}, {1040, 8, 33}});
   for (size_t rows = 1; rows <= 14; ++rows)
     for (const size_t in : {1u, 3u, 4u, 7u, 8u, 15u, 16u, 17u, 31u, 100u})
       for (const size_t out : {1u, 2u, 4u, 5u, 19u}) shapes.push_back({rows, in, out});
@@ -92,7 +82,7 @@ TEST(LinearQ8, EveryWayGivesTheExactIntegers) {
     const Values first = Apply(*linear, x, s.rows, s.out, DotWay::kWide);
     for (const DotWay way : Ways()) {
       const Values y = Apply(*linear, x, s.rows, s.out, way);
-      ExpectNear(y.span(), wanted);
+      ExpectNear(y.span(), wanted, 1e-6);
       EXPECT_TRUE(SameBits(y.span(), first.span())) << static_cast<int>(way);
       if (s.rows * s.in * s.out > 10000) {
         for (const size_t threads : {2u, 3u}) {
@@ -104,31 +94,37 @@ TEST(LinearQ8, EveryWayGivesTheExactIntegers) {
   }
 }
 
-// The largest sums that there are: all weights and all activations at their ends.
+// The largest sums that there are: all weights and all activations at their ends. In many rows they
+// pass int32's ends on the way.
 TEST(LinearQ8, Extremes) {
+  constexpr size_t kKinds = 7, out = 18;
   for (const size_t in : {64u, 170u, 2730u, 65536u}) {
-    for (const int weight : {-128, 127}) {
+    for (const int weight : {-128, 127, 0}) {  // 0: ends at random
       std::mt19937 random(1);
-      const size_t rows = 7, out = 9;
       Matrix w = MatrixI8(random, out, in);
-      std::ranges::fill(w.values.as<int8_t>(), static_cast<int8_t>(weight));
-      Values x(rows * in);
-      for (size_t r = 0; r < rows; ++r) {
-        for (size_t i = 0; i < in; ++i) {
-          const float sign = i % 2 ? 1.0f : -1.0f;
-          const float of_row[] = {
-              1, -1, sign, sign * 1e30f, 0, i == 0 ? 1.0f : -1e-3f, i == 0 ? -1e9f : 1.0f};
-          x[r * in + i] = of_row[r];
-        }
-      }
-      auto linear = LinearQ8::Create(w, {});
-      ASSERT_TRUE(linear.ok());
-      for (const DotWay way : Ways()) {
-        const Values y = Apply(*linear, x, rows, out, way);
+      for (int8_t& v : w.values.as<int8_t>())
+        v = static_cast<int8_t>(weight != 0 ? weight : random() % 2 ? 127 : -128);
+      for (const size_t rows : {kKinds, 3 * kKinds}) {
+        Values x(rows * in);
         for (size_t r = 0; r < rows; ++r) {
-          SCOPED_TRACE(::testing::Message() << "in " << in << " row " << r << " weight " << weight);
-          ExpectNear(y.span().subspan(r * out, out),
-                     Reference(x.span().subspan(r * in, in), 1, w, {}));
+          for (size_t i = 0; i < in; ++i) {
+            const float sign = i % 2 ? 1.0f : -1.0f;
+            const float of_row[kKinds] = {
+                1, -1, sign, sign * 1e30f, 0, i == 0 ? 1.0f : -1e-3f, i == 0 ? -1e9f : 1.0f};
+            x[r * in + i] = of_row[r % kKinds];
+          }
+        }
+        auto linear = LinearQ8::Create(w, {});
+        ASSERT_TRUE(linear.ok());
+        const auto wanted = Reference(x.span().first(kKinds * in), kKinds, w, {});
+        for (const DotWay way : Ways()) {
+          const Values y = Apply(*linear, x, rows, out, way);
+          for (size_t r = 0; r < rows; ++r) {
+            SCOPED_TRACE(::testing::Message()
+                         << "in " << in << " row " << r << " of " << rows << " weight " << weight);
+            const auto first = wanted.begin() + static_cast<ptrdiff_t>(r % kKinds * out);
+            ExpectNear(y.span().subspan(r * out, out), {first, first + out}, 1e-6);
+          }
         }
       }
     }
@@ -143,39 +139,24 @@ TEST(LinearQ8, SameBitsAloneAndInABatch) {
     ASSERT_TRUE(linear.ok());
     for (const DotWay way : Ways()) {
       const Values wanted = Apply(*linear, x, s.rows, s.out, way);
-      for (const size_t rows : {1u, 2u, 3u, 4u, 5u, 6u, 7u}) {
-        for (size_t first = 0; first + rows <= s.rows; first += rows * 2) {
-          Values part(rows * s.in);
-          std::ranges::copy(x.span().subspan(first * s.in, rows * s.in), part.span().begin());
-          ASSERT_TRUE(SameBits(Apply(*linear, part, rows, s.out, way).span(),
-                               wanted.span().subspan(first * s.out, rows * s.out)))
-              << rows << " rows from " << first;
-        }
-      }
+      testing::ExpectSameBitsInParts(x, wanted, s, [&](const Values& part, size_t rows) {
+        return Apply(*linear, part, rows, s.out, way);
+      });
     }
   }
 }
 
 TEST(LinearQ8, NanAndInfinityStayInTheirRow) {
   std::mt19937 random(400);
-  const size_t rows = 12, in = 100, out = 19;
-  auto linear = LinearQ8::Create(MatrixI8(random, out, in), {});
-  ASSERT_TRUE(linear.ok());
-  const Values clean = RandomValues(random, rows * in);
-  for (const DotWay way : Ways()) {
-    const Values wanted = Apply(*linear, clean, rows, out, way);
-    for (const float bad : {NAN, INFINITY, -INFINITY}) {
-      Values x(clean.size());
-      std::ranges::copy(clean.span(), x.span().begin());
-      x[3 * in + 7] = x[11 * in + 99] = bad;
-      const Values y = Apply(*linear, x, rows, out, way);
-      for (size_t r = 0; r < rows; ++r) {
-        const auto row = y.span().subspan(r * out, out);
-        if (r != 3 && r != 11) {
-          EXPECT_TRUE(SameBits(row, wanted.span().subspan(r * out, out)));
-        } else {
-          for (const float v : row) EXPECT_FALSE(std::isfinite(v));
-        }
+  for (const Shape& s : {Shape{12, 100, 19}, {29, 170, 33}}) {
+    auto linear = LinearQ8::Create(MatrixI8(random, s.out, s.in), {});
+    ASSERT_TRUE(linear.ok());
+    const Values clean = RandomValues(random, s.rows * s.in);
+    for (const DotWay way : Ways()) {
+      for (const float bad : {NAN, INFINITY, -INFINITY}) {
+        testing::ExpectBadStaysInItsRow(clean, s, bad, [&](const Values& x, size_t rows) {
+          return Apply(*linear, x, rows, s.out, way);
+        });
       }
     }
   }

@@ -12,6 +12,7 @@ namespace clipglot {
 namespace {
 
 using testing::Apply;
+using testing::ExpectNear;
 using testing::MakeWorkspace;
 using testing::MatrixF32;
 using testing::MatrixI8;
@@ -44,29 +45,9 @@ RowQuantization ReferenceQuantize(std::span<const float> x, std::span<int8_t> q)
   return row;
 }
 
-// The product in exact integers, then XNNPACK's three steps in double.
 std::vector<double> ReferenceInt8(std::span<const float> x, size_t rows, const Matrix& w,
                                   std::span<const float> bias) {
-  const size_t in = w.columns, out = w.rows;
-  std::vector<double> y(rows * out);
-  std::vector<int8_t> q(in);
-  for (size_t r = 0; r < rows; ++r) {
-    const RowQuantization row = ReferenceQuantize(x.subspan(r * in, in), q);
-    for (size_t o = 0; o < out; ++o) {
-      int64_t sum = 0;
-      for (size_t i = 0; i < in; ++i) sum += int64_t{q[i] - row.zero_point} * w.i8()[o * in + i];
-      y[r * out + o] =
-          static_cast<double>(sum) * row.step * w.scales[o] + (bias.empty() ? 0.0 : bias[o]);
-    }
-  }
-  return y;
-}
-
-void ExpectNear(const Values& y, const std::vector<double>& wanted, double relative) {
-  double largest = 0;
-  for (const double v : wanted) largest = std::max(largest, std::abs(v));
-  for (size_t i = 0; i < y.size(); ++i)
-    ASSERT_NEAR(y[i], wanted[i], relative * largest + 1e-30) << i;
+  return reference::LinearInt8(x, rows, w, bias, ReferenceQuantize);
 }
 
 TEST(LinearF32, AgreesWithTheReference) {
@@ -85,7 +66,7 @@ TEST(LinearF32, AgreesWithTheReference) {
       EXPECT_EQ(linear->in(), s.in);
       EXPECT_EQ(linear->out(), s.out);
       EXPECT_GE(linear->packed_bytes(), s.in * s.out * sizeof(float));
-      ExpectNear(Apply(*linear, x, s.rows, *workspace),
+      ExpectNear(Apply(*linear, x, s.rows, *workspace).span(),
                  reference::Linear(x.span(), s.rows, w.f32(), bias, s.in, s.out), 1e-5);
     }
   }
@@ -105,8 +86,8 @@ TEST(LinearInt8, AgreesWithExactIntegers) {
       auto linear = Linear::Create(w, bias);
       ASSERT_TRUE(linear.ok()) << linear.status().detail();
       EXPECT_GE(linear->packed_bytes(), s.in * s.out);
-      ExpectNear(Apply(*linear, x, s.rows, *workspace), ReferenceInt8(x.span(), s.rows, w, bias),
-                 1e-6);
+      ExpectNear(Apply(*linear, x, s.rows, *workspace).span(),
+                 ReferenceInt8(x.span(), s.rows, w, bias), 1e-6);
     }
   }
 }
@@ -153,12 +134,10 @@ TEST(LinearInt8, Extremes) {
       // Row by row: the rows are of very different size.
       for (size_t r = 0; r < rows; ++r) {
         SCOPED_TRACE(::testing::Message() << "in " << in << " pattern " << pattern << " row " << r);
-        const auto wanted = ReferenceInt8(x.span().subspan(r * in, in), 1, w, b.span());
-        Values row(out);
-        std::ranges::copy(y.span().subspan(r * out, out), row.span().begin());
-        ExpectNear(row, wanted, 1e-6);
+        const auto row = y.span().subspan(r * out, out);
+        ExpectNear(row, ReferenceInt8(x.span().subspan(r * in, in), 1, w, b.span()), 1e-6);
         if (r == 0 || r == 8) {
-          EXPECT_TRUE(testing::SameBits(row.span(), b.span()));
+          EXPECT_TRUE(testing::SameBits(row, b.span()));
         }
       }
     }
@@ -168,26 +147,16 @@ TEST(LinearInt8, Extremes) {
 TEST(Linear, NanAndInfinityStayInTheirRow) {
   const auto workspace = MakeWorkspace(1);
   std::mt19937 random(400);
-  const size_t rows = 12, in = 100, out = 19;
   for (const bool int8 : {false, true}) {
-    auto linear = Linear::Create(int8 ? MatrixI8(random, out, in) : MatrixF32(random, out, in), {});
-    ASSERT_TRUE(linear.ok());
-    const Values clean = RandomValues(random, rows * in);
-    const Values wanted = Apply(*linear, clean, rows, *workspace);
-    for (const float bad : {NAN, INFINITY, -INFINITY, std::numeric_limits<float>::max()}) {
-      Values x(clean.size());
-      std::ranges::copy(clean.span(), x.span().begin());
-      x[3 * in + 7] = bad;
-      x[3 * in + 8] = -bad;
-      x[11 * in + 99] = bad;
-      const Values y = Apply(*linear, x, rows, *workspace);
-      for (size_t r = 0; r < rows; ++r) {
-        if (r == 3 || r == 11) continue;
-        EXPECT_TRUE(
-            testing::SameBits(y.span().subspan(r * out, out), wanted.span().subspan(r * out, out)));
-      }
-      if (std::isinf(bad)) {
-        EXPECT_FALSE(std::isfinite(y[3 * out]));
+    for (const Shape& s : {Shape{12, 100, 19}, {29, 170, 33}}) {
+      auto linear =
+          Linear::Create(int8 ? MatrixI8(random, s.out, s.in) : MatrixF32(random, s.out, s.in), {});
+      ASSERT_TRUE(linear.ok());
+      const Values clean = RandomValues(random, s.rows * s.in);
+      for (const float bad : {NAN, INFINITY, -INFINITY, std::numeric_limits<float>::max()}) {
+        testing::ExpectBadStaysInItsRow(clean, s, bad, [&](const Values& x, size_t rows) {
+          return Apply(*linear, x, rows, *workspace);
+        });
       }
     }
   }
@@ -248,15 +217,9 @@ TEST(Linear, SameBitsAloneAndInABatchOnAnyThreads) {
         EXPECT_TRUE(testing::SameBits(Apply(*linear, x, s.rows, *workspace).span(), wanted.span()))
             << threads;
       }
-      for (const size_t rows : {1u, 2u, 3u, 4u, 5u, 6u, 7u}) {
-        for (size_t first = 0; first + rows <= s.rows; first += rows) {
-          Values part(rows * s.in);
-          std::ranges::copy(x.span().subspan(first * s.in, rows * s.in), part.span().begin());
-          ASSERT_TRUE(testing::SameBits(Apply(*linear, part, rows, *one_thread).span(),
-                                        wanted.span().subspan(first * s.out, rows * s.out)))
-              << rows << " rows from " << first;
-        }
-      }
+      testing::ExpectSameBitsInParts(x, wanted, s, [&](const Values& part, size_t rows) {
+        return Apply(*linear, part, rows, *one_thread);
+      });
     }
   }
 }

@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "base/tensor.h"
+
 namespace clipglot::reference {
 
 // y[r, o] = Σ_i x[r, i] · w[o, i] + b[o]; b may be empty.
@@ -19,6 +21,25 @@ inline std::vector<double> Linear(std::span<const float> x, size_t rows, std::sp
       double sum = b.empty() ? 0.0 : b[o];
       for (size_t i = 0; i < in; ++i) sum += double{x[r * in + i]} * double{w[o * in + i]};
       y[r * out + o] = sum;
+    }
+  }
+  return y;
+}
+
+// The same with int8 weights: `quantize` (x of a row, its int8) gives the row's zero point and
+// step; the product in exact integers, then XNNPACK's three steps in double.
+template <typename Quantize>
+std::vector<double> LinearInt8(std::span<const float> x, size_t rows, const Matrix& w,
+                               std::span<const float> b, const Quantize& quantize) {
+  const size_t in = w.columns, out = w.rows;
+  std::vector<double> y(rows * out);
+  std::vector<int8_t> q(in);
+  for (size_t r = 0; r < rows; ++r) {
+    const auto row = quantize(x.subspan(r * in, in), std::span<int8_t>(q));
+    for (size_t o = 0; o < out; ++o) {
+      int64_t sum = 0;
+      for (size_t i = 0; i < in; ++i) sum += int64_t{q[i] - row.zero_point} * w.i8()[o * in + i];
+      y[r * out + o] = static_cast<double>(sum) * row.step * w.scales[o] + (b.empty() ? 0.0 : b[o]);
     }
   }
   return y;

@@ -111,4 +111,50 @@ inline bool SameBits(std::span<const float> a, std::span<const float> b) {
   return a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
+// No further from `wanted` than `relative` times its largest.
+inline void ExpectNear(std::span<const float> y, const std::vector<double>& wanted,
+                       double relative) {
+  double largest = 0;
+  for (const double v : wanted) largest = std::max(largest, std::abs(v));
+  for (size_t i = 0; i < y.size(); ++i)
+    ASSERT_NEAR(y[i], wanted[i], relative * largest + 1e-30) << i;
+}
+
+// apply(x, rows) gives the same bits for few rows alone as among all of x, which gave `wanted`.
+template <typename Apply>
+void ExpectSameBitsInParts(const Values& x, const Values& wanted, const Shape& s,
+                           const Apply& apply) {
+  for (const size_t rows : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 16u, 19u}) {
+    for (size_t first = 0; first + rows <= s.rows; first += rows * 2) {
+      Values part(rows * s.in);
+      std::ranges::copy(x.span().subspan(first * s.in, rows * s.in), part.span().begin());
+      ASSERT_TRUE(
+          SameBits(apply(part, rows).span(), wanted.span().subspan(first * s.out, rows * s.out)))
+          << rows << " rows from " << first;
+    }
+  }
+}
+
+// Numbers that are not finite, in two rows, leave the others as they are; those get no finite ones,
+// unless `bad` is finite.
+template <typename Apply>
+void ExpectBadStaysInItsRow(const Values& clean, const Shape& s, float bad, const Apply& apply) {
+  const Values wanted = apply(clean, s.rows);
+  Values x(clean.size());
+  std::ranges::copy(clean.span(), x.span().begin());
+  const size_t last = s.rows - 1;
+  x[3 * s.in + 7] = bad;
+  x[3 * s.in + 8] = -bad;
+  x[last * s.in + s.in - 1] = bad;
+  const Values y = apply(x, s.rows);
+  for (size_t r = 0; r < s.rows; ++r) {
+    const auto row = y.span().subspan(r * s.out, s.out);
+    if (r != 3 && r != last) {
+      EXPECT_TRUE(SameBits(row, wanted.span().subspan(r * s.out, s.out))) << r;
+    } else if (!std::isfinite(bad)) {
+      for (const float v : row) EXPECT_FALSE(std::isfinite(v)) << r;
+    }
+  }
+}
+
 }  // namespace clipglot::testing
