@@ -94,18 +94,18 @@ CLIPGLOT_ROW_FUNCTION void MultiplyBytes(const Tile& tile) {
   for (size_t g = 0; g < G; ++g) w[g] = tile.panels + g * tile.panel_bytes;
   const uint8_t* x = tile.x;
   I32x4 sum[R][G] = {};
-  for (size_t c = tile.columns; c > 0; c -= kQ8ColumnMultiple) {
-    for (size_t step = 0; step < kQ8ColumnMultiple / kQ8Step; ++step) {
-      I8x16 weights[G];
-      for (size_t g = 0; g < G; ++g) weights[g] = simd::LoadI8(w[g] + step * kVectorBytes);
-      for (size_t r = 0; r < R; ++r) {
-        const I8x16 four = simd::SplatBytes(x + (step * R + r) * kQ8Step);
-        for (size_t g = 0; g < G; ++g)
-          sum[r][g] = simd::DotBytes(weights[g], four, sum[r][g], tile.x_unsigned);
-      }
+  for (size_t c = tile.columns; c > 0; c -= kQ8Step) {
+    I8x16 weights[G];
+    for (size_t g = 0; g < G; ++g) {
+      weights[g] = simd::LoadI8(w[g]);
+      w[g] += kVectorBytes;
     }
-    for (size_t g = 0; g < G; ++g) w[g] += kQ8ColumnMultiple * kPanelOutputs;
-    x += kQ8ColumnMultiple * R;
+    for (size_t r = 0; r < R; ++r) {
+      const I8x16 four = simd::SplatBytes(x + r * kQ8Step);
+      for (size_t g = 0; g < G; ++g)
+        sum[r][g] = simd::DotBytes(weights[g], four, sum[r][g], tile.x_unsigned);
+    }
+    x += kQ8Step * R;
   }
   for (size_t g = 0; g < G; ++g) {
     for (size_t r = 0; r < R; ++r)
@@ -149,10 +149,10 @@ constexpr Choice kWideKernels[] = {
     {MultiplyWide<1>, 1, MultiplyWide<1>}, {MultiplyWide<2>, 1, MultiplyWide<2>},
     {MultiplyWide<3>, 1, MultiplyWide<3>}, {MultiplyWide<4>, 1, MultiplyWide<4>},
     {MultiplyWide<5>, 1, MultiplyWide<5>}, {MultiplyWide<6>, 1, MultiplyWide<6>}};
-constexpr Choice kByteKernels[] = {{MultiplyBytes<1, 4>, 4, MultiplyBytes<1, 1>},
-                                   {MultiplyBytes<2, 4>, 4, MultiplyBytes<2, 1>},
-                                   {MultiplyBytes<3, 2>, 2, MultiplyBytes<3, 1>},
-                                   {MultiplyBytes<4, 2>, 2, MultiplyBytes<4, 1>}};
+constexpr Choice kByteKernels[] = {
+    {MultiplyBytes<1, 4>, 4, MultiplyBytes<1, 1>}, {MultiplyBytes<2, 4>, 4, MultiplyBytes<2, 1>},
+    {MultiplyBytes<3, 2>, 2, MultiplyBytes<3, 1>}, {MultiplyBytes<4, 2>, 2, MultiplyBytes<4, 1>},
+    {MultiplyBytes<5, 2>, 2, MultiplyBytes<5, 1>}, {MultiplyBytes<6, 2>, 2, MultiplyBytes<6, 1>}};
 constexpr size_t kMostPanels = 4, kMostRows = 6;
 
 // In a build that cannot have relaxed dot products their kernels are left out; natively the tests
@@ -170,10 +170,10 @@ std::span<const Choice> Kernels(DotWay way) {
 
 // How many of `left` rows go together next: as many as a kernel takes; the last two groups are
 // about even. Of int16, eight rows are quicker as five and three than as four and four.
-size_t NextRows(size_t left, size_t most) {
-  if (left <= most) return left;
+size_t NextRows(size_t left, DotWay way) {
+  if (left <= kMostRows) return left;
   const size_t half = (left + 1) / 2;
-  return half >= most ? most : most == std::size(kWideKernels) && half == 4 ? 5 : half;
+  return half >= kMostRows ? kMostRows : way == DotWay::kWide && half == 4 ? 5 : half;
 }
 
 // A block is the rows that pass over a piece of the weights while it stays in the first cache; its
@@ -290,7 +290,7 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
   // Calls work(first row, how many) for each group of rows that a kernel takes.
   const auto each_group = [&](size_t begin, size_t end, const auto& work) {
     for (size_t r = begin; r < end;) {
-      const size_t count = NextRows(end - r, kernels.size());
+      const size_t count = NextRows(end - r, way);
       work(r, count);
       r += count;
     }
@@ -320,7 +320,7 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
   const size_t panel_ranges = (panels + kTaskPanels - 1) / kTaskPanels,
                blocks = (rows + block_rows - 1) / block_rows;
   // Panels that one pass over the rows takes.
-  const size_t together = kernels[std::min(rows, kernels.size()) - 1].panels;
+  const size_t together = kernels[std::min(rows, kMostRows) - 1].panels;
   RunTasks(workspace, panel_ranges * blocks, pool_ns, [&](size_t, size_t index) {
     const size_t first_panel = index % panel_ranges * kTaskPanels,
                  last_panel = std::min(first_panel + kTaskPanels, panels);
