@@ -36,7 +36,7 @@ class LinearQ4 {
   LinearQ4() = default;
 
   size_t in_ = 0, out_ = 0;
-  AlignedBuffer tiles_;      // for each 8 outputs: for each block, kTileBlockBytes (linear_q4.cc)
+  AlignedBuffer tiles_;      // for each 8 outputs: for each block, kQ4PackedBytes (q4_kernel.h)
   std::vector<float> bias_;  // [outputs of all tiles]
 };
 

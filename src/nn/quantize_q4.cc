@@ -15,8 +15,11 @@ using simd::I32x4;
 
 constexpr size_t kBlockVectors = kQ4Block / simd::kLanes;
 
-// One block of one row; the next run of columns lies `stride` numbers behind the last.
-inline void QuantizeBlock(const float* x, Q4Activation* q, size_t stride, float* scale,
+inline void StoreUnit(uint8_t* to, int32_t unit) { std::memcpy(to, &unit, sizeof(unit)); }
+
+// One block of one row; the next unit lies `stride` bytes behind the last.
+template <bool bytes>
+inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scale,
                           int32_t* offset) {
   constexpr float kSmallest =
       1e-34f;  // below this the reciprocal would leave float's normal numbers
@@ -37,36 +40,57 @@ inline void QuantizeBlock(const float* x, Q4Activation* q, size_t stride, float*
     *scale = high / 127.0f;
     inverse = 127.0f / high;
   }
-  I32x4 sum = {};
+  I32x4 sum = {}, rounded[kBlockVectors];
   for (size_t i = 0; i < kBlockVectors; ++i) {
-    const I32x4 rounded =
+    rounded[i] =
         std::bit_cast<I32x4>(v[i] * simd::Splat(inverse) + simd::Splat(simd::kRoundingMagic)) -
         simd::SplatI32(std::bit_cast<int32_t>(simd::kRoundingMagic));
-    sum += rounded;
-    Q4Activation narrow[simd::kLanes];
-    for (size_t k = 0; k < simd::kLanes; ++k) narrow[k] = static_cast<Q4Activation>(rounded[k]);
-    for (size_t run = 0; run < simd::kLanes / kQ4Run; ++run, q += stride) {
-      std::memcpy(q, narrow + run * kQ4Run, kQ4Run * sizeof(Q4Activation));
-    }
+    sum += rounded[i];
   }
   *offset = -8 * (sum[0] + sum[1] + sum[2] + sum[3]);
+  for (size_t i = 0; i < kBlockVectors; i += 4) {
+    simd::I8x16 narrow =
+        simd::NarrowToI8(rounded[i], rounded[i + 1], rounded[i + 2], rounded[i + 3]);
+    if constexpr (bytes) {
+      const auto fours = (I32x4)narrow;
+      for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, fours[u]);
+    } else {
+      narrow = __builtin_shufflevector(narrow, narrow, 0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11,
+                                       13, 15);
+      const auto first = (I32x4)simd::WidenLow(narrow), last = (I32x4)simd::WidenHigh(narrow);
+      for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, first[u]);
+      for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, last[u]);
+    }
+  }
+}
+
+template <bool bytes>
+void QuantizeRows(const float* x, size_t rows, size_t columns, uint8_t* q, float* scales,
+                  int32_t* offsets) {
+  const size_t stride = rows * kQ4UnitBytes, whole = columns / kQ4Block, left = columns % kQ4Block;
+  const size_t block = Q4Units(bytes) * stride;
+  for (size_t r = 0; r < rows; ++r, x += columns, q += kQ4UnitBytes) {
+    for (size_t b = 0; b < whole; ++b) {
+      QuantizeBlock<bytes>(x + b * kQ4Block, q + b * block, stride, scales + b * rows + r,
+                           offsets + b * rows + r);
+    }
+    if (left == 0) continue;
+    float last[kQ4Block] = {};
+    std::memcpy(last, x + whole * kQ4Block, left * sizeof(float));
+    QuantizeBlock<bytes>(last, q + whole * block, stride, scales + whole * rows + r,
+                         offsets + whole * rows + r);
+  }
 }
 
 }  // namespace
 
-CLIPGLOT_ROW_FUNCTION void QuantizeQ4Rows(const float* x, size_t rows, size_t columns,
-                                          Q4Activation* q, float* scales, int32_t* offsets) {
-  const size_t stride = rows * kQ4Run, whole = columns / kQ4Block, left = columns % kQ4Block;
-  for (size_t r = 0; r < rows; ++r, x += columns) {
-    for (size_t b = 0; b < whole; ++b) {
-      QuantizeBlock(x + b * kQ4Block, q + b * kQ4Block * rows + r * kQ4Run, stride,
-                    scales + b * rows + r, offsets + b * rows + r);
-    }
-    if (left == 0) continue;
-    float block[kQ4Block] = {};
-    std::memcpy(block, x + whole * kQ4Block, left * sizeof(float));
-    QuantizeBlock(block, q + whole * kQ4Block * rows + r * kQ4Run, stride,
-                  scales + whole * rows + r, offsets + whole * rows + r);
+CLIPGLOT_ROW_FUNCTION void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, bool bytes,
+                                          void* q, float* scales, int32_t* offsets) {
+  auto* to = static_cast<uint8_t*>(q);
+  if (bytes) {
+    QuantizeRows<true>(x, rows, columns, to, scales, offsets);
+  } else {
+    QuantizeRows<false>(x, rows, columns, to, scales, offsets);
   }
 }
 

@@ -5,25 +5,33 @@
 #include <cstdint>
 
 #include "base/q4.h"
+#include "nn/dot_way.h"
 
 namespace clipglot {
 
-// What the kernel reads: int8 for relaxed dot products, elsewhere int16 holding the same numbers.
-#ifdef __wasm_relaxed_simd__
-using Q4Activation = int8_t;
-inline constexpr size_t kQ4Run = 4;  // columns of a row that lie side by side
+// What the kernel reads lies in units of four bytes: int8 of four columns where bytes are
+// multiplied, else int16 of two. Of eight columns, the units of int16 are 0 2, 4 6, 1 3 and 5 7, as
+// shifts of packed weights give them.
+inline constexpr size_t kQ4UnitBytes = 4;
+constexpr bool Q4Bytes([[maybe_unused]] DotWay way) {
+#if defined(__wasm_relaxed_simd__)
+  return true;  // of few bits: exact whatever the engine
+#elif defined(__wasm_simd128__)
+  return false;
 #else
-using Q4Activation = int16_t;
-inline constexpr size_t kQ4Run = 2;
+  return way != DotWay::kWide;
 #endif
-inline constexpr size_t kQ4Rows = 4;  // rows that the kernel takes at once
+}
+constexpr size_t Q4Units(bool bytes) { return kQ4Block / (bytes ? 4 : 2); }  // of a block
+inline constexpr size_t kQ4Rows = 4;  // rows that lie, and are multiplied, together
 
 // `x` [rows, columns], 1 <= rows <= kQ4Rows. For each block b of row r, x ≈ scales[b · rows + r] ·
-// q with q in -127 ... 127; offsets[b · rows + r] = -8 · Σ q. The values of column c of row r lie
-// at q[(c / kQ4Run · rows + r) · kQ4Run + c % kQ4Run]; columns up to a multiple of 32 are filled
-// with zeros. A block with a NaN or an infinity gets the scale NaN; one whose largest magnitude is
-// below 1e-34 counts as zeros.
-void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, Q4Activation* q, float* scales,
+// q with q in -127 ... 127; offsets[b · rows + r] = -8 · Σ q. Unit u of row r lies at byte (u ·
+// rows
+// + r) · kQ4UnitBytes of `q`; columns up to a multiple of 32 are filled with zeros. A block with a
+// NaN or an infinity gets the scale NaN; one whose largest magnitude is below 1e-34 counts as
+// zeros.
+void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, bool bytes, void* q, float* scales,
                     int32_t* offsets);
 
 }  // namespace clipglot

@@ -98,6 +98,12 @@ inline I16x8 Nibbles(I16x8 x, int p) {
   using U16x8 = uint16_t __attribute__((vector_size(16)));
   return (I16x8)(((U16x8)x >> static_cast<uint16_t>(4 * p)) & uint16_t{15});
 }
+// The low (0) or high (1) 4 bits of each byte.
+inline I8x16 HalfBytes(I8x16 x, int half) {
+  using U16x8 = uint16_t __attribute__((vector_size(16)));
+  const auto shifted = (I8x16)((U16x8)x >> static_cast<uint16_t>(4 * half));
+  return shifted & (I8x16)SplatI32(0x0F0F0F0F);
+}
 inline I16x8 SplatPair(const int16_t* from) {
   int32_t pair;
   std::memcpy(&pair, from, sizeof(pair));

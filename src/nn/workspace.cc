@@ -114,7 +114,7 @@ Status Workspace::Impl::ReserveQ8(size_t rows, size_t columns) {
 
 Status Workspace::Impl::ReserveQ4(size_t rows, size_t columns) {
   const auto blocks = CheckedMul(rows, Q4RowBlocks(columns));
-  const auto bytes = blocks ? CheckedMul(*blocks, kQ4Block * sizeof(Q4Activation)) : std::nullopt;
+  const auto bytes = blocks ? CheckedMul(*blocks, Q4Units(Q4Bytes(way)) * kQ4UnitBytes) : std::nullopt;
   if (!bytes) return TooMany(rows, columns);
   CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, *bytes, kQuantizedWhat));
   return Grow(row_params, *blocks * (sizeof(float) + sizeof(int32_t)), kScalesWhat);

@@ -39,8 +39,8 @@ struct Workspace::Impl {
   // Activations quantised for one Linear::Run. For int8 weights, at most kQ8PassRows at once:
   // as QuantizeRowQ8 or PackWideRows lays them and kQ8RowParamBytes for each row; natively, for
   // XNNPACK, int8 [rows, columns] and xnn_quantization_params [rows + extra]. For 4-bit weights,
-  // blocks being columns / 32 rounded up: Q4Activation [rows, blocks · 32], and a scale and an
-  // offset [rows, blocks] each.
+  // blocks being columns / 32 rounded up: units of activations (quantize_q4.h) [rows, blocks], and
+  // a scale and an offset [rows, blocks] each.
   AlignedBuffer quantized;
   AlignedBuffer row_params;
   // Make the two above large enough. Errors: kOutOfMemory.

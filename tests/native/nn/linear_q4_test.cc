@@ -8,11 +8,11 @@
 #include "nn/quantize_q4.h"
 #include "nn/reference.h"
 #include "nn/testing.h"
+#include "nn/workspace_impl.h"
 
 namespace clipglot {
 namespace {
 
-using testing::Apply;
 using testing::MakeWorkspace;
 using testing::MatrixQ4;
 using testing::RandomValues;
@@ -20,12 +20,20 @@ using testing::SameBits;
 using testing::Shape;
 using testing::Values;
 
+// All that multiply here; where bytes are multiplied the engine's own way is only one of speed.
+std::vector<DotWay> Ways() { return {DotWay::kWide, DotWay::kUnsigned, DotWay::kSigned}; }
+
+Values Apply(const Linear& linear, const Values& x, size_t rows, Workspace& workspace, DotWay way) {
+  workspace.impl().way = way;
+  return testing::Apply(linear, x, rows, workspace);
+}
+
 // Odd sizes, one row, one column, ends of blocks and tiles, the model's own, many rows.
-constexpr Shape kShapes[] = {{1, 1, 1},     {1, 1, 9},     {2, 3, 2},     {3, 16, 17},
-                             {4, 31, 8},    {5, 32, 7},    {6, 33, 16},   {1, 64, 192},
-                             {23, 64, 192}, {17, 170, 64}, {5, 2730, 33}, {1, 2730, 67},
-                             {8, 1024, 65}, {4, 333, 1},   {31, 1023, 7}, {7, 588, 64},
-                             {66, 96, 130}, {2, 65, 129},  {8192, 64, 5}, {1, 65536, 3}};
+constexpr Shape kShapes[] = {
+    {1, 1, 1},      {1, 1, 9},      {2, 3, 2},     {3, 16, 17},   {4, 31, 8},    {5, 32, 7},
+    {6, 33, 16},    {1, 64, 192},   {23, 64, 192}, {17, 170, 64}, {5, 2730, 33}, {1, 2730, 67},
+    {8, 1024, 65},  {4, 333, 1},    {31, 1023, 7}, {7, 588, 64},  {66, 96, 130}, {2, 65, 129},
+    {131, 1100, 9}, {16, 1056, 24}, {8192, 64, 5}, {1, 65536, 3}};
 
 std::vector<float> Dequantized(const Matrix& w) {
   std::vector<float> out(w.rows * w.columns);
@@ -104,12 +112,16 @@ TEST(LinearQ4, AgreesWithExactIntegersAndWithFloats) {
       ASSERT_TRUE(linear.ok()) << linear.status().detail();
       EXPECT_EQ(linear->in(), s.in);
       EXPECT_EQ(linear->out(), s.out);
-      const Values y = Apply(*linear, x, s.rows, *workspace);
       const Wanted wanted = Reference(x.span(), s.rows, w, bias);
-      ExpectNear(y.span(), wanted);
       const auto exact = reference::Linear(x.span(), s.rows, Dequantized(w), bias, s.in, s.out);
-      for (size_t i = 0; i < y.size(); ++i)
-        ASSERT_NEAR(y[i], exact[i], wanted.bound[i] + 1e-6 * wanted.size[i]) << i;
+      const Values first = Apply(*linear, x, s.rows, *workspace, DotWay::kWide);
+      for (const DotWay way : Ways()) {
+        const Values y = Apply(*linear, x, s.rows, *workspace, way);
+        ExpectNear(y.span(), wanted);
+        for (size_t i = 0; i < y.size(); ++i)
+          ASSERT_NEAR(y[i], exact[i], wanted.bound[i] + 1e-6 * wanted.size[i]) << i;
+        EXPECT_TRUE(SameBits(y.span(), first.span())) << static_cast<int>(way);
+      }
     }
   }
 }
@@ -155,13 +167,16 @@ TEST(LinearQ4, Extremes) {
       const Values b = RandomValues(random, out);
       auto linear = Linear::Create(w, b.span());
       ASSERT_TRUE(linear.ok());
-      const Values y = Apply(*linear, x, rows, *workspace);
-      for (size_t r = 0; r < rows; ++r) {
-        SCOPED_TRACE(::testing::Message() << "in " << in << " pattern " << pattern << " row " << r);
-        ExpectNear(y.span().subspan(r * out, out),
-                   Reference(x.span().subspan(r * in, in), 1, w, b.span()));
-        if (r == 0 || r == 8) {
-          EXPECT_TRUE(SameBits(y.span().subspan(r * out, out), b.span()));
+      for (const DotWay way : Ways()) {
+        const Values y = Apply(*linear, x, rows, *workspace, way);
+        for (size_t r = 0; r < rows; ++r) {
+          SCOPED_TRACE(::testing::Message()
+                       << "in " << in << " pattern " << pattern << " row " << r);
+          ExpectNear(y.span().subspan(r * out, out),
+                     Reference(x.span().subspan(r * in, in), 1, w, b.span()));
+          if (r == 0 || r == 8) {
+            EXPECT_TRUE(SameBits(y.span().subspan(r * out, out), b.span()));
+          }
         }
       }
     }
@@ -175,10 +190,12 @@ TEST(LinearQ4, NanAndInfinityStayInTheirRow) {
     auto linear = Linear::Create(MatrixQ4(random, s.out, s.in), {});
     ASSERT_TRUE(linear.ok());
     const Values clean = RandomValues(random, s.rows * s.in);
-    for (const float bad : {NAN, INFINITY, -INFINITY, std::numeric_limits<float>::max()}) {
-      testing::ExpectBadStaysInItsRow(clean, s, bad, [&](const Values& x, size_t rows) {
-        return Apply(*linear, x, rows, *workspace);
-      });
+    for (const DotWay way : Ways()) {
+      for (const float bad : {NAN, INFINITY, -INFINITY, std::numeric_limits<float>::max()}) {
+        testing::ExpectBadStaysInItsRow(clean, s, bad, [&](const Values& x, size_t rows) {
+          return Apply(*linear, x, rows, *workspace, way);
+        });
+      }
     }
   }
 }
@@ -194,14 +211,17 @@ TEST(LinearQ4, SameBitsAloneAndInABatchOnAnyThreads) {
     ASSERT_TRUE(linear.ok());
     const Values x = RandomValues(random, s.rows * s.in, -2, 2);
     const auto one_thread = MakeWorkspace(1);
-    const Values wanted = Apply(*linear, x, s.rows, *one_thread);
-    for (const size_t threads : {2u, 3u}) {
-      const auto workspace = MakeWorkspace(threads);
-      EXPECT_TRUE(SameBits(Apply(*linear, x, s.rows, *workspace).span(), wanted.span())) << threads;
+    for (const DotWay way : Ways()) {
+      const Values wanted = Apply(*linear, x, s.rows, *one_thread, way);
+      for (const size_t threads : {2u, 3u}) {
+        const auto workspace = MakeWorkspace(threads);
+        EXPECT_TRUE(SameBits(Apply(*linear, x, s.rows, *workspace, way).span(), wanted.span()))
+            << threads;
+      }
+      testing::ExpectSameBitsInParts(x, wanted, s, [&](const Values& part, size_t rows) {
+        return Apply(*linear, part, rows, *one_thread, way);
+      });
     }
-    testing::ExpectSameBitsInParts(x, wanted, s, [&](const Values& part, size_t rows) {
-      return Apply(*linear, part, rows, *one_thread);
-    });
   }
 }
 
@@ -213,12 +233,12 @@ TEST(LinearQ4, WeightsMayGoAfterCreate) {
   auto linear = Linear::Create(w, bias);
   ASSERT_TRUE(linear.ok());
   const Values x = RandomValues(random, 3 * 50);
-  const Values wanted = Apply(*linear, x, 3, *workspace);
+  const Values wanted = testing::Apply(*linear, x, 3, *workspace);
   std::ranges::fill(w.values.bytes(), std::byte{0x55});
   w = Matrix();
   std::vector<float>().swap(bias);
   Linear moved = std::move(*linear);
-  EXPECT_TRUE(SameBits(Apply(moved, x, 3, *workspace).span(), wanted.span()));
+  EXPECT_TRUE(SameBits(testing::Apply(moved, x, 3, *workspace).span(), wanted.span()));
 }
 
 TEST(LinearQ4, RefusesWhatDoesNotFit) {
@@ -247,26 +267,42 @@ TEST(LinearQ4, RefusesWhatDoesNotFit) {
 }
 
 TEST(QuantizeQ4Rows, IsDefinedForEveryBlock) {
-  for (const float v : {0.0f, -0.0f, 1e-45f, 1e-38f, -1e-36f, std::numeric_limits<float>::max()}) {
-    const std::vector<float> x(37, v);
-    std::vector<Q4Activation> q(64, 99);
-    float scales[2];
-    int32_t offsets[2];
-    QuantizeQ4Rows(x.data(), 1, x.size(), q.data(), scales, offsets);
-    for (size_t i = 0; i < 64; ++i) EXPECT_EQ(q[i], i < 37 && v > 1 ? 127 : 0) << v;
-    for (const float scale : scales) EXPECT_TRUE(std::isfinite(scale));
-    EXPECT_EQ(offsets[1], v > 1 ? -8 * 127 * 5 : 0);
-  }
-  for (const float v : {NAN, INFINITY, -INFINITY}) {
-    for (const size_t at : {0u, 5u, 31u, 32u, 36u}) {
-      std::vector<float> x(37, 1.0f);
-      x[at] = v;
-      std::vector<Q4Activation> q(64);
+  for (const bool bytes : {true, false}) {
+    // Signed numbers in any order: those of the 37 columns are the same.
+    const auto values = [bytes](const std::vector<int8_t>& q) {
+      std::vector<int> out;
+      for (size_t i = 0; i < q.size(); i += bytes ? 1 : 2) {
+        int16_t wide;
+        std::memcpy(&wide, q.data() + (bytes ? 0 : i), sizeof(wide));
+        out.push_back(bytes ? q[i] : wide);
+      }
+      return out;
+    };
+    for (const float v :
+         {0.0f, -0.0f, 1e-45f, 1e-38f, -1e-36f, std::numeric_limits<float>::max()}) {
+      const std::vector<float> x(37, v);
+      std::vector<int8_t> q(bytes ? 64 : 128, 99);
       float scales[2];
       int32_t offsets[2];
-      QuantizeQ4Rows(x.data(), 1, x.size(), q.data(), scales, offsets);
-      EXPECT_TRUE(std::isnan(scales[at / 32]));
-      EXPECT_EQ(offsets[at / 32], 0);
+      QuantizeQ4Rows(x.data(), 1, x.size(), bytes, q.data(), scales, offsets);
+      const std::vector<int> got = values(q);
+      EXPECT_EQ(got.size(), 64u);
+      EXPECT_EQ(std::ranges::count(got, v > 1 ? 127 : 0), v > 1 ? 37 : 64) << v;
+      for (size_t i = 40; i < 64; ++i) EXPECT_EQ(got[i], 0);
+      for (const float scale : scales) EXPECT_TRUE(std::isfinite(scale));
+      EXPECT_EQ(offsets[1], v > 1 ? -8 * 127 * 5 : 0);
+    }
+    for (const float v : {NAN, INFINITY, -INFINITY}) {
+      for (const size_t at : {0u, 5u, 31u, 32u, 36u}) {
+        std::vector<float> x(37, 1.0f);
+        x[at] = v;
+        std::vector<int8_t> q(bytes ? 64 : 128);
+        float scales[2];
+        int32_t offsets[2];
+        QuantizeQ4Rows(x.data(), 1, x.size(), bytes, q.data(), scales, offsets);
+        EXPECT_TRUE(std::isnan(scales[at / 32]));
+        EXPECT_EQ(offsets[at / 32], 0);
+      }
     }
   }
 }
