@@ -70,6 +70,13 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .field("tokens", &EmbeddingObject::tokens)
       .field("totalTokens", &EmbeddingObject::total_tokens)
       .field("truncated", &EmbeddingObject::truncated);
+  value_object<EmbeddingsObject>("Embeddings")
+      .field("code", &EmbeddingsObject::code)
+      .field("detail", &EmbeddingsObject::detail)
+      .field("pointer", &EmbeddingsObject::pointer)
+      .field("count", &EmbeddingsObject::count)
+      .field("texts", &EmbeddingsObject::texts)
+      .field("truncated", &EmbeddingsObject::truncated);
   value_object<TokenCountObject>("TokenCount")
       .field("code", &TokenCountObject::code)
       .field("detail", &TokenCountObject::detail)
@@ -117,6 +124,7 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .function("ready", &EngineHandle::Ready)
       .function("infoJson", &EngineHandle::InfoJson)
       .function("embedText", &EngineHandle::EmbedText)
+      .function("embedTexts", &EngineHandle::EmbedTexts)
       .function("embedEncodedImage", &EngineHandle::EmbedEncodedImage)
       .function("embedPixels", &EngineHandle::EmbedPixels)
       .function("truncate", &EngineHandle::Truncate)

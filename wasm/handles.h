@@ -171,6 +171,28 @@ class EngineHandle {
     CallFollower follower = Follow();
     return Finish(engine_->EmbedText({utf8.data(), utf8.size()}, *options, &follower));
   }
+  // `texts`: of `count` texts the lengths in bytes (uint32), then their bytes, one behind the other. Takes as many of the
+  // first as Engine::EmbedTexts does.
+  EmbeddingsObject EmbedTexts(double texts, double count, const TextOptionsObject& in) {
+    const Result<TextOptions> options = ToOptions(in);
+    if (!options.ok()) return Failed<EmbeddingsObject>(options.status());
+    const std::span<const uint32_t> lengths = Span<uint32_t>(texts, count);
+    const char* at = reinterpret_cast<const char*>(lengths.data() + lengths.size());
+    std::vector<std::string_view> utf8;
+    for (const uint32_t length : lengths) {
+      utf8.emplace_back(at, length);
+      at += length;
+    }
+    CallFollower follower = Follow();
+    const auto views = engine_->EmbedTexts(utf8, *options, &follower);
+    if (!views.ok()) return Failed<EmbeddingsObject>(views.status());
+    if (views->empty()) return {};
+    truncated_.clear();
+    for (const EmbeddingView& view : *views) truncated_.push_back(view.truncated ? 1 : 0);
+    const std::span<const float> first = views->front().vector;
+    return {0, {}, Address(first.data()), static_cast<int>(first.size()), static_cast<int>(views->size()),
+            Address(truncated_.data())};
+  }
   EmbeddingObject EmbedEncodedImage(double file, double bytes, const ImageOptionsObject& in) {
     const Result<ImageOptions> options = ToOptions(in);
     if (!options.ok()) return Failed<EmbeddingObject>(options.status());
@@ -234,6 +256,7 @@ class EngineHandle {
   std::unique_ptr<Engine> engine_;
   std::vector<FileEntry> files_;
   StageKeeper keeper_;
+  std::vector<uint8_t> truncated_;  // what EmbedTexts gave
   bool tracing_ = false;
 };
 

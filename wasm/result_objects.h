@@ -68,6 +68,17 @@ struct EmbeddingObject {
   bool truncated = false;
 };
 
+// The first `texts` of those that were given: `count` floats each, one behind the other at `pointer`; for each a byte at
+// `truncated`, 1 where it was cut. Valid until the engine's next call.
+struct EmbeddingsObject {
+  int code = 0;
+  std::string detail;
+  double pointer = 0;
+  int count = 0;
+  int texts = 0;
+  double truncated = 0;
+};
+
 struct TokenCountObject {
   int code = 0;
   std::string detail;

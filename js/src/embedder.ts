@@ -5,12 +5,17 @@ import { checkFunction, checkInteger, checkOptions, checkText, imageSettings, in
 import type { EngineClient } from "./page/client.js";
 import { checkImage, packImage } from "./page/image-input.js";
 import type { StartedEngine } from "./page/start.js";
-import type { Diagnostics, EmbeddingAnswer, ImageSettings, ProfileEntry, TextSettings } from "./shared/protocol.js";
+import type { Diagnostics, EmbeddingAnswer, EmbeddingsAnswer, ImageSettings, ProfileEntry, TextSettings } from "./shared/protocol.js";
 import type { EngineInfo } from "./shared/engine-types.js";
 import type {
   Embedding, EmbeddingBatch, EmbedOptions, ImageInput, ImageOptions, IndexOptions, ManyOptions, TextOptions,
 } from "./types.js";
 import { VectorIndex } from "./vector-index.js";
+
+// What goes to the engine at once, of the texts that are left: it computes some of them together (kGroupTexts and kGroupTokens
+// in src/engine/engine.h) and gives the others back, which are then sent again.
+const textsAtOnce = 64;
+const charactersAtOnce = 2048;
 
 type LayerProgress = (done: number, total: number) => void;
 
@@ -39,7 +44,8 @@ export class Embedder implements AsyncDisposable {
     const settings = textSettings(options, this.info);
     checkMany("texts", texts);
     texts.forEach((text, i) => checkText(`texts[${i}]`, text));
-    return this.#many(texts, "texts", options, (text, priority) => this.#text(text, settings, priority, options.signal));
+    return this.#many(texts, "texts", options, (work, first, priority) =>
+      this.#client.call(() => ({ call: { kind: "embed-texts", texts: someOf(work, first), settings } }), priority, options.signal));
   }
 
   /**
@@ -58,7 +64,10 @@ export class Embedder implements AsyncDisposable {
     const settings = imageSettings(options, this.info);
     checkMany("images", images);
     images.forEach((image, i) => checkImage(`images[${i}]`, image));
-    return this.#many(images, "images", options, (image, priority) => this.#image(image, settings, priority, options.signal));
+    return this.#many(images, "images", options, async (work, first, priority) => {
+      const { vector, truncated } = await this.#image(work[first]!, settings, priority, options.signal);
+      return { vectors: vector, truncated: [truncated] };
+    });
   }
 
   /** How many tokens a text has (with `task`: the instruction included), and how many would be read at most. */
@@ -115,10 +124,11 @@ export class Embedder implements AsyncDisposable {
     return decoder === undefined ? embedding : { ...embedding, decoder };
   }
 
-  // Item by item, so that a query can go between two of them, and only one copy of an input exists at a time.
+  // Few items at a time, so that a query can go between, and only they are copied. `embed` does one or more of the items from
+  // `first` on; what it rejects with is the fault of the first.
   async #many<T>(
     items: readonly T[], name: string, options: EmbedOptions & ManyOptions,
-    embed: (item: T, priority: "interactive" | "background") => Promise<EmbeddingAnswer>,
+    embed: (items: readonly T[], first: number, priority: "interactive" | "background") => Promise<EmbeddingsAnswer>,
   ): Promise<EmbeddingBatch> {
     checkFunction("onProgress", options.onProgress);
     const priority = lane(options, "background");
@@ -127,17 +137,20 @@ export class Embedder implements AsyncDisposable {
     const dimensions = options.dimensions ?? this.info.fullDimensions;
     const data = new Float32Array(work.length * dimensions);
     const truncated: number[] = [];
-    for (const [i, item] of work.entries()) {
-      let answer: EmbeddingAnswer;
+    for (let done = 0; done < work.length; ) {
+      let answer: EmbeddingsAnswer;
       try {
-        answer = await embed(item, priority);
+        answer = await embed(work, done, priority);
       } catch (error) {
         if (options.signal?.aborted || !(error instanceof EmbedError) || error.code === "disposed" || error.code === "engine-lost") throw error;
-        throw new EmbedError(error.code, `${name}[${i}]: ${error.detail}`, { cause: error });
+        throw new EmbedError(error.code, `${name}[${done}]: ${error.detail}`, { cause: error });
       }
-      data.set(answer.vector, i * dimensions);
-      if (answer.truncated) truncated.push(i);
-      options.onProgress?.(i + 1, work.length);
+      data.set(answer.vectors, done * dimensions);
+      for (const cut of answer.truncated) {
+        options.signal?.throwIfAborted(); // by the callback
+        if (cut) truncated.push(done);
+        options.onProgress?.(++done, work.length);
+      }
     }
     return makeBatch(data, work.length, dimensions, truncated, this.info.modelId);
   }
@@ -150,6 +163,16 @@ export function makeEmbedder(started: StartedEngine): Embedder {
 
 function checkMany(name: string, items: unknown): void {
   if (!Array.isArray(items)) throw invalid(`${name} must be an array, not ${shown(items)}`);
+}
+
+/** Texts from `first` on. */
+function someOf(texts: readonly string[], first: number): string[] {
+  let end = first + 1;
+  for (let characters = texts[first]!.length; end < texts.length && end - first < textsAtOnce; end++) {
+    characters += texts[end]!.length;
+    if (characters > charactersAtOnce) break;
+  }
+  return texts.slice(first, end);
 }
 
 function makeBatch(data: Float32Array, count: number, dimensions: number, truncated: readonly number[], modelId: string): EmbeddingBatch {

@@ -13,7 +13,7 @@ namespace clipglot {
 // Receives each stage while a call runs, on the calling thread. The data is valid only during the call; a sink that
 // keeps it must copy. Stage names, in the order of the road:
 //   text:  "ids" I32 [tokens]; "hidden.0" (after emb_ln), "hidden.1" ... (after each layer) F32 [tokens, hidden];
-//          "raw" F32 [hidden] (pooled, before truncation)
+//          "raw" F32 [hidden] (pooled, before truncation). Texts of one pass lie one behind the other; each has its "raw".
 //   image: "decoded_rgb" U8 [height, width, 3]; "resized_cropped" U8 [size, size, 3]; "pixels" F32 [3, size, size];
 //          "hidden.0" (after pos_embed), "hidden.1" ... F32 [tokens, width]; "raw" F32 [width] (before normalisation)
 class TraceSink {

@@ -19,6 +19,8 @@ namespace {
 constexpr size_t kMaxThreads = 64;
 constexpr size_t kMaxTokens = 8192;
 constexpr std::string_view kQueryTask = "retrieval.query";
+// A text of more bytes for each token that a group has room for hardly fits into it; it is not read to find that out.
+constexpr size_t kMostBytesAToken = 32;
 
 class EngineImpl final : public Engine, private ModelSink {
  public:
@@ -35,6 +37,8 @@ class EngineImpl final : public Engine, private ModelSink {
   std::string InfoJson() const override;
 
   Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options, TraceSink* trace) override;
+  Result<std::span<const EmbeddingView>> EmbedTexts(std::span<const std::string_view> utf8, const TextOptions& options,
+                                                    TraceSink* trace) override;
   Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
                                           TraceSink* trace) override;
   Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options, TraceSink* trace) override;
@@ -60,8 +64,12 @@ class EngineImpl final : public Engine, private ModelSink {
   // What every embedding begins with: the tower is there, the wanted length is possible, old cancellations are forgotten.
   Status BeginEmbedding(bool tower, const char* name, const VectorOptions& options);
   Result<Encoding> Tokenize(std::string_view utf8, const TextOptions& options, size_t max_tokens) const;
+  Result<Encoding> TokensToRead(std::string_view utf8, const TextOptions& options) const;
+  // Takes the first of `utf8` that go together into group_. Errors: those of the first text.
+  Status FillGroup(std::span<const std::string_view> utf8, const TextOptions& options);
   Result<EmbeddingView> EmbedImage(RgbImage image, const ImageOptions& options, TraceSink* trace);
-  Result<EmbeddingView> Finish(const VectorOptions& options);
+  // Row `row` of pooled_ to row `row` of vectors_.
+  Result<EmbeddingView> Finish(size_t row, const VectorOptions& options);
 
   EngineOptions options_;
   ModelDType dtype_;
@@ -73,8 +81,14 @@ class EngineImpl final : public Engine, private ModelSink {
   std::unique_ptr<TextTower> text_;
   std::unique_ptr<VisionTower> vision_;
   AlignedBuffer pixels_;       // [3, image_size, image_size]
-  std::vector<float> pooled_;  // [dimensions]
-  std::vector<float> vector_;  // what the last call gave
+  struct Group {
+    std::vector<int32_t> ids;      // of its texts, one behind the other
+    std::vector<size_t> lengths;   // tokens of each text
+    std::vector<EmbeddingView> views;
+  };
+  Group group_;
+  AlignedBuffer pooled_;   // [texts of a group, dimensions]
+  AlignedBuffer vectors_;  // what the last call gave
   uint64_t loaded_bytes_ = 0;
   bool begun_ = false;  // BeginLoad was called, whatever came of it
   bool ready_ = false;
@@ -123,7 +137,9 @@ Status EngineImpl::FinishLoad() {
 
 Status EngineImpl::OnModel(const ModelConfig& config) {
   config_ = config;
-  pooled_.resize(config.dimensions);
+  const uint64_t numbers = uint64_t{kGroupTexts} * config.dimensions;
+  CLIPGLOT_ASSIGN_OR_RETURN(pooled_, AlignedBuffer::TryAllocateArray<float>(numbers, "vectors of a group"));
+  CLIPGLOT_ASSIGN_OR_RETURN(vectors_, AlignedBuffer::TryAllocateArray<float>(numbers, "vectors of a group"));
   if (options_.self_test && config.self_test.exists() && !config.self_test.is_null()) {
     CLIPGLOT_ASSIGN_OR_RETURN(self_test_, ParseSelfTest(config.self_test, config.dimensions, config.vision.grid()));
     // A picture above the caller's own limit is not his test.
@@ -221,25 +237,66 @@ Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& 
   return tokenizer_->Encode(text, max_tokens);
 }
 
-Result<EmbeddingView> EngineImpl::EmbedText(std::string_view utf8, const TextOptions& options, TraceSink* trace) {
-  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(text_ != nullptr, "text", options));
-  const ProfileScope scope(profile(), Work::kOther);
+Result<Encoding> EngineImpl::TokensToRead(std::string_view utf8, const TextOptions& options) const {
   const size_t max_tokens = options.max_tokens == 0 ? options_.max_tokens : options.max_tokens;
   if (max_tokens < 2 || max_tokens > options_.max_tokens) {
     return Status(Code::kInvalidArgument,
                   StrCat("maxTokens ", max_tokens, ": this engine was loaded for 2 to ", options_.max_tokens));
   }
-  CLIPGLOT_ASSIGN_OR_RETURN(const Encoding encoding, Tokenize(utf8, options, max_tokens));
+  CLIPGLOT_ASSIGN_OR_RETURN(Encoding encoding, Tokenize(utf8, options, max_tokens));
   if (encoding.truncated && options.error_when_too_long) {
     return Status(Code::kTooLong, StrCat(encoding.total_tokens, " tokens, at most ", max_tokens, " are read"));
   }
-  Trace(trace, "ids", DType::kI32, {encoding.ids.size()}, std::span<const int32_t>(encoding.ids));
-  CLIPGLOT_RETURN_IF_ERROR(text_->Forward(encoding.ids, pooled_, trace, cancel_));
-  CLIPGLOT_ASSIGN_OR_RETURN(EmbeddingView view, Finish(options));
-  view.tokens = encoding.ids.size();
-  view.total_tokens = encoding.total_tokens;
-  view.truncated = encoding.truncated;
-  return view;
+  return encoding;
+}
+
+Status EngineImpl::FillGroup(std::span<const std::string_view> utf8, const TextOptions& options) {
+  auto& [ids, lengths, views] = group_;
+  ids.clear();
+  lengths.clear();
+  views.clear();
+  const size_t most = std::min(kGroupTokens, options_.max_tokens);
+  for (const std::string_view text : utf8.first(std::min(utf8.size(), kGroupTexts))) {
+    const bool first = lengths.empty();
+    if (!first && (ids.size() >= most || text.size() > (most - ids.size()) * kMostBytesAToken)) break;
+    const Result<Encoding> encoding = TokensToRead(text, options);
+    if (!first && (!encoding.ok() || ids.size() + encoding->ids.size() > most)) break;
+    CLIPGLOT_RETURN_IF_ERROR(encoding.status());
+    ids.insert(ids.end(), encoding->ids.begin(), encoding->ids.end());
+    lengths.push_back(encoding->ids.size());
+    EmbeddingView view;
+    view.tokens = encoding->ids.size();
+    view.total_tokens = encoding->total_tokens;
+    view.truncated = encoding->truncated;
+    views.push_back(view);
+  }
+  return OkStatus();
+}
+
+Result<std::span<const EmbeddingView>> EngineImpl::EmbedTexts(std::span<const std::string_view> utf8,
+                                                              const TextOptions& options, TraceSink* trace) {
+  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(text_ != nullptr, "text", options));
+  const ProfileScope scope(profile(), Work::kOther);
+  CLIPGLOT_RETURN_IF_ERROR(FillGroup(utf8, options));
+  auto& [ids, lengths, views] = group_;
+  if (views.empty()) return std::span<const EmbeddingView>();
+  Trace(trace, "ids", DType::kI32, {ids.size()}, std::span<const int32_t>(ids));
+  CLIPGLOT_RETURN_IF_ERROR(text_->Forward(ids, lengths, pooled_.as<float>(), trace, cancel_));
+  for (size_t i = 0; i < views.size(); ++i) {
+    const Result<EmbeddingView> finished = Finish(i, options);
+    if (!finished.ok() && i == 0) return finished.status();
+    if (!finished.ok()) {
+      views.resize(i);
+      break;
+    }
+    views[i].vector = finished->vector;
+  }
+  return std::span<const EmbeddingView>(views);
+}
+
+Result<EmbeddingView> EngineImpl::EmbedText(std::string_view utf8, const TextOptions& options, TraceSink* trace) {
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::span<const EmbeddingView> views, EmbedTexts({&utf8, 1}, options, trace));
+  return views[0];
 }
 
 Result<TokenCount> EngineImpl::CountTokens(std::string_view utf8, const TextOptions& options) {
@@ -279,8 +336,8 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
   NormalizePixels(crop, config_.preprocess, pixels);
   Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
   const ProfileScope scope(profile(), Work::kOther);
-  CLIPGLOT_RETURN_IF_ERROR(vision_->Forward(pixels, pooled_, trace, cancel_));
-  return Finish(options);
+  CLIPGLOT_RETURN_IF_ERROR(vision_->Forward(pixels, pooled_.as<float>().first(config_.dimensions), trace, cancel_));
+  return Finish(0, options);
 }
 
 Result<EmbeddingView> EngineImpl::Truncate(std::span<const float> vector, const VectorOptions& options) {
@@ -289,17 +346,18 @@ Result<EmbeddingView> EngineImpl::Truncate(std::span<const float> vector, const 
     return Status(Code::kInvalidArgument,
                   StrCat("a vector of ", vector.size(), " dimensions, the model gives ", config_.dimensions));
   }
-  std::copy(vector.begin(), vector.end(), pooled_.begin());
-  return Finish(options);
+  std::copy(vector.begin(), vector.end(), pooled_.as<float>().begin());
+  return Finish(0, options);
 }
 
-Result<EmbeddingView> EngineImpl::Finish(const VectorOptions& options) {
-  CLIPGLOT_ASSIGN_OR_RETURN(const size_t length,
-                            EmbeddingLength(pooled_.size(), options.dimensions, options.normalized));
-  vector_.resize(length);
-  CLIPGLOT_RETURN_IF_ERROR(FinishEmbedding(pooled_, options.dimensions, options.normalized, vector_));
+Result<EmbeddingView> EngineImpl::Finish(size_t row, const VectorOptions& options) {
+  const size_t full = config_.dimensions;
+  CLIPGLOT_ASSIGN_OR_RETURN(const size_t length, EmbeddingLength(full, options.dimensions, options.normalized));
+  const std::span<float> vector = vectors_.as<float>().subspan(row * length, length);
+  CLIPGLOT_RETURN_IF_ERROR(FinishEmbedding(pooled_.as<const float>().subspan(row * full, full), options.dimensions,
+                                           options.normalized, vector));
   EmbeddingView view;
-  view.vector = vector_;
+  view.vector = vector;
   return view;
 }
 

@@ -68,6 +68,11 @@ struct TokenCount {
   size_t max_tokens = 0;  // what the engine would read at most
 };
 
+// Most tokens, and texts, that go through the tower together: more would hardly be faster, and whoever comes next waits for
+// the group at work. A text has two tokens at least, <s> and </s>.
+inline constexpr size_t kGroupTokens = 128;
+inline constexpr size_t kGroupTexts = kGroupTokens / 2;
+
 class Engine {
  public:
   // Errors: kInvalidArgument naming the option; kOutOfMemory.
@@ -91,9 +96,17 @@ class Engine {
   // lengths, ascending), fullDimensions, maxTokens, threads, imageSize, textLayers, visionLayers, resident bytes (residentBytes), relaxedSimd.
   virtual std::string InfoJson() const = 0;
 
-  // `utf8`: the text; empty is valid. Errors: kNotLoaded, kInvalidText, kTooLong, kInvalidArgument, kCancelled.
+  // `utf8`: the text; empty is valid. Errors: kNotLoaded, kInvalidText, kTooLong, kInvalidArgument, kCancelled; kInternal
+  // when a number is not finite.
   virtual Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options,
                                           TraceSink* trace = nullptr) = 0;
+  // As many of the first of `utf8` as go through the tower together: the first of any length, and others as long as all
+  // have no more than kGroupTokens (and EngineOptions::max_tokens) tokens. Gives their embeddings, with the bits of
+  // EmbedText, in order; the vectors lie one behind the other. The rest is for the next call. Errors are those of EmbedText
+  // for the first text; a group ends before another that has one.
+  virtual Result<std::span<const EmbeddingView>> EmbedTexts(std::span<const std::string_view> utf8,
+                                                            const TextOptions& options,
+                                                            TraceSink* trace = nullptr) = 0;
   // `file`: JPEG, PNG, BMP or GIF. Errors: kNotLoaded, kInvalidImage, kInvalidArgument, kOutOfMemory, kCancelled.
   virtual Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
                                                   TraceSink* trace = nullptr) = 0;

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/checked.h"
 #include "base/strings.h"
@@ -15,7 +17,7 @@ using simd::F32x4;
 
 constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
-// One call of Attention: what every task reads.
+// One sequence: what every task reads.
 struct Problem {
   const float* qkv;
   size_t rows, heads, dim;
@@ -24,6 +26,16 @@ struct Problem {
   float* out;
 
   size_t stride() const { return 3 * heads * dim; }
+  // From the first of all sequences to number `index`.
+  Problem Of(std::span<const size_t> lengths, size_t index) const {
+    Problem p = *this;
+    p.rows = lengths[index];
+    const size_t before = std::accumulate(lengths.begin(), lengths.begin() + index, size_t{0});
+    p.qkv += before * stride();
+    p.out += before * heads * dim;
+    if (p.key_mask != nullptr) p.key_mask += before;
+    return p;
+  }
 };
 
 // One thread's part of Workspace::Impl::attention.
@@ -184,8 +196,16 @@ void AttendChunk(const Problem& p, size_t head, size_t first, size_t count, cons
 
 }  // namespace
 
-Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t head_dim,
-                 std::span<const uint8_t> key_mask, std::span<float> out, Workspace& workspace) {
+Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, size_t heads,
+                 size_t head_dim, std::span<const uint8_t> key_mask, std::span<float> out,
+                 Workspace& workspace) {
+  size_t rows = 0, longest = 0;
+  uint64_t pairs = 0;  // of a query and a key
+  for (const size_t length : lengths) {
+    rows += length;
+    longest = std::max(longest, length);
+    pairs += uint64_t{length} * length;
+  }
   if (rows == 0 || heads == 0) return OkStatus();
   const ProfileScope scope(workspace.profile(), Work::kAttention);
   const auto width = CheckedMul(heads, head_dim);
@@ -199,31 +219,32 @@ Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t h
         StrCat("attention of ", rows, " rows, ", heads, " heads of ", head_dim, ": ", qkv.size(),
                " inputs, ", out.size(), " outputs, mask of ", key_mask.size()));
   }
-  const Problem p = {.qkv = qkv.data(),
-                     .rows = rows,
-                     .heads = heads,
-                     .dim = head_dim,
-                     .padded_dim = RoundUp(head_dim, kTile),
-                     .key_mask = key_mask.empty() ? nullptr : key_mask.data(),
-                     .out = out.data()};
+  const Problem first_sequence = {.qkv = qkv.data(),
+                                  .rows = lengths[0],
+                                  .heads = heads,
+                                  .dim = head_dim,
+                                  .padded_dim = RoundUp(head_dim, kTile),
+                                  .key_mask = key_mask.empty() ? nullptr : key_mask.data(),
+                                  .out = out.data()};
   const uint64_t nanoseconds =
-      uint64_t{rows} * rows * heads * head_dim / 5;  // 4·rows²·heads·dim at 20 GFLOP/s
+      pairs * heads * head_dim / 5;  // 4·pairs·heads·dim at 20 GFLOP/s
   // Chunks of equal size, and enough of them for every thread to get two: they should finish
   // together.
   Workspace::Impl& impl = workspace.impl();
-  const size_t most = ChunkRows(p.padded_dim);
-  size_t chunks = (rows + most - 1) / most;
+  const size_t most = ChunkRows(first_sequence.padded_dim);
+  size_t chunks = (longest + most - 1) / most;
   if (impl.PoolFor(nanoseconds) != nullptr) {
-    const size_t wanted = (2 * impl.threads + heads - 1) / heads;
-    chunks = chunks < wanted ? wanted : chunks;
+    const size_t alike = heads * lengths.size();
+    chunks = std::max(chunks, (2 * impl.threads + alike - 1) / alike);
   }
-  const size_t chunk = RoundUp((rows + chunks - 1) / chunks, kQueries);
   float* scratch = impl.attention.as<float>().data();
-  RunTasks(impl, heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
-    const size_t head = index / chunks, first = index % chunks * chunk;
-    if (first >= rows) return;
-    const size_t count = rows - first < chunk ? rows - first : chunk;
-    AttendChunk(p, head, first, count, Scratch(scratch + thread * kAttentionScratchFloats));
+  RunTasks(impl, lengths.size() * heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
+    const Problem p = first_sequence.Of(lengths, index / (heads * chunks));
+    const size_t chunk = RoundUp((p.rows + chunks - 1) / chunks, kQueries);
+    const size_t head = index / chunks % heads, first = index % chunks * chunk;
+    if (first >= p.rows) return;
+    AttendChunk(p, head, first, std::min(p.rows - first, chunk),
+                Scratch(scratch + thread * kAttentionScratchFloats));
   });
   return OkStatus();
 }

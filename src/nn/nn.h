@@ -121,19 +121,34 @@ RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t refer
 
 enum class RotaryPairing { kHalfSplit, kInterleaved };  // pairs (j, j + d/2), or (2j, 2j + 1)
 
-// Rotates q and k inside qkv [rows, 3·heads·head_dim] in place. Row r takes the table's position
-// r - skip; the first `skip` rows stay as they are. The table must have at least rows - skip
-// positions, and head_dim / 2 pairs.
-void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_dim,
+// Rotates q and k inside qkv [rows, 3·heads·head_dim] in place. The rows are those of one or more
+// sequences, one behind the other; `lengths`: rows of each. Row r of a sequence takes the table's
+// position r - skip; its first `skip` rows stay as they are. The table must have at least
+// length - skip positions, and head_dim / 2 pairs.
+void Rotate(std::span<float> qkv, std::span<const size_t> lengths, size_t heads, size_t head_dim,
             const RotaryTable& table, RotaryPairing pairing, size_t skip, Workspace& workspace);
+// The same for one sequence.
+inline void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_dim,
+                   const RotaryTable& table, RotaryPairing pairing, size_t skip,
+                   Workspace& workspace) {
+  Rotate(qkv, {&rows, 1}, heads, head_dim, table, pairing, skip, workspace);
+}
 
 // Multi-head self-attention, softmax(q kᵀ / sqrt(head_dim)) v, in blocks of keys with a running
-// softmax: it needs no memory that grows with rows.
+// softmax: it needs no memory that grows with rows. The rows are those of one or more sequences,
+// one behind the other, each of which looks only at itself; `lengths`: rows of each.
 // qkv [rows, 3·heads·head_dim]: a row is q, k, v, each head by head. key_mask: empty, or [rows]
 // with 0 where a key is left out (its k and v are not read). out [rows, heads·head_dim]; zero if
 // every key is left out. head_dim: even, at most 256; 64 is fast.
 // Errors: kInvalidArgument.
-Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t head_dim,
-                 std::span<const uint8_t> key_mask, std::span<float> out, Workspace& workspace);
+Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, size_t heads,
+                 size_t head_dim, std::span<const uint8_t> key_mask, std::span<float> out,
+                 Workspace& workspace);
+// The same for one sequence.
+inline Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t head_dim,
+                        std::span<const uint8_t> key_mask, std::span<float> out,
+                        Workspace& workspace) {
+  return Attention(qkv, {&rows, 1}, heads, head_dim, key_mask, out, workspace);
+}
 
 }  // namespace clipglot

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numeric>
 
 #include "nn/nn.h"
 #include "nn/simd.h"
@@ -94,17 +95,20 @@ RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t refer
   return table;
 }
 
-void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_dim,
+void Rotate(std::span<float> qkv, std::span<const size_t> lengths, size_t heads, size_t head_dim,
             const RotaryTable& table, RotaryPairing pairing, size_t skip, Workspace& workspace) {
-  if (rows <= skip) return;
   const ProfileScope scope(workspace.profile(), Work::kRotary);
+  const size_t rows = std::accumulate(lengths.begin(), lengths.end(), size_t{0});
   const size_t stride = 3 * heads * head_dim;
-  RunRanges(workspace.impl(), rows - skip, /*grain=*/1,
+  RunRanges(workspace.impl(), rows, /*grain=*/1,
             /*nanoseconds=*/uint64_t{rows} * heads * head_dim * 2, [&](size_t begin, size_t end) {
-              for (size_t position = begin; position < end; ++position) {
-                const float* cos = table.cos.data() + position * table.pairs;
-                const float* sin = table.sin.data() + position * table.pairs;
-                float* row = qkv.data() + (position + skip) * stride;
+              size_t sequence = 0, place = begin;  // of row r: its sequence, its place in that
+              for (size_t r = begin; r < end; ++r, ++place) {
+                while (place >= lengths[sequence]) place -= lengths[sequence++];
+                if (place < skip) continue;
+                const float* cos = table.cos.data() + (place - skip) * table.pairs;
+                const float* sin = table.sin.data() + (place - skip) * table.pairs;
+                float* row = qkv.data() + r * stride;
                 // q and k stand side by side: 2·heads heads in a row.
                 for (size_t h = 0; h < 2 * heads; ++h) {
                   if (pairing == RotaryPairing::kHalfSplit) {

@@ -1,6 +1,7 @@
 #include "text/text_tower.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/strings.h"
 
@@ -42,21 +43,27 @@ Status TextTower::AddLayer(TextLayer part) {
   return OkStatus();
 }
 
-Status TextTower::Forward(std::span<const int32_t> ids, std::span<float> pooled, TraceSink* trace,
-                          const std::atomic<uint32_t>& cancel) {
+Status TextTower::Forward(std::span<const int32_t> ids, std::span<const size_t> lengths, std::span<float> pooled,
+                          TraceSink* trace, const std::atomic<uint32_t>& cancel) {
   CLIPGLOT_RETURN_IF_ERROR(CheckIds(ids));
   const size_t tokens = ids.size(), hidden = config_.hidden_size;
+  const bool fit = std::accumulate(lengths.begin(), lengths.end(), size_t{0}) == tokens &&
+                   std::ranges::find(lengths, size_t{0}) == lengths.end() && pooled.size() >= lengths.size() * hidden;
+  if (!fit) return Status(Code::kInvalidArgument, StrCat(tokens, " tokens are not those of ", lengths.size(), " texts"));
   const std::span<const float> x = x_.as<const float>().first(tokens * hidden);
 
   Embed(ids);
   Trace(trace, "hidden.0", DType::kF32, {tokens, hidden}, x);
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (cancel.load(std::memory_order_relaxed) != 0) return Status(Code::kCancelled, StrCat("before text layer ", i));
-    CLIPGLOT_RETURN_IF_ERROR(RunLayer(layers_[i], tokens));
+    CLIPGLOT_RETURN_IF_ERROR(RunLayer(layers_[i], lengths));
     if (trace != nullptr) Trace(trace, StrCat("hidden.", i + 1), DType::kF32, {tokens, hidden}, x);
   }
-  MeanPool(tokens, pooled);
-  Trace(trace, "raw", DType::kF32, {hidden}, std::span<const float>(pooled));
+  for (size_t text = 0, first = 0; text < lengths.size(); first += lengths[text++]) {
+    const std::span<float> one = pooled.subspan(text * hidden, hidden);
+    MeanPool(first, lengths[text], one);
+    Trace(trace, "raw", DType::kF32, {hidden}, std::span<const float>(one));
+  }
   return OkStatus();
 }
 
@@ -76,7 +83,7 @@ Status TextTower::Apply(const TextLayer& part, std::span<std::vector<float>> sta
     const size_t tokens = state.size() / config_.hidden_size;
     if (tokens == 0 || tokens > max_tokens_) return Status(Code::kInvalidArgument, "a state of no text");
     std::copy(state.begin(), state.end(), x_.as<float>().begin());
-    CLIPGLOT_RETURN_IF_ERROR(RunLayer(layer, tokens));
+    CLIPGLOT_RETURN_IF_ERROR(RunLayer(layer, {&tokens, 1}));
     std::copy_n(x_.as<const float>().begin(), state.size(), state.begin());
   }
   return OkStatus();
@@ -87,7 +94,7 @@ Status TextTower::End(std::span<const float> state, std::span<float> pooled) {
   if (tokens == 0 || tokens > max_tokens_) return Status(Code::kInvalidArgument, "a state of no text");
   std::copy(state.begin(), state.end(), x_.as<float>().begin());
   std::fill_n(mask_.begin(), tokens, uint8_t{1});
-  MeanPool(tokens, pooled);
+  MeanPool(0, tokens, pooled);
   return OkStatus();
 }
 
@@ -132,7 +139,9 @@ void TextTower::Embed(std::span<const int32_t> ids) {
             *workspace_);
 }
 
-Status TextTower::RunLayer(const Layer& layer, size_t tokens) {
+// All but rotary and attention takes a row for itself, so what text it belongs to does not matter there.
+Status TextTower::RunLayer(const Layer& layer, std::span<const size_t> lengths) {
+  const size_t tokens = std::accumulate(lengths.begin(), lengths.end(), size_t{0});
   const size_t hidden = config_.hidden_size, heads = config_.heads, head_dim = config_.head_dim();
   const std::span<float> x = x_.as<float>().first(tokens * hidden);
   const std::span<float> y = y_.as<float>().first(tokens * hidden);
@@ -143,9 +152,9 @@ Status TextTower::RunLayer(const Layer& layer, size_t tokens) {
 
   // qkv = Wqkv(x), rotary on q and k
   CLIPGLOT_RETURN_IF_ERROR(layer.qkv.Run(x, tokens, qkv, *workspace_));
-  Rotate(qkv, tokens, heads, head_dim, rotary_, RotaryPairing::kHalfSplit, /*skip=*/0, *workspace_);
+  Rotate(qkv, lengths, heads, head_dim, rotary_, RotaryPairing::kHalfSplit, /*skip=*/0, *workspace_);
   // y = softmax(q kᵀ / sqrt(d)) v
-  CLIPGLOT_RETURN_IF_ERROR(Attention(qkv, tokens, heads, head_dim, mask, y, *workspace_));
+  CLIPGLOT_RETURN_IF_ERROR(Attention(qkv, lengths, heads, head_dim, mask, y, *workspace_));
   // x = norm1(x + out_proj(y))
   const std::span<float> projected = wide_.as<float>().first(tokens * hidden);
   CLIPGLOT_RETURN_IF_ERROR(layer.out_proj.Run(y, tokens, projected, *workspace_));
@@ -159,14 +168,15 @@ Status TextTower::RunLayer(const Layer& layer, size_t tokens) {
 }
 
 // pooled = sum over counted tokens / their number
-void TextTower::MeanPool(size_t tokens, std::span<float> pooled) const {
+void TextTower::MeanPool(size_t first, size_t tokens, std::span<float> pooled) const {
   const size_t hidden = config_.hidden_size;
-  const std::span<const float> x = x_.as<const float>();
-  const size_t counted = static_cast<size_t>(std::count(mask_.begin(), mask_.begin() + tokens, 1));
+  const std::span<const float> x = x_.as<const float>().subspan(first * hidden, tokens * hidden);
+  const std::span<const uint8_t> mask = std::span(mask_).subspan(first, tokens);
+  const size_t counted = static_cast<size_t>(std::count(mask.begin(), mask.end(), 1));
   for (size_t c = 0; c < hidden; ++c) {
     double sum = 0;
     for (size_t t = 0; t < tokens; ++t) {
-      if (mask_[t] != 0) sum += x[t * hidden + c];
+      if (mask[t] != 0) sum += x[t * hidden + c];
     }
     pooled[c] = counted == 0 ? 0.0f : static_cast<float>(sum / static_cast<double>(counted));
   }

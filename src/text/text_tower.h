@@ -1,4 +1,4 @@
-// Jina XLM-RoBERTa: token ids to one pooled vector.
+// Jina XLM-RoBERTa: token ids to one pooled vector a text.
 //
 // Takes: ids with <s> and </s>. Gives: the mean of the last layer's rows, not normalised. Built part by part while the
 // model is read; all memory for activations is set aside at creation, so that Forward never allocates. Not thread-safe.
@@ -22,7 +22,7 @@ namespace clipglot {
 
 class TextTower {
  public:
-  // `max_tokens`: longest input of Forward. `workspace`: outlives the tower, shared with other towers.
+  // `max_tokens`: most tokens of one Forward. `workspace`: outlives the tower, shared with other towers.
   // Errors: kOutOfMemory.
   static Result<std::unique_ptr<TextTower>> Create(const TextConfig& config, size_t max_tokens, Workspace* workspace);
 
@@ -31,12 +31,13 @@ class TextTower {
   Status AddLayer(TextLayer part);
   bool complete() const { return layers_.size() == config_.layers && !embeddings_.words.empty(); }
 
-  // `ids` [1 ... max_tokens], each below vocab_size. Positions that hold the pad id are left out as attention keys and of
-  // the mean, but take a rotary position, as upstream on a CPU. `pooled` [hidden]. `trace` may be null. `cancel`: looked
-  // at between layers.
+  // One or more texts, one behind the other and nothing between them: `ids` [1 ... max_tokens], each below vocab_size;
+  // `lengths`: tokens of each text, at least 1. A text has the same bits in any company. Positions that hold the pad id are
+  // left out as attention keys and of the mean, but take a rotary position, as upstream on a CPU. `pooled` [texts, hidden].
+  // `trace` may be null. `cancel`: looked at between layers.
   // Errors: kInvalidArgument, kCancelled, kInternal.
-  Status Forward(std::span<const int32_t> ids, std::span<float> pooled, TraceSink* trace,
-                 const std::atomic<uint32_t>& cancel);
+  Status Forward(std::span<const int32_t> ids, std::span<const size_t> lengths, std::span<float> pooled,
+                 TraceSink* trace, const std::atomic<uint32_t>& cancel);
 
   // The steps of Forward one by one, with the same bits, for a converter that holds one layer at a time: Begin (uses what
   // SetEmbeddings was given), Apply for each layer in order, End. `state` [tokens · hidden] stays with the caller, so that
@@ -56,8 +57,9 @@ class TextTower {
   static Result<Layer> Pack(const TextLayer& part);
   Status CheckIds(std::span<const int32_t> ids) const;
   void Embed(std::span<const int32_t> ids);
-  Status RunLayer(const Layer& layer, size_t tokens);
-  void MeanPool(size_t tokens, std::span<float> pooled) const;
+  Status RunLayer(const Layer& layer, std::span<const size_t> lengths);
+  // Of the rows from `first` on.
+  void MeanPool(size_t first, size_t tokens, std::span<float> pooled) const;
 
   TextConfig config_;
   Workspace* workspace_;

@@ -115,6 +115,42 @@ test("many-calls keep the order, report progress, and name the item that failed"
   await embedder.dispose();
 });
 
+test("texts that the engine takes together: order, cut rows, progress, and which one failed", async () => {
+  const embedder = await loadFake();
+  const texts = ["a", "", "ääää", "x".repeat(21), "bb", "slow:1", "y".repeat(30), "ccc", "d", "e"];
+  const bytes = texts.map((text) => new TextEncoder().encode(text).length);
+  const progress = [];
+  const batch = await embedder.embedTexts(texts, { dimensions: 3, onProgress: (done) => progress.push(done) });
+  assert.deepEqual(texts.map((_, i) => batch.row(i)[0]), bytes);
+  assert.deepEqual(texts.map((_, i) => batch.row(i)[1]), texts.map(() => 3));
+  assert.deepEqual(batch.truncated, [3, 6]);
+  assert.deepEqual(progress, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  // More than go to the worker at once, by number and by length.
+  const many = Array.from({ length: 300 }, (_, i) => "z".repeat(i % 150 === 7 ? 5000 : i % 11));
+  const rows = await embedder.embedTexts(many, { dimensions: 1 });
+  assert.deepEqual([...rows.data], many.map(({ length }) => length));
+  progress.length = 0;
+  const failed = await rejection(embedder.embedTexts(["a", "b", "c", "d", "fail:8", "e"], { onProgress: (done) => progress.push(done) }));
+  hasCode(failed, "too-long", /^texts\[4\]: asked to fail/);
+  assert.deepEqual(progress, [1, 2, 3, 4], "what came before the failure was done");
+  await embedder.dispose();
+});
+
+test("a many-call that its callback ends in the middle of a group", async () => {
+  const embedder = await loadFake();
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const heard = [];
+  const onProgress = (done) => {
+    heard.push(done);
+    if (done === 2) stop.abort(reason);
+  };
+  assert.equal(await rejection(embedder.embedTexts(["a", "b", "c", "d"], { signal: stop.signal, onProgress })), reason);
+  assert.deepEqual(heard, [1, 2]);
+  assert.equal((await embedder.embedTexts(["a", "b"])).count, 2);
+  await embedder.dispose();
+});
+
 test("a query goes between the items of a many-call", async () => {
   const embedder = await loadFake();
   const order = [];

@@ -122,13 +122,15 @@ const calls = {
 };
 
 function embedTexts(texts) {
+  const different = [...new Set(texts)];   // one name may stand for several concepts
+  const vectors = new Map();
+  while (vectors.size < different.length) {
+    const next = different.slice(vectors.size, vectors.size + 64);
+    const group = engine.embedTexts(next);
+    group.truncated.forEach((_, i) => vectors.set(next[i], row(group.vectors, i)));
+  }
   const out = new Float32Array(texts.length * full());
-  const known = new Map();   // one name may stand for several concepts
-  texts.forEach((text, i) => {
-    if (known.has(text)) out.copyWithin(i * full(), known.get(text) * full(), (known.get(text) + 1) * full());
-    else out.set(engine.embedText(text).vector, i * full());
-    known.set(text, i);
-  });
+  texts.forEach((text, i) => out.set(vectors.get(text), i * full()));
   return out;
 }
 

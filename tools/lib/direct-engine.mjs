@@ -70,6 +70,11 @@ class DirectEngine {
     return this.adapter.embedText(text, { ...textDefaults, ...settings });
   }
 
+  /** As many of the first texts as are computed at once: {vectors, truncated}; `settings` as for embedText. */
+  embedTexts(texts, settings = {}) {
+    return this.adapter.embedTexts(texts, { ...textDefaults, ...settings });
+  }
+
   /** `file`: bytes of an image file; `settings`: any of {dimensions, normalized, ignoreOrientation}. */
   embedImage(file, settings = {}) {
     return this.adapter.embedEncodedImage(file, { ...imageDefaults, ...settings });

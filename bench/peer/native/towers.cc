@@ -10,7 +10,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/strings.h"
@@ -113,11 +116,16 @@ class Runner {
       answer.Add(view);
       return answer.Json();
     }
-    const Json texts = question["texts"];
+    const Json given = question["texts"];
+    std::vector<std::string> texts(given.size());
     for (size_t i = 0; i < texts.size(); ++i) {
-      CLIPGLOT_ASSIGN_OR_RETURN(const std::string text, texts.At(i).AsString());
-      CLIPGLOT_ASSIGN_OR_RETURN(const EmbeddingView view, engine_->EmbedText(text, {}));
-      answer.Add(view);
+      CLIPGLOT_ASSIGN_OR_RETURN(texts[i], given.At(i).AsString());
+    }
+    const std::vector<std::string_view> utf8(texts.begin(), texts.end());
+    for (size_t done = 0; done < utf8.size();) {
+      CLIPGLOT_ASSIGN_OR_RETURN(const auto views, engine_->EmbedTexts(std::span(utf8).subspan(done), {}));
+      for (const EmbeddingView& view : views) answer.Add(view);
+      done += views.size();
     }
     return answer.Json();
   }

@@ -44,6 +44,12 @@ export interface Embedding extends Status {
   totalTokens: number;
   truncated: boolean;
 }
+export interface Embeddings extends Status {
+  pointer: number;
+  count: number;
+  texts: number;
+  truncated: number;
+}
 export interface TokenCount extends Status {
   tokens: number;
   maxTokens: number;
@@ -95,6 +101,7 @@ export interface Engine extends Handle {
   ready(): boolean;
   infoJson(): string;
   embedText(text: number, bytes: number, options: TextOptions): Embedding;
+  embedTexts(texts: number, count: number, options: TextOptions): Embeddings;
   embedEncodedImage(file: number, bytes: number, options: ImageOptions): Embedding;
   embedPixels(rgba: number, bytes: number, width: number, height: number, options: ImageOptions): Embedding;
   truncate(vector: number, count: number, dimensions: number): Embedding;

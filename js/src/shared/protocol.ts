@@ -70,6 +70,8 @@ export type ImagePayload =
 /** Each call with its answer. */
 export interface Calls {
   "embed-text": { readonly call: { readonly text: string; readonly settings: TextSettings; readonly report: boolean }; readonly answer: EmbeddingAnswer };
+  /** The first of the texts, as many as the engine computes at once, at least one. */
+  "embed-texts": { readonly call: { readonly texts: readonly string[]; readonly settings: TextSettings }; readonly answer: EmbeddingsAnswer };
   "embed-image": { readonly call: { readonly image: ImagePayload; readonly settings: ImageSettings; readonly report: boolean }; readonly answer: EmbeddingAnswer };
   "count-tokens": { readonly call: { readonly text: string; readonly settings: TextSettings }; readonly answer: { readonly tokens: number; readonly maxTokens: number } };
   "index-create": { readonly call: { readonly dimensions: number }; readonly answer: { readonly index: number } };
@@ -94,6 +96,13 @@ export interface EmbeddingAnswer {
   readonly truncated: boolean;
   readonly milliseconds: number;
   readonly decoder: "core" | "browser" | undefined;
+}
+
+export interface EmbeddingsAnswer {
+  /** One behind the other, as many as `truncated` has members. */
+  readonly vectors: Float32Array;
+  /** Whether each text was cut. */
+  readonly truncated: readonly boolean[];
 }
 
 /** One kind of work: how often it was done, and the time without the work inside it. */

@@ -19,6 +19,12 @@ export interface VectorResult {
   readonly truncated: boolean;
 }
 
+/** The vectors of some texts, one behind the other, and whether each text was cut. */
+export interface VectorsResult {
+  readonly vectors: Float32Array<ArrayBuffer>;
+  readonly truncated: readonly boolean[];
+}
+
 /** The numbers between two steps of a call; see src/base/trace.h for the names. */
 export interface TracedStage {
   readonly name: string;
@@ -107,6 +113,17 @@ export class EngineAdapter {
   embedText(text: string, settings: TextSettings): VectorResult {
     const utf8 = encoder.encode(text);
     return this.#vector(() => this.heap.with(utf8, (pointer) => this.#loaded().embedText(pointer, utf8.length, settings)));
+  }
+
+  /** As many of the first of `texts` as the engine computes at once, at least one; the rest is for the next call. */
+  embedTexts(texts: readonly string[], settings: TextSettings): VectorsResult {
+    const packed = packTexts(texts);
+    return this.#enter(() => {
+      const { code, detail, pointer, count, texts: taken, truncated } =
+        this.heap.with(packed, (address) => this.#loaded().embedTexts(address, texts.length, settings));
+      check({ code, detail });
+      return { vectors: this.heap.copyFloats(pointer, taken * count), truncated: Array.from(this.heap.copyBytes(truncated, taken), (cut) => cut !== 0) };
+    });
   }
 
   /** `file`: the bytes of a JPEG, PNG, BMP or GIF. */
@@ -360,6 +377,20 @@ function wanted({ wanted, file, offset, length, hashed }: Range): WantedRange | 
 
 function packedTensor({ name, dtype, shape, group, unit, bytes }: PackTensor): PackedTensor {
   return { name, dtype, shape: parseShape(shape), group, unit, bytes };
+}
+
+// The lengths in bytes, then the texts in UTF-8, as the module's embedTexts takes them.
+function packTexts(texts: readonly string[]): Uint8Array {
+  const encoded = texts.map((text) => encoder.encode(text));
+  const lengths = Uint32Array.from(encoded, ({ length }) => length);
+  const packed = new Uint8Array(lengths.byteLength + lengths.reduce((sum, length) => sum + length, 0));
+  packed.set(new Uint8Array(lengths.buffer));
+  let at = lengths.byteLength;
+  for (const bytes of encoded) {
+    packed.set(bytes, at);
+    at += bytes.length;
+  }
+  return packed;
 }
 
 const parseShape = (text: string) => (text === "" ? [] : text.split(",").map(Number));

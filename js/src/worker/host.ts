@@ -164,6 +164,10 @@ class Host {
     switch (call.kind) {
       case "embed-text":
         return timed(() => engine.embedText(call.text, call.settings), undefined);
+      case "embed-texts": {
+        const answer = engine.embedTexts(call.texts, call.settings);
+        return { answer, transfer: [answer.vectors.buffer] };
+      }
       case "embed-image":
         return this.#image(engine, call.image, call.settings);
       case "count-tokens":

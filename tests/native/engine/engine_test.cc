@@ -65,6 +65,7 @@ TEST_F(EngineTest, NothingWorksBeforeLoading) {
   EXPECT_EQ((*engine)->Reserve().status().code(), Code::kInvalidArgument);
   EXPECT_EQ((*engine)->Commit().code(), Code::kInvalidArgument);
   EXPECT_EQ((*engine)->EmbedText("cat", TextOptions()).status().code(), Code::kNotLoaded);
+  EXPECT_EQ((*engine)->EmbedTexts({}, TextOptions()).status().code(), Code::kNotLoaded);
   EXPECT_EQ((*engine)->CountTokens("cat", TextOptions()).status().code(), Code::kNotLoaded);
   EXPECT_EQ((*engine)->EmbedEncodedImage({}, ImageOptions()).status().code(), Code::kNotLoaded);
   EXPECT_EQ((*engine)->Truncate({}, VectorOptions()).status().code(), Code::kNotLoaded);
@@ -201,6 +202,101 @@ TEST_F(EngineTest, TheSameBitsWithAnyNumberOfThreadsAndAfterAnyCall) {
   }
 }
 
+// All texts, group by group; `sizes` gets how many each group had.
+std::vector<std::vector<float>> EmbedAll(Engine& engine, const std::vector<std::string>& texts,
+                                         std::vector<size_t>* sizes = nullptr) {
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  std::vector<std::vector<float>> vectors;
+  while (vectors.size() < views.size()) {
+    const auto group = engine.EmbedTexts(std::span(views).subspan(vectors.size()), TextOptions());
+    EXPECT_TRUE(group.ok()) << group.status().detail();
+    if (!group.ok() || group->empty()) return vectors;
+    EXPECT_EQ(group->back().vector.data(), group->front().vector.data() + (group->size() - 1) * 64);
+    for (const EmbeddingView& view : *group) vectors.push_back(Copy(view.vector));
+    if (sizes != nullptr) sizes->push_back(group->size());
+  }
+  return vectors;
+}
+
+TEST_F(EngineTest, TextsTogetherHaveTheBitsOfEachAlone) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < 64; ++i) {
+    std::string text;
+    for (size_t word = 0; word < i * 29 % 64; ++word) text += word % 3 == 0 ? "Мост " : word % 3 == 1 ? "bicycle " : "夕焼け";
+    texts.push_back(text);
+  }
+  texts[10] = std::string(3000, 'x');
+  for (const char* dtype : {"f32", "q8", "q4"}) {
+    for (const size_t threads : {size_t{1}, size_t{2}}) {
+      const auto engine = MakeEngine(Golden(), Options(dtype, threads));
+      ASSERT_NE(engine, nullptr);
+      const std::vector<std::vector<float>> together = EmbedAll(*engine, texts);
+      ASSERT_EQ(together.size(), texts.size());
+      for (size_t i = 0; i < texts.size(); ++i) {
+        EXPECT_EQ(Copy(engine->EmbedText(texts[i], TextOptions())->vector), together[i])
+            << dtype << ", " << threads << " threads, text " << i;
+      }
+    }
+  }
+}
+
+TEST_F(EngineTest, AGroupIsNoLargerThanItsLimits) {
+  const std::vector<std::string> texts(200, "cat");
+  for (const size_t max_tokens : {size_t{2}, size_t{10}, size_t{512}}) {
+    EngineOptions options = Options();
+    options.max_tokens = max_tokens;
+    const auto engine = MakeEngine(Golden(), options);
+    ASSERT_NE(engine, nullptr);
+    const size_t tokens = engine->EmbedText("cat", TextOptions())->tokens;
+    std::vector<size_t> sizes;
+    EXPECT_EQ(EmbedAll(*engine, texts, &sizes).size(), texts.size());
+    EXPECT_EQ(sizes.front(), std::min(max_tokens, kGroupTokens) / tokens);
+    // The empty text has two tokens, fewer than any other.
+    sizes.clear();
+    EmbedAll(*engine, std::vector<std::string>(200), &sizes);
+    EXPECT_EQ(sizes.front(), std::min(max_tokens / 2, kGroupTexts));
+  }
+  // One that is longer than a group goes alone, one that does not fit any more waits.
+  const auto engine = MakeEngine(Golden(), Options());
+  ASSERT_NE(engine, nullptr);
+  std::vector<size_t> sizes;
+  EmbedAll(*engine, {"a", "b", std::string(3000, 'x'), "c", "d"}, &sizes);
+  EXPECT_EQ(sizes, (std::vector<size_t>{2, 1, 2}));
+  EXPECT_TRUE(engine->EmbedTexts({}, TextOptions())->empty());
+}
+
+TEST_F(EngineTest, AGroupEndsBeforeATextThatFails) {
+  const auto engine = MakeEngine(Golden(), Options());
+  ASSERT_NE(engine, nullptr);
+  const std::vector<float> cat = Copy(engine->EmbedText("cat", TextOptions())->vector);
+  TextOptions options;
+  options.max_tokens = 8;
+  options.error_when_too_long = true;
+  const std::string_view texts[] = {"cat", "", "ab\xFF", "cat", "A red bicycle on the quiet harbour wall", "cat"};
+  const auto from = [&](size_t first) { return engine->EmbedTexts(std::span(texts).subspan(first), options); };
+  auto group = from(0);
+  ASSERT_TRUE(group.ok()) << group.status().detail();
+  ASSERT_EQ(group->size(), 2u);
+  EXPECT_EQ(Copy(group->front().vector), cat);
+  EXPECT_EQ(from(2).status().code(), Code::kInvalidText);
+  EXPECT_NE(from(2).status().detail().find("byte 2"), std::string::npos);
+  group = from(3);
+  ASSERT_TRUE(group.ok());
+  ASSERT_EQ(group->size(), 1u);
+  EXPECT_EQ(Copy(group->front().vector), cat);
+  EXPECT_EQ(from(4).status().code(), Code::kTooLong);
+  // Where texts are cut instead, each says so.
+  options.error_when_too_long = false;
+  group = from(3);
+  ASSERT_TRUE(group.ok());
+  ASSERT_EQ(group->size(), 3u);
+  EXPECT_FALSE((*group)[0].truncated);
+  EXPECT_TRUE((*group)[1].truncated);
+  EXPECT_EQ((*group)[1].tokens, 8u);
+  EXPECT_GT((*group)[1].total_tokens, 8u);
+  EXPECT_EQ(Copy((*group)[2].vector), cat);
+}
+
 TEST_F(EngineTest, BothThreadsWork) {
   const auto engine = MakeEngine(Golden(), Options("q8", 2));
   ASSERT_NE(engine, nullptr);
@@ -231,6 +327,12 @@ TEST_F(EngineTest, ACancelledCallStopsAtTheNextLayerAndTheNextCallRuns) {
   EXPECT_EQ(engine->EmbedText("cat", TextOptions(), &sink).status().code(), Code::kCancelled);
   EXPECT_EQ(sink.seen_, (std::vector<std::string>{"ids", "hidden.0", "hidden.1"}));
   EXPECT_EQ(Copy(engine->EmbedText("cat", TextOptions())->vector), before);
+
+  const std::string_view texts[] = {"a quiet wall", "cat", "dog"};
+  CancelAtLayer group_sink(engine->cancel_flag(), "hidden.1");
+  EXPECT_EQ(engine->EmbedTexts(texts, TextOptions(), &group_sink).status().code(), Code::kCancelled);
+  EXPECT_EQ(group_sink.seen_, (std::vector<std::string>{"ids", "hidden.0", "hidden.1"}));
+  EXPECT_EQ(Copy((*engine->EmbedTexts(texts, TextOptions()))[1].vector), before);
 
   const std::vector<uint8_t> rgba(4 * 60 * 60, 100);
   CancelAtLayer image_sink(engine->cancel_flag(), "hidden.0");

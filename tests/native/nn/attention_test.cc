@@ -203,6 +203,38 @@ TEST(Attention, PaddingChangesNoBit) {
   }
 }
 
+TEST(Attention, SequencesLookOnlyAtThemselves) {
+  std::mt19937 random(63);
+  for (const size_t longest : {3u, 40u, 300u, 700u}) {
+    std::vector<size_t> lengths = {1, longest};
+    for (size_t i = 0; i < 12; ++i) lengths.push_back(1 + random() % longest);
+    Shape all = {0, 3, 16};
+    for (const size_t length : lengths) all.rows += length;
+    const size_t stride = 3 * all.heads * all.dim;
+    const Values qkv = RandomValues(random, all.rows * stride, -2, 2);
+    std::vector<uint8_t> mask(all.rows);
+    for (uint8_t& counts : mask) counts = random() % 4 != 0;
+    for (const size_t threads : {1u, 2u, 5u}) {
+      const auto workspace = MakeWorkspace(threads);
+      for (const std::span<const uint8_t> used : {std::span<const uint8_t>(), std::span<const uint8_t>(mask)}) {
+        Values together(all.rows * all.heads * all.dim);
+        std::ranges::fill(together.span(), NAN);
+        ASSERT_TRUE(Attention(qkv.span(), lengths, all.heads, all.dim, used, together.span(), *workspace).ok());
+        size_t first = 0;
+        for (const size_t length : lengths) {
+          const Shape one = {length, all.heads, all.dim};
+          Values alone(length * stride);
+          std::ranges::copy(qkv.span().subspan(first * stride, length * stride), alone.span().begin());
+          const Values wanted = Attend(alone, one, used.empty() ? used : used.subspan(first, length), *workspace);
+          EXPECT_TRUE(testing::SameBits(together.span().subspan(first * stride / 3, wanted.size()), wanted.span()))
+              << one << " from " << first << ", " << threads << " threads";
+          first += length;
+        }
+      }
+    }
+  }
+}
+
 TEST(Attention, SameBitsOnAnyNumberOfThreads) {
   for (const Shape s : {Shape{17, 16, 64}, {300, 4, 64}, {1297, 2, 64}}) {
     std::mt19937 random(61);

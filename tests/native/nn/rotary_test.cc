@@ -109,6 +109,32 @@ TEST(Rotate, TurnsPairsAndLeavesTheRestAlone) {
   }
 }
 
+TEST(Rotate, EachSequenceBeginsAnew) {
+  std::mt19937 random(23);
+  const size_t heads = 4, head_dim = 16, stride = 3 * heads * head_dim;
+  const RotaryTable table = TextRotary(300, head_dim, 20000);
+  const std::vector<size_t> lengths = {1, 7, 300, 2, 1, 1, 64, 33, 128};
+  const size_t rows = 537;
+  const Values before = RandomValues(random, rows * stride);
+  for (const size_t threads : {1u, 3u}) {
+    for (const size_t skip : {0u, 1u}) {
+      const auto workspace = MakeWorkspace(threads);
+      Values together(before.size()), alone(before.size());
+      std::ranges::copy(before.span(), together.span().begin());
+      std::ranges::copy(before.span(), alone.span().begin());
+      Rotate(together.span(), lengths, heads, head_dim, table, RotaryPairing::kHalfSplit, skip, *workspace);
+      size_t first = 0;
+      for (const size_t length : lengths) {
+        Rotate(alone.span().subspan(first * stride, length * stride), length, heads, head_dim, table,
+               RotaryPairing::kHalfSplit, skip, *workspace);
+        first += length;
+      }
+      ASSERT_EQ(first, rows);
+      EXPECT_TRUE(testing::SameBits(together.span(), alone.span())) << threads << " threads, skip " << skip;
+    }
+  }
+}
+
 TEST(Rotate, SameBitsOnAnyNumberOfThreads) {
   std::mt19937 random(22);
   const size_t rows = 200, heads = 16, head_dim = 64;

@@ -6,6 +6,7 @@
 //   "fail:7"      answers with code 7        "trap"   throws as a trap does
 //   "slow:50"     works for 50 ms            "late"   an error outside every call, a moment later
 //   "layers:9"    has nine layers of 5 ms    "done"   the vector begins with the layers that the call before it did
+// Of many texts it takes three at once; those that do more go alone. A text of more than 20 letters is cut.
 const pieceBytes = 1000;
 
 export default async function createFakeModule(settings) {
@@ -98,6 +99,23 @@ export default async function createFakeModule(settings) {
       }
       if (word === "done") return this.#vector([this.done], options);
       return this.#vector([bytes, options.dimensions, options.maxTokens, options.normalizeNfc ? 1 : 0, options.task.length], options);
+    }
+    embedTexts(pointer, count, options) {
+      const lengths = new Uint32Array(memory.buffer, pointer, count).slice();
+      const width = options.dimensions || 8;
+      const vectors = [], truncated = [];
+      for (let i = 0, at = pointer + 4 * count; i < Math.min(count, 3); at += lengths[i++]) {
+        const alone = text(at, lengths[i]).includes(":") || ["trap", "late", "done"].includes(text(at, lengths[i]));
+        if (alone && i > 0) break;
+        const one = this.embedText(at, lengths[i], options);
+        if (one.code !== 0) return { code: one.code, detail: one.detail, pointer: 0, count: 0, texts: 0, truncated: 0 };
+        vectors.push(...new Float32Array(memory.buffer, result, width));
+        truncated.push(lengths[i] > 20 ? 1 : 0);
+        if (alone) break;
+      }
+      new Float32Array(memory.buffer, result, vectors.length).set(vectors);
+      new Uint8Array(memory.buffer, result + 2048, truncated.length).set(truncated);
+      return { code: 0, detail: "", pointer: result, count: width, texts: truncated.length, truncated: result + 2048 };
     }
     embedEncodedImage(pointer, bytes, options) {
       if (bytes === 0) return { ...this.#vector([], options), code: 7, detail: "no bytes" };
