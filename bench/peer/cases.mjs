@@ -7,6 +7,7 @@ export const CASES = [
   { name: "32", tower: "text", lengths: [32] },
   { name: "128", tower: "text", lengths: [128] },
   { name: "512", tower: "text", lengths: [512] },
+  { name: "16x8", tower: "text", lengths: Array(16).fill(8) },
   { name: "8x32", tower: "text", lengths: Array(8).fill(32) },
   { name: "mixed", tower: "text", lengths: [6, 9, 14, 21, 33, 50, 77, 118] },
   { name: "image", tower: "vision", images: 1 },

@@ -9,7 +9,7 @@
 //   --quick               2 layers, Chromium, one thread, q8, no load figures
 //   --places LIST         chromium,node,native (all)         --dtypes LIST    q8,q4 (both)
 //   --variants LIST       simd,relaxed-simd (both)           --threads LIST   1,2 (both)
-//   --cases LIST          8,16,32,128,512,8x32,mixed,image (all)
+//   --cases LIST          8,16,32,128,512,16x8,8x32,mixed,image (all)
 //   --rounds N            turns of each system in each case (5)
 //   --loads N             loads of each system, cold, of the text tower and of both towers; 0 leaves them out (3)
 //   --load-only           nothing but these
