@@ -149,7 +149,8 @@ export class Embedder implements AsyncDisposable {
       for (const cut of answer.truncated) {
         options.signal?.throwIfAborted(); // by the callback
         if (cut) truncated.push(done);
-        options.onProgress?.(++done, work.length);
+        done++;
+        options.onProgress?.(done, work.length);
       }
     }
     return makeBatch(data, work.length, dimensions, truncated, this.info.modelId);
