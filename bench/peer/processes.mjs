@@ -25,10 +25,10 @@ export function descendants(ancestor) {
   return [...found];
 }
 
-/** The renderer below `ancestor`, and not in `known`, that held most memory: the one with the page. */
-export function rendererOf(ancestor, known = new Set()) {
+/** The renderers below `ancestor` that are not in `known`, the one that held most memory first. */
+export function renderersOf(ancestor, known = new Set()) {
   const renderers = descendants(ancestor).filter((pid) => !known.has(pid) && read(`/proc/${pid}/cmdline`).includes("--type=renderer"));
-  return renderers.sort((a, b) => highWater(b) - highWater(a))[0];
+  return renderers.sort((a, b) => highWater(b) - highWater(a));
 }
 
 const kilobytes = (pid, field) => 1024 * Number(new RegExp(`^${field}:\\s*(\\d+) kB`, "m").exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
@@ -39,10 +39,10 @@ export const residentNow = (pid) => kilobytes(pid, "VmRSS");
 
 const POLL_MS = 50;
 
-/** The most memory of `pid` from now on, looked at again and again: where the kernel takes pages back its own mark can sink. */
-export function watchMemory(pid) {
+/** The most memory of one of `pids` from now on, looked at again and again: where the kernel takes pages back its own mark can sink. */
+export function watchMemory(...pids) {
   let peak = 0;
-  const look = () => (peak = Math.max(peak, highWater(pid)));
+  const look = () => (peak = Math.max(peak, ...pids.map(highWater)));
   const timer = setInterval(look, POLL_MS);
   timer.unref();
   return { peak: look, stop: () => clearInterval(timer) };

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { openOurs } from "./contestants.mjs";
-import { descendants, nodeAt, rendererOf, residentNow, spent, threadTimes, watchMemory } from "./processes.mjs";
+import { descendants, nodeAt, renderersOf, residentNow, spent, threadTimes, watchMemory } from "./processes.mjs";
 
 const CHILD = fileURLToPath(new URL("child.mjs", import.meta.url));
 
@@ -49,11 +49,12 @@ async function openChromium({ server }, system, job) {
     const page = await context.newPage();
     await page.goto(`${server.url}page.html`);
     await page.waitForFunction(() => window.contest);
-    const pid = rendererOf(process.pid, known);
-    memory = watchMemory(pid);
+    // The browser keeps another renderer ready, of about the same size; the page's is the one that grows.
+    memory = watchMemory(...renderersOf(process.pid, known));
     const opening = system.kind === "ours" ? "ours" : "peer";
     await page.evaluate(([how, given]) => window.contest[how](given), [opening, settingsOf(system, job)]);
     const { loadMs, info } = await page.evaluate(() => ({ loadMs: window.contestant.loadMs, info: window.contestant.info }));
+    const [pid] = renderersOf(process.pid, known);
     return {
       loadMs, info, peakBytes: memory.peak(), residentBytes: residentNow(pid), close,
       peakNow: memory.peak,
