@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -44,7 +45,14 @@ inline Result<Matrix> RandomWeights(DType dtype, size_t out, size_t in) {
   std::mt19937 random(1);
   CLIPGLOT_ASSIGN_OR_RETURN(m.values, AlignedBuffer::TryAllocate(out * (dtype == DType::kU8 ? Q4RowBytes(in) : in), "bench"));
   if (dtype == DType::kI8) {
-    for (int8_t& v : m.values.as<int8_t>()) v = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
+    // Normal, as trained weights nearly are, a row's largest at 127: speed may depend on it (src/nn/narrow_weights.h).
+    std::normal_distribution<float> normal;
+    std::vector<float> row(in);
+    for (size_t o = 0; o < out; ++o) {
+      float largest = 0;
+      for (float& v : row) largest = std::max(largest, std::abs(v = normal(random)));
+      for (size_t i = 0; i < in; ++i) m.values.as<int8_t>()[o * in + i] = static_cast<int8_t>(std::lround(row[i] * 127 / largest));
+    }
     m.scales.assign(out, 0.001f);
     return m;
   }

@@ -66,6 +66,16 @@ template <typename Step>
   const v128_t a = Seed(8), b = Seed(0);
   return Chains(iterations, Seed(16), [&](v128_t c) { return wasm_i16x8_add(wasm_i16x8_relaxed_dot_i8x16_i7x16(c, b), a); });
 }
+// As kernels use it: so many products summed in int16, then widened and added up in int32.
+template <size_t kProducts>
+[[gnu::noinline]] inline int32_t RelaxedDotI16Widen(size_t iterations) {
+  const v128_t a = Seed(8), w[] = {Seed(0), Seed(2), Seed(4), Seed(6)};
+  return Chains(iterations, Seed(16), [&](v128_t c) {
+    v128_t sum = wasm_i16x8_relaxed_dot_i8x16_i7x16(w[0], c);
+    for (size_t i = 1; i < kProducts; ++i) sum = wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(w[i], c));
+    return wasm_i32x4_add(wasm_i32x4_extadd_pairwise_i16x8(sum), a);
+  });
+}
 [[gnu::noinline]] inline int32_t RelaxedMadd(size_t iterations) {
   const v128_t a = wasm_f32x4_splat(kTerm), b = wasm_f32x4_splat(kFactor);
   return Chains(iterations, a, [&](v128_t c) { return wasm_f32x4_relaxed_madd(c, b, a); });
@@ -80,6 +90,8 @@ inline constexpr Peak kPeaks[] = {
 #ifdef __wasm_relaxed_simd__
     {"i32x4.relaxed_dot_i8x16_i7x16_add", "int8 GOP/s", 2 * kChains * kLanes8, RelaxedDotAdd},
     {"i16x8.relaxed_dot_i8x16_i7x16 + i16x8.add", "int8 GOP/s", 2 * kChains * kLanes8, RelaxedDotI16Add},
+    {"2 x i16x8.relaxed_dot_i8x16_i7x16, widened", "int8 GOP/s", 2 * 2 * kChains * kLanes8, RelaxedDotI16Widen<2>},
+    {"4 x i16x8.relaxed_dot_i8x16_i7x16, widened", "int8 GOP/s", 4 * 2 * kChains * kLanes8, RelaxedDotI16Widen<4>},
     {"f32x4.relaxed_madd", "f32 GFLOP/s", 2 * kChains * kLanes32, RelaxedMadd},
 #endif
 };

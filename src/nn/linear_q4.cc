@@ -17,12 +17,7 @@ constexpr size_t kTaskTiles = 8;
 constexpr size_t kTaskRows = 128;
 static_assert(kTaskRows % kQ4Rows == 0);
 // From so many rows on weights are unpacked once instead of in the inner loop.
-size_t UnpackRows([[maybe_unused]] DotWay way) {
-#ifdef __wasm_relaxed_simd__
-  if (way == DotWay::kWide) return 16;
-#endif
-  return 5;
-}
+size_t UnpackRows(DotWay way) { return way == DotWay::kNarrow ? 16 : 5; }
 
 // Values and scales of 8 outputs, of which the last ones may be missing (then zero).
 void PackTile(const Matrix& weight, size_t first, uint8_t* to) {

@@ -4,11 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/status.h"
 #include "base/tensor.h"
+#include "nn/dot_way.h"
+#include "nn/narrow_weights.h"
 #include "nn/wide_product.h"
 #include "nn/workspace_impl.h"
 
@@ -24,18 +25,23 @@ inline constexpr bool kOwnInt8 = false;
 // y = x Wᵀ + b. Weights are int8 with a scale per output; activations become int8 with a step and a
 // zero point per row (quantize.h):
 //   y = (Σ (q - zero_point) · w) · step · scale + b
-// The sum is an exact integer on every DotWay, so a row's bits depend on nothing but the row.
+// On kNarrow they become 0 ... kGroupMost with a step and a zero point for each kGroupColumns columns
+// of a row:
+//   y = (Σ_group (Σ q · w - zero_point · Σ w) · step) · scale + b
+// The sums are exact integers on every DotWay, so a row's bits depend on nothing but the row and
+// the way.
 class LinearQ8 {
  public:
-  // `weight`: I8 of a valid shape with all its values and scales; `bias` [rows] or empty.
-  // Errors: kOutOfMemory.
-  static Result<LinearQ8> Create(const Matrix& weight, std::span<const float> bias);
+  // `weight`: I8 of a valid shape with all its values and scales; `bias` [rows] or empty; `way`:
+  // one that this machine has. Errors: kOutOfMemory.
+  static Result<LinearQ8> Create(const Matrix& weight, std::span<const float> bias,
+                                 DotWay way = ProbeDotWay());
 
   // `x` [rows, in], `y` [rows, out]. `pool_ns`: about how long one thread takes.
   // Errors: kOutOfMemory (scratch not reserved).
   Status Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
              Workspace::Impl& workspace) const;
-  size_t packed_bytes() const { return panels_.size(); }
+  size_t packed_bytes() const { return panels_.size() + narrow_.bytes(); }
 
  private:
   LinearQ8() = default;
@@ -46,9 +52,12 @@ class LinearQ8 {
   size_t panels() const;
   // The panels that WideProduct takes together, from `first` on.
   void Group(size_t first, const uint8_t* (&group)[kWidePanels]) const;
+  void AddWideOffsets();
 
   size_t in_ = 0, out_ = 0;
-  AlignedBuffer panels_;  // for each 4 outputs: their weights and what belongs to them
+  DotWay way_ = DotWay::kWide;
+  AlignedBuffer panels_;  // q8_panel.h
+  NarrowWeights narrow_;  // of kNarrow
 };
 
 }  // namespace clipglot

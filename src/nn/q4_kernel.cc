@@ -26,10 +26,7 @@ template <Sums sums>
 inline I32x4 Multiply(I8x16 x, I8x16 w, I32x4 sum) {
   if constexpr (sums == Sums::kPairs) return sum + simd::Dot((I16x8)w, (I16x8)x);
   if constexpr (sums == Sums::kBytes) return simd::DotBytes(x, w, sum, /*b_unsigned=*/true);
-#ifdef __wasm_relaxed_simd__
-  return (I32x4)wasm_i16x8_add((v128_t)sum,
-                               wasm_i16x8_relaxed_dot_i8x16_i7x16((v128_t)x, (v128_t)w));
-#endif
+  return (I32x4)((I16x8)sum + simd::DotPairs(x, w));
 }
 
 // Calls multiply(w) for all units of a block, one after the other; w: kQ4Groups vectors. `units` is
@@ -94,11 +91,8 @@ CLIPGLOT_ROW_FUNCTION void RunTile(const Q4Tile& tile, size_t units, size_t vect
                    : simd::LoadBfloat16(w + kQ4ValueBytes + g * 8);
       for (size_t r = 0; r < R; ++r) {
         I32x4 sum = acc[r][g];
-#ifdef __wasm_relaxed_simd__
-        if constexpr (sums == Sums::kNarrow) {
-          sum = (I32x4)wasm_i32x4_extadd_pairwise_i16x8((v128_t)sum) + simd::SplatI32(offsets[r]);
-        }
-#endif
+        if constexpr (sums == Sums::kNarrow)
+          sum = simd::AddNeighbours((I16x8)sum) + simd::SplatI32(offsets[r]);
         float* total = totals + r * kQ4TileOutputs + g * 4;
         simd::Store(total, simd::MultiplyAdd(simd::ToFloat(sum) * simd::Splat(scales[r]), scale,
                                              simd::Load(total)));
@@ -138,19 +132,17 @@ void UnpackQ4(const uint8_t* packed, size_t blocks, bool bytes, uint8_t* to) {
   }
 }
 
-// Natively the tests run all ways of summing that need no instruction of wasm.
-void MultiplyQ4(const Q4Tile& tile, size_t rows, bool unpacked, DotWay way) {
+// Natively the tests run all ways of summing in plain steps.
+void MultiplyQ4(const Q4Tile& tile, size_t rows, bool unpacked, [[maybe_unused]] DotWay way) {
   const auto run = [&]<Sums sums>() {
     const auto& functions = unpacked ? kRunTile<sums, true> : kRunTile<sums, false>;
     functions[rows - 1](tile, Q4Units(sums != Sums::kPairs), kQ4Vectors);
   };
-#if defined(__wasm_relaxed_simd__)
-  way == DotWay::kWide ? run.operator()<Sums::kNarrow>() : run.operator()<Sums::kBytes>();
-#elif defined(__wasm_simd128__)
-  run.operator()<Sums::kPairs>();
-#else
-  way == DotWay::kWide ? run.operator()<Sums::kPairs>() : run.operator()<Sums::kBytes>();
+#if !defined(__wasm_simd128__) || defined(__wasm_relaxed_simd__)
+  if (way == DotWay::kNarrow) return run.operator()<Sums::kNarrow>();
+  if (way != DotWay::kWide) return run.operator()<Sums::kBytes>();
 #endif
+  run.operator()<Sums::kPairs>();
 }
 
 }  // namespace clipglot

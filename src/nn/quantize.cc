@@ -1,5 +1,6 @@
 #include "nn/quantize.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -52,9 +53,9 @@ I8x16 Round16(const float* x, F32x4 scale, I32x4 bias) {
   return simd::NarrowToI8(round(0), round(4), round(8), round(12));
 }
 
-// Calls store(column, values, count, zero_point) for each 16 columns; `count` is smaller for the
-// last ones.
-template <typename Store>
+// To integers from `least` to `most`. Calls store(column, values, count, zero_point) for each 16
+// columns; `count` is smaller for the last ones.
+template <int least = -128, int most = 127, typename Store>
 RowQuantization Quantize(const float* x, size_t columns, const Store& store) {
   // Below this the reciprocals would leave float's normal numbers.
   constexpr float kSmallestRange = 1e-34f;
@@ -66,12 +67,13 @@ RowQuantization Quantize(const float* x, size_t columns, const Store& store) {
       store(c, I8x16{}, columns - c < 16 ? columns - c : 16, 0);
     return {.zero_point = 0, .step = finite ? 1.0f : std::numeric_limits<float>::quiet_NaN()};
   }
-  const float scale = 255.0f / width;
-  const float low = range.low * scale;    // about -255 ... 0
-  const float high = range.high * scale;  // about 0 ... 255
+  constexpr auto kLeast = static_cast<float>(least), kMost = static_cast<float>(most);
+  const float scale = (kMost - kLeast) / width;
+  const float low = range.low * scale;    // about kLeast - kMost ... 0
+  const float high = range.high * scale;  // about 0 ... kMost - kLeast
   // Of the two ends, the one with the smaller error is met.
-  float zero = (-128.0f + low) + (127.0f + high) > 0.0f ? -128.0f - low : 127.0f - high;
-  zero = zero < -128.0f ? -128.0f : zero > 127.0f ? 127.0f : zero;
+  float zero = (kLeast + low) + (kMost + high) > 0.0f ? kLeast - low : kMost - high;
+  zero = zero < kLeast ? kLeast : zero > kMost ? kMost : zero;
   const auto zero_point = static_cast<int32_t>(std::nearbyint(zero));
 
   const float step = 1.0f / scale;
@@ -129,6 +131,31 @@ CLIPGLOT_ROW_FUNCTION RowQuantization QuantizeRowQ8(const float* x, size_t colum
   return Quantize(x, columns, [=](size_t column, I8x16 values, size_t count, int32_t) {
     Scatter<int32_t>((I32x4)(values ^ flip), count, to + column * rows, rows * sizeof(int32_t));
   });
+}
+
+CLIPGLOT_ROW_FUNCTION void QuantizeRowInGroups(const float* x, size_t columns, size_t rows,
+                                               uint8_t* q, float* steps) {
+  const size_t padded = Q8PaddedColumns(columns), step_bytes = rows * kQ8Step;
+  for (size_t g = 0; g < columns; g += kGroupColumns, steps += 2 * rows) {
+    const size_t quarter = std::min(kGroupColumns, padded - g) / kQ8Step / kGroupQuarters;
+    const RowQuantization group = Quantize<-128, kGroupMost - 128>(
+        x + g, std::min(kGroupColumns, columns - g),
+        [=](size_t column, I8x16 values, size_t, int32_t) {
+          // Above the highest lies at most the half step that both ends' rounding may add.
+          const auto most = (I8x16)simd::SplatI32(0x01010101 * (kGroupMost - 128));
+          const auto flip = (I8x16)simd::SplatI32(-0x7F7F7F80);
+          const auto fours = (I32x4)((values < most ? values : most) ^ flip);
+          for (size_t i = 0; i < 4; ++i) {
+            const int32_t four = fours[i];
+            uint8_t* to = q + GroupPosition(column / kQ8Step + i, quarter) * step_bytes;
+            std::memcpy(to, &four, sizeof(four));
+            std::memcpy(to + quarter * step_bytes, &four, sizeof(four));
+          }
+        });
+    steps[0] = group.step;
+    steps[1] = -static_cast<float>(group.zero_point + 128);
+    q += kGroupPositions * step_bytes;
+  }
 }
 
 }  // namespace clipglot

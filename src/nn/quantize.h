@@ -22,16 +22,38 @@ RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q);
 
 // What the kernels of linear_q8.h read: a few rows together, four columns of one beside the same
 // four of the next.
-inline constexpr size_t kQ8Step = 4;            // columns that lie side by side
-inline constexpr size_t kQ8ColumnMultiple = 8;  // rows are filled with zeros up to this
+inline constexpr size_t kQ8Step = 4;             // columns that lie side by side
+inline constexpr size_t kQ8ColumnMultiple = 16;  // rows are filled with zeros up to this
 constexpr size_t Q8PaddedColumns(size_t columns) {
   return (columns + kQ8ColumnMultiple - 1) / kQ8ColumnMultiple * kQ8ColumnMultiple;
 }
-constexpr size_t Q8ValueBytes(DotWay way) { return way == DotWay::kWide ? 2 : 1; }
+constexpr size_t Q8ValueBytes(DotWay way) {
+  return way == DotWay::kWide || way == DotWay::kNarrow ? 2 : 1;  // of kNarrow twice one
+}
 
 // One of `rows` rows that lie together: column c goes to element (c / 4 · rows) · 4 + c % 4 of `q`,
 // which points to this row's first element. With `way` kWide elements are int16 that hold q -
 // zero_point; kUnsigned: q + 128 as uint8; kSigned: q as int8.
 RowQuantization QuantizeRowQ8(const float* x, size_t columns, size_t rows, DotWay way, void* q);
+
+// The same with a step and a zero point for each kGroupColumns columns: q = round(x / step) +
+// zero_point in 0 ... kGroupMost, step = range / kGroupMost. A short group's range is smaller than
+// a long row's, so these steps are about as fine, and where a few columns are far larger than the
+// others finer.
+inline constexpr int kGroupMost = 191;
+inline constexpr size_t kGroupColumns = 128;
+constexpr size_t Groups(size_t columns) { return (columns + kGroupColumns - 1) / kGroupColumns; }
+// A group's steps, four times `quarter` of them, lie quarter by quarter, each quarter twice: from
+// wherever in a quarter its steps are read in turn, they are one after the other.
+inline constexpr size_t kGroupQuarters = 4;
+inline constexpr size_t kGroupPositions = 2 * kGroupColumns / kQ8Step;
+constexpr size_t GroupPosition(size_t step, size_t quarter) {
+  return step / quarter * 2 * quarter + step % quarter;
+}
+// Position p of the row lies at element p · 4 · rows of `q` (kGroupPositions for each group
+// before, then GroupPosition); `columns` are filled up to kQ8ColumnMultiple. `steps`: of group g
+// the step at element 2 · rows · g, and behind it -zero_point. A group with a NaN or an infinity
+// gets the step NaN.
+void QuantizeRowInGroups(const float* x, size_t columns, size_t rows, uint8_t* q, float* steps);
 
 }  // namespace clipglot

@@ -13,15 +13,7 @@ namespace clipglot {
 // multiplied, else int16 of two. Of eight columns, the units of int16 are 0 2, 4 6, 1 3 and 5 7, as
 // shifts of packed weights give them.
 inline constexpr size_t kQ4UnitBytes = 4;
-constexpr bool Q4Bytes([[maybe_unused]] DotWay way) {
-#if defined(__wasm_relaxed_simd__)
-  return true;  // of few bits: exact whatever the engine
-#elif defined(__wasm_simd128__)
-  return false;
-#else
-  return way != DotWay::kWide;
-#endif
-}
+constexpr bool Q4Bytes(DotWay way) { return way != DotWay::kWide; }
 constexpr size_t Q4Units(bool bytes) { return kQ4Block / (bytes ? 4 : 2); }  // of a block
 inline constexpr size_t kQ4Rows = 4;  // rows that lie, and are multiplied, together
 

@@ -178,6 +178,33 @@ inline I32x4 DotBytes(I8x16 a, I8x16 b, I32x4 sum, [[maybe_unused]] bool b_unsig
   return sum;
 #endif
 }
+// out[i] = a[2i] · b[2i] + a[2i + 1] · b[2i + 1], which must fit, with b as 0 ... 255: every
+// engine's relaxed product gives this below 128, and above where ProbeDotWay says kNarrow.
+inline I16x8 DotPairs(I8x16 a, I8x16 b) {
+#ifdef __wasm_relaxed_simd__
+  return (I16x8)wasm_i16x8_relaxed_dot_i8x16_i7x16((v128_t)a, (v128_t)b);
+#else
+  I16x8 out;
+  const auto product = [&](size_t i) { return a[i] * static_cast<uint8_t>(b[i]); };
+  for (size_t i = 0; i < 8; ++i) out[i] = static_cast<int16_t>(product(2 * i) + product(2 * i + 1));
+  return out;
+#endif
+}
+// out[i] = x[2i] + x[2i + 1].
+inline I32x4 AddNeighbours(I16x8 x) {
+#ifdef __wasm_simd128__
+  return (I32x4)wasm_i32x4_extadd_pairwise_i16x8((v128_t)x);
+#else
+  return Dot(x, SplatI16(1));
+#endif
+}
+// Four int16 as int32.
+inline I32x4 WidenI16(const int16_t* from) {
+  using I16x4 = int16_t __attribute__((vector_size(8)));
+  I16x4 four;
+  std::memcpy(&four, from, sizeof(four));
+  return __builtin_convertvector(four, I32x4);
+}
 // Neighbours added: {a0 + a1, a2 + a3, b0 + b1, b2 + b3}.
 inline I32x4 AddPairs(I32x4 a, I32x4 b) {
   return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);

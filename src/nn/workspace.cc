@@ -96,25 +96,28 @@ Status Workspace::Impl::ReserveQuantized(size_t rows, size_t columns) {
   return Grow(row_params, *params, kScalesWhat);
 }
 
-Status Workspace::Impl::ReserveQ8(size_t rows, size_t columns) {
+Status Workspace::Impl::ReserveQ8(size_t rows, size_t columns, DotWay q8_way) {
   constexpr size_t kMostColumns = size_t{1} << 30;  // beyond memory, and no size overflows before
   if (columns > kMostColumns) return TooMany(rows, columns);
   rows = std::min(rows, kQ8PassRows);
   uint64_t values = uint64_t{rows} * Q8PaddedColumns(columns);
-  if (way == DotWay::kWide) {
+  if (q8_way == DotWay::kWide) {
     // As RunWidePass needs at most for so many rows or fewer.
     const size_t blocks = (rows + kWideBlockRows - 1) / kWideBlockRows;
     values =
         std::max(values, blocks * WideBlockValues(blocks > 1 ? kWideBlockRows : rows + 3, columns) +
                              threads * WideScratchValues(columns));
   }
-  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, values * Q8ValueBytes(way), kQuantizedWhat));
-  return Grow(row_params, uint64_t{rows} * kQ8RowParamBytes, kScalesWhat);
+  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, values * Q8ValueBytes(q8_way), kQuantizedWhat));
+  const size_t params =
+      q8_way == DotWay::kNarrow ? Groups(columns) * 2 * sizeof(float) : kQ8RowParamBytes;
+  return Grow(row_params, uint64_t{rows} * params, kScalesWhat);
 }
 
 Status Workspace::Impl::ReserveQ4(size_t rows, size_t columns) {
   const auto blocks = CheckedMul(rows, Q4RowBlocks(columns));
-  const auto bytes = blocks ? CheckedMul(*blocks, Q4Units(Q4Bytes(way)) * kQ4UnitBytes) : std::nullopt;
+  const auto bytes =
+      blocks ? CheckedMul(*blocks, Q4Units(Q4Bytes(way)) * kQ4UnitBytes) : std::nullopt;
   if (!bytes) return TooMany(rows, columns);
   CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, *bytes, kQuantizedWhat));
   return Grow(row_params, *blocks * (sizeof(float) + sizeof(int32_t)), kScalesWhat);
@@ -159,7 +162,8 @@ Profile& Workspace::profile() { return impl_->profile; }
 
 Status Workspace::Reserve(size_t rows, size_t columns, DType weights) {
   if (weights == DType::kU8) return impl_->ReserveQ4(rows, columns);
-  return kOwnInt8 ? impl_->ReserveQ8(rows, columns) : impl_->ReserveQuantized(rows, columns);
+  return kOwnInt8 ? impl_->ReserveQ8(rows, columns, impl_->way)
+                  : impl_->ReserveQuantized(rows, columns);
 }
 
 void Workspace::ParallelFor(size_t count, const std::function<void(size_t)>& task) {

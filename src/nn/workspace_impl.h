@@ -37,15 +37,15 @@ struct Workspace::Impl {
   DotWay way = ProbeDotWay();  // tests set another
 
   // Activations quantised for one Linear::Run. For int8 weights, at most kQ8PassRows at once:
-  // as QuantizeRowQ8 or PackWideRows lays them and kQ8RowParamBytes for each row; natively, for
-  // XNNPACK, int8 [rows, columns] and xnn_quantization_params [rows + extra]. For 4-bit weights,
-  // blocks being columns / 32 rounded up: units of activations (quantize_q4.h) [rows, blocks], and
-  // a scale and an offset [rows, blocks] each.
+  // as QuantizeRowQ8, QuantizeRowInGroups or PackWideRows lays them and what belongs to rows;
+  // natively, for XNNPACK, int8 [rows, columns] and xnn_quantization_params [rows + extra]. For
+  // 4-bit weights, blocks being columns / 32 rounded up: units of activations (quantize_q4.h)
+  // [rows, blocks], and a scale and an offset [rows, blocks] each.
   AlignedBuffer quantized;
   AlignedBuffer row_params;
   // Make the two above large enough. Errors: kOutOfMemory.
   Status ReserveQuantized(size_t rows, size_t columns);
-  Status ReserveQ8(size_t rows, size_t columns);
+  Status ReserveQ8(size_t rows, size_t columns, DotWay q8_way);
   Status ReserveQ4(size_t rows, size_t columns);
 
   // Tiles of Attention: kAttentionScratchFloats (attention_kernel.h) for each thread.

@@ -3,15 +3,13 @@
 // Compares every stage of the road with what the upstream model gives for a golden set (tests/data/golden-a/README.md
 // describes the layout), prints one line a stage and a verdict, and exits with 1 past the tolerances. Sets up and builds
 // what it needs. Without flags it runs every backend at f32 and q8 with 1 and 2 threads.
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildFor } from "../build/steps.mjs";
 import { build } from "../setup/paths.mjs";
-import { nodeFlagsFor } from "../lib/direct-engine.mjs";
+import { restartFor } from "../lib/direct-engine.mjs";
 import { goldenJob, readGoldenSet } from "./golden-set.mjs";
 import { runNative } from "./native-backend.mjs";
 import { compareStages } from "./stages.mjs";
@@ -56,12 +54,7 @@ async function main() {
   const { folder, backends, threads, dtypes } = readArguments();
   // An engine that knows relaxed SIMD only behind a flag gets the flag: the same command again, so that exactly the
   // module that was asked for runs.
-  const flags = backends.includes("wasm-relaxed-simd") ? nodeFlagsFor("relaxed-simd") : [];
-  if (flags.length) {
-    if (flags.every((flag) => process.execArgv.includes(flag))) throw new Error(`Node ${process.version} cannot run relaxed SIMD even with ${flags}`);
-    const again = spawnSync(process.execPath, [...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
-    process.exit(again.status ?? 1);
-  }
+  if (backends.includes("wasm-relaxed-simd")) restartFor("relaxed-simd");
   const runs = backends.flatMap((backend) => dtypes.flatMap((dtype) => threads.map((n) => ({ backend, dtype, threads: n }))));
   const variants = [...new Set(runs.filter((run) => run.backend !== "native").map((run) => variantOf(run.backend, run.threads)))];
   await buildFor({ native: backends.includes("native") ? { [NATIVE_PRESET]: [RUNNER] } : {}, variants, js: variants.length > 0 });

@@ -1,5 +1,6 @@
 // The engine in this thread of Node, synchronously: for tools and tests that want the numbers between the stages, or a wanted
 // build and nothing else. Needs dist/ (npm run build).
+import { spawnSync } from "node:child_process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { join, resolve } from "node:path";
 
@@ -22,6 +23,14 @@ export function canRunRelaxedSimd() {
 /** What Node must be started with so that it runs `variant`: Node 20 knows relaxed SIMD, but only behind a flag. */
 export function nodeFlagsFor(variant) {
   return variant.startsWith("relaxed-simd") && !canRunRelaxedSimd() ? ["--experimental-wasm-relaxed-simd"] : [];
+}
+
+/** For a tool's start: where Node needs a flag to run `variant`, runs the same command again with it, and does not return. */
+export function restartFor(variant) {
+  const flags = nodeFlagsFor(variant);
+  if (!flags.length) return;
+  if (flags.every((flag) => process.execArgv.includes(flag))) throw new Error(`Node ${process.version} cannot run ${variant} even with ${flags}`);
+  process.exit(spawnSync(process.execPath, [...flags, ...process.argv.slice(1)], { stdio: "inherit" }).status ?? 1);
 }
 
 const defaultWasmFolder = fileURLToPath(new URL("../../dist/wasm", import.meta.url));

@@ -1,5 +1,5 @@
 // npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--wasm-texts N] [--wasm-images N]
-//                         [--threads N] [--json FILE]
+//                         [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]
 //
 // How far quantised arithmetic is from float32, and WebAssembly from native code: cosine and largest error behind every layer and
 // of the final vector, for a model folder in upstream's layout: the full-size stand-in (npm run fullsize), a golden set, the real
@@ -8,7 +8,8 @@
 // build/numerics.
 //
 //   --texts, --images            at most so many requests natively (default: all, 100 and 10)
-//   --wasm-texts, --wasm-images  and in WebAssembly, simd, one thread (default: 5 and 1; 0 leaves it out)
+//   --wasm-texts, --wasm-images  and in WebAssembly, one thread (default: 5 and 1; 0 leaves it out)
+//   --wasm-variants              of its builds (both); relaxed-simd is compared with float32 only
 //
 // Exits with 1 when a bound of docs/NUMERICS.md is missed.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +19,7 @@ import { parseArgs } from "node:util";
 import { buildFor } from "../build/steps.mjs";
 import { writeFrames } from "../golden/native-backend.mjs";
 import { traceOne } from "../golden/wasm-backend.mjs";
-import { openEngine } from "../lib/direct-engine.mjs";
+import { openEngine, restartFor } from "../lib/direct-engine.mjs";
 import { SetupError, log, runMain } from "../setup/log.mjs";
 import { build } from "../setup/paths.mjs";
 import { compareRuns, comparisonTable } from "./compare.mjs";
@@ -27,7 +28,8 @@ import { FrameFile } from "./frames.mjs";
 import { MAX_TOKENS, requestsFor, spread } from "./requests.mjs";
 
 const PRESET = "native-release", RUNNER = "clipglot_trace_runner";
-const USAGE = "usage: npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--wasm-texts N] [--wasm-images N] [--threads N] [--json FILE]";
+const USAGE = "usage: npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--wasm-texts N] [--wasm-images N] [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]";
+const VARIANTS = ["simd", "relaxed-simd"];
 /** Lowest cosine of a final vector; of wasm to native with rounded activations, behind the first layer. Reasons: docs/NUMERICS.md. */
 export const BOUNDS = { q8: 0.985, wasm: 0.9999, "q4 on its weights": 0.996, "q8 on its weights": 0.985 };
 
@@ -37,7 +39,7 @@ function readArguments() {
   try {
     parsed = parseArgs({
       allowPositionals: true,
-      options: Object.fromEntries(["dtypes", "towers", "texts", "images", "wasm-texts", "wasm-images", "threads", "json"].map((name) => [name, { type: "string" }])),
+      options: Object.fromEntries(["dtypes", "towers", "texts", "images", "wasm-texts", "wasm-images", "wasm-variants", "threads", "json"].map((name) => [name, { type: "string" }])),
     });
   } catch (error) {
     fail(error.message);
@@ -58,15 +60,15 @@ function readArguments() {
     folder: resolve(folder), dtypes: list("dtypes", ["q8", "q4"], ["q8", "q4"]), towers: list("towers", ["text", "vision"], ["text", "vision"]),
     threads: count("threads", 1), json: values.json,
     native: { text: count("texts", Infinity), vision: count("images", Infinity) },
-    wasm: { text: count("wasm-texts", 5), vision: count("wasm-images", 1) },
+    wasm: { text: count("wasm-texts", 5), vision: count("wasm-images", 1) }, variants: list("wasm-variants", VARIANTS, VARIANTS),
   };
 }
 
 /**
- * Compares one tower. `run(dtype, requests)` gives a FrameFile of the native engine; `wasm(dtype, requests)` a function
- * (id, stage) → numbers, called for each request in turn. Gives [{ name, rows, bound, stage }]: `bound` is of that stage's lowest cosine.
+ * Compares one tower. `native(dtype, requests)` gives a FrameFile of the native engine; `wasm(dtype, variant)` a source of
+ * stages, asked for each request in turn. Gives [{ name, rows, bound, stage }]: `bound` is of that stage's lowest cosine.
  */
-async function compareTower(tower, { dtypes, wasm: wasmCounts, pack }, requests, { native, wasm }) {
+async function compareTower(tower, { dtypes, wasm: wasmCounts, variants, pack }, requests, { native, wasm }) {
   const ids = requests.map(({ id }) => id);
   const judge = native("f32", requests);
   const stages = [...judge.stages(ids[0]).filter((stage) => stage.startsWith("hidden.")), "normalized"];
@@ -79,15 +81,18 @@ async function compareTower(tower, { dtypes, wasm: wasmCounts, pack }, requests,
       const name = `${dtype} : f32${pack ? ", its weights" : ""} (${ids.length})`;
       comparisons.push({ name, rows, bound: BOUNDS[pack ? `${dtype} on its weights` : dtype], stage: "normalized" });
     }
-    if (some.length) {
-      const engine = await wasm(dtype);
+    for (const variant of some.length ? variants : []) {
+      const engine = await wasm(dtype, variant);
       const against = (other) => compareRuns(some.map(({ id }) => id), stages, (id, stage) => other.get(id, stage), engine.get);
       try {
         const stage = dtype === "f32" ? "normalized" : "hidden.1";
-        comparisons.push({ name: `wasm : native, ${dtype} (${some.length})`, rows: against(frames), bound: BOUNDS.wasm, stage });
+        // Relaxed instructions may round activations otherwise than native code does.
+        if (dtype === "f32" || variant === "simd") {
+          comparisons.push({ name: `${variant} : native, ${dtype} (${some.length})`, rows: against(frames), bound: BOUNDS.wasm, stage });
+        }
         if (dtype !== "f32") {
           const bound = BOUNDS[pack ? `${dtype} on its weights` : dtype];
-          comparisons.push({ name: `wasm ${dtype} : native f32 (${some.length})`, rows: against(judge), bound, stage: "normalized" });
+          comparisons.push({ name: `${variant} ${dtype} : native f32 (${some.length})`, rows: against(judge), bound, stage: "normalized" });
         }
       } finally {
         engine.dispose();
@@ -100,9 +105,9 @@ async function compareTower(tower, { dtypes, wasm: wasmCounts, pack }, requests,
 }
 
 /** The wasm engine as a source of stages: one request is traced at a time, when its first stage is asked for. */
-async function wasmStages(folder, tower, dtype, requests) {
-  log(`${tower} ${dtype}, wasm`, "numerics");
-  const engine = await openEngine({ variant: "simd", folder, dtype, maxTokens: MAX_TOKENS, towers: [tower] });
+async function wasmStages(folder, tower, dtype, variant, requests) {
+  log(`${tower} ${dtype}, ${variant}`, "numerics");
+  const engine = await openEngine({ variant, folder, dtype, maxTokens: MAX_TOKENS, towers: [tower] });
   let current, stages;
   return {
     get: (id, stage) => {
@@ -149,7 +154,7 @@ export async function report(options, { runner = join(build, PRESET, "tools/gold
           rmSync(path); // stays readable until it is closed
           return frames;
         },
-        wasm: (dtype) => wasmStages(model(dtype), tower, dtype, requests[tower]),
+        wasm: (dtype, variant) => wasmStages(model(dtype), tower, dtype, variant, requests[tower]),
       });
       rmSync(floats, { recursive: true, force: true });
     }
@@ -163,7 +168,8 @@ if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
   await runMain(async () => {
     const options = readArguments();
     const wasm = options.towers.some((tower) => options.wasm[tower] > 0);
-    await buildFor({ native: { [PRESET]: [RUNNER] }, variants: wasm ? ["simd"] : [], js: wasm });
+    if (wasm && options.variants.includes("relaxed-simd")) restartFor("relaxed-simd");
+    await buildFor({ native: { [PRESET]: [RUNNER] }, variants: wasm ? options.variants : [], js: wasm });
     const towers = await report(options);
     console.log(`${options.folder}\n${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}`);
     let ok = true;

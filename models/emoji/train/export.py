@@ -52,7 +52,7 @@ def write_json(folder, name, value):
 
 def main(source=None, folder=CHECKPOINT):
     """build/emoji/SOURCE -> folder. Tells where the training stood. Default: the last stage that was trained."""
-    source = source or next(f for f in ('q4.pt', 'polish.pt', 'full.pt', 'joint.pt') if os.path.exists(work(f)))
+    source = source or next(f for f in ('q4.pt', 'narrow.pt', 'polish.pt', 'full.pt', 'joint.pt') if os.path.exists(work(f)))
     state = load(work(source))
     text, vision = Text(), Vision()
     text.load_state_dict(state['text'])

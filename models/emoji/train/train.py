@@ -2,7 +2,7 @@
 
   /usr/bin/python3 models/emoji/train/train.py                     all stages
   /usr/bin/python3 models/emoji/train/train.py STAGE [STAGE ...]   fetch render captions tokenizer textdata
-                                                                   text vision meet joint full polish q4 export report
+                                                                   text vision meet joint full polish narrow q4 export report
   /usr/bin/python3 models/emoji/train/train.py --resume            training goes on from the checkpoint in the repository
   /usr/bin/python3 models/emoji/train/train.py --smoke             one minute on 60 animals; fails when recall is near chance
 
@@ -16,8 +16,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STAGES = 'fetch render captions tokenizer textdata text vision meet joint full polish q4 export report'.split()
-HOURS = {'text': 0.35, 'vision': 1.0, 'meet': 0.1, 'joint': 1.0, 'full': 0.7, 'polish': 0.7, 'q4': 0.07}  # default budget of two free cores
+STAGES = 'fetch render captions tokenizer textdata text vision meet joint full polish narrow q4 export report'.split()
+HOURS = {'text': 0.35, 'vision': 1.0, 'meet': 0.1, 'joint': 1.0, 'full': 0.7, 'polish': 0.7, 'narrow': 0.7, 'q4': 0.07}  # default budget of two free cores
 
 
 def script(name, *arguments, wait=True):
@@ -55,6 +55,8 @@ def stage(name, scale, init):
         both('train_joint', '--seconds', seconds, '--full')
     elif name == 'polish':
         both('train_polish', '--seconds', seconds)
+    elif name == 'narrow':
+        both('train_narrow', '--seconds', seconds)
     elif name == 'q4':
         script('train_q4', '--seconds', seconds)
     else:
@@ -62,7 +64,7 @@ def stage(name, scale, init):
 
 
 def resume(scale, steps=None):
-    """Prepares the data, takes tokenizer and towers from the checkpoint, and runs the last three stages on them.
+    """Prepares the data, takes tokenizer and towers from the checkpoint, and runs the last four stages on them.
 
     steps: so many in one process, instead of a time.
     """
@@ -77,11 +79,12 @@ def resume(scale, steps=None):
     if steps:
         script('train_joint', '--steps', steps, '--source', common.CHECKPOINT)
         script('train_polish', '--steps', steps)
+        script('train_narrow', '--steps', steps)
         script('train_q4', '--steps', steps)
     else:
         both('train_joint', '--seconds', HOURS['full'] * 3600 * scale, '--source', common.CHECKPOINT)
-        stage('polish', scale, None)
-        stage('q4', scale, None)
+        for name in ('polish', 'narrow', 'q4'):
+            stage(name, scale, None)
 
 
 def smoke():
@@ -98,6 +101,7 @@ def smoke():
     script('train_joint', '--steps', 60)
     script('train_joint', '--steps', 20, '--full')
     script('train_polish', '--steps', 20)
+    script('train_narrow', '--steps', 10)
     script('train_q4', '--steps', 5)
     script('export', '--folder', common.work('checkpoint'))
     script('smoke_check')

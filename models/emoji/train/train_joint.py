@@ -115,9 +115,9 @@ class World:
         both = unit(means + self.text)
         self.near = (both @ both.t()).topk(17).indices[:, 1:].numpy()
 
-    def gallery(self, rng):
-        """One picture vector of every concept, as in a gallery (concepts x dim)."""
-        pick = self.begin[:-1] + (rng.random(len(self.begin) - 1) * np.diff(self.begin)).astype(np.int64)
+    def gallery(self, draw):
+        """One picture vector of every concept, as in a gallery (concepts x dim); draw: a number in [0, 1) of each concept."""
+        pick = self.begin[:-1] + (draw * np.diff(self.begin)).astype(np.int64)
         return self.vectors[np.minimum(pick, len(self.vectors) - 1)]
 
     def draw(self, count, rng, concepts):
@@ -234,7 +234,7 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
         batch = target[:, answer] + 1e-6 * F.one_hot(torch.arange(count).repeat_interleave(texts), count)
         forth_target = batch / batch.sum(1, keepdim=True)
         back_target = (batch / batch.sum(0, keepdim=True)).t()
-        gallery = world.gallery(rng)
+        gallery = world.gallery(rng.random(data.concepts))
         loss = 0
         for d, weight in dims_of(rng):
             s = scale.exp().clamp(max=40)

@@ -93,11 +93,11 @@ def teach(tower, ask, batches, clock, rate, every, name):
 
 
 def main(seconds=None, steps=None, out='q4.pt', every=20, count=96, texts=384):
-    """polish.pt into q4.pt. seconds, steps: of each tower."""
+    """narrow.pt into q4.pt. seconds, steps: of each tower."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED + 400)
     rng = np.random.default_rng(SEED + 400)
-    known, pictures, data = load(work('polish.pt')), Pictures(), TextData(rng)
+    known, pictures, data = load(work('narrow.pt')), Pictures(), TextData(rng)
     text, vision = towers_of(known)
     rows = np.nonzero(~pictures.held)[0]
     watch = Watch(pictures)

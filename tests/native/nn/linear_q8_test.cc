@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "nn/narrow_weights.h"
+#include "nn/q8_panel.h"
 #include "nn/quantize.h"
 #include "nn/reference.h"
 #include "nn/testing.h"
@@ -25,17 +27,20 @@ using testing::Values;
 
 // Ways that can be tried here: all in plain steps, or what the engine can do and what always works.
 std::vector<DotWay> Ways() {
-#ifdef __wasm_simd128__
-  return {DotWay::kWide, ProbeDotWay()};
+#if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
+  return {DotWay::kWide};
+#elif defined(__wasm_simd128__)
+  std::vector<DotWay> ways = {DotWay::kWide, DotWay::kNarrow};
+  if (ProbeDotWay() != DotWay::kNarrow) ways.push_back(ProbeDotWay());
+  return ways;
 #else
-  return {DotWay::kWide, DotWay::kUnsigned, DotWay::kSigned};
+  return {DotWay::kWide, DotWay::kUnsigned, DotWay::kSigned, DotWay::kNarrow};
 #endif
 }
 
-Values Apply(const LinearQ8& linear, const Values& x, size_t rows, size_t out, DotWay way,
-             size_t threads = 1, bool pool = false) {
+Values Apply(const LinearQ8& linear, const Values& x, size_t rows, size_t out, size_t threads = 1,
+             bool pool = false) {
   const auto workspace = MakeWorkspace(threads);
-  workspace->impl().way = way;
   Values y(rows * out);
   std::ranges::fill(y.span(), NAN);
   const Status status = linear.Run(x.span().data(), rows, y.span().data(),
@@ -44,11 +49,51 @@ Values Apply(const LinearQ8& linear, const Values& x, size_t rows, size_t out, D
   return y;
 }
 
+// Where QuantizeRowInGroups puts a column, the first time.
+size_t GroupElement(size_t column, size_t columns, size_t rows = 1) {
+  const size_t group = column / kGroupColumns,
+               in_group = std::min(kGroupColumns, Q8PaddedColumns(columns) - group * kGroupColumns),
+               quarter = in_group / kQ8Step / kGroupQuarters;
+  const size_t position = GroupPosition(column % kGroupColumns / kQ8Step, quarter);
+  return (group * kGroupPositions + position) * kQ8Step * rows + column % kQ8Step;
+}
+
+// Exact sums of what the quantisation gave; of kNarrow it differs.
 std::vector<double> Reference(std::span<const float> x, size_t rows, const Matrix& w,
-                              std::span<const float> bias) {
-  return reference::LinearInt8(x, rows, w, bias, [](std::span<const float> row, auto q) {
-    return QuantizeRow(row.data(), row.size(), q.data());
-  });
+                              std::span<const float> bias, DotWay way) {
+  if (way != DotWay::kNarrow) {
+    return reference::LinearInt8(x, rows, w, bias, [](std::span<const float> row, auto q) {
+      return QuantizeRow(row.data(), row.size(), q.data());
+    });
+  }
+  const size_t in = w.columns;
+  std::vector<double> y(rows * w.rows);
+  std::vector<uint8_t> q(2 * Q8PaddedColumns(in));
+  std::vector<float> steps(2 * Groups(in));
+  for (size_t r = 0; r < rows; ++r) {
+    QuantizeRowInGroups(x.data() + r * in, in, 1, q.data(), steps.data());
+    for (size_t o = 0; o < w.rows; ++o) {
+      double sum = 0;
+      for (size_t c = 0; c < in; ++c) {
+        const float* group = steps.data() + c / kGroupColumns * 2;
+        sum += double{group[0]} * (q[GroupElement(c, in)] + double{group[1]}) * w.i8()[o * in + c];
+      }
+      y[r * w.rows + o] = sum * w.scales[o] + (bias.empty() ? 0.0 : double{bias[o]});
+    }
+  }
+  return y;
+}
+
+LinearQ8 Make(const Matrix& w, std::span<const float> bias, DotWay way) {
+  auto linear = LinearQ8::Create(w, bias, way);
+  EXPECT_TRUE(linear.ok()) << linear.status().detail();
+  EXPECT_GE(linear->packed_bytes(), w.rows * w.columns);
+  return *std::move(linear);
+}
+
+// How far a result may be from the exact one: of kNarrow each group's sum is added as a float.
+double Tolerance(DotWay way, size_t in) {
+  return 1e-6 + (way == DotWay::kNarrow ? 0x1p-24 * static_cast<double>(Groups(in)) : 0.0);
 }
 
 TEST(LinearQ8, EveryWayGivesTheExactIntegers) {
@@ -75,20 +120,17 @@ TEST(LinearQ8, EveryWayGivesTheExactIntegers) {
     const Values x = RandomValues(random, s.rows * s.in, -3, 2), b = RandomValues(random, s.out);
     const bool with_bias = seed % 2 == 0;
     const std::span<const float> bias = with_bias ? b.span() : std::span<const float>();
-    auto linear = LinearQ8::Create(w, bias);
-    ASSERT_TRUE(linear.ok()) << linear.status().detail();
-    EXPECT_GE(linear->packed_bytes(), s.in * s.out);
-    const auto wanted = Reference(x.span(), s.rows, w, bias);
-    const Values first = Apply(*linear, x, s.rows, s.out, DotWay::kWide);
+    const Values first = Apply(Make(w, bias, DotWay::kWide), x, s.rows, s.out);
     for (const DotWay way : Ways()) {
-      const Values y = Apply(*linear, x, s.rows, s.out, way);
-      ExpectNear(y.span(), wanted, 1e-6);
-      EXPECT_TRUE(SameBits(y.span(), first.span())) << static_cast<int>(way);
+      const LinearQ8 linear = Make(w, bias, way);
+      const Values y = Apply(linear, x, s.rows, s.out);
+      ExpectNear(y.span(), Reference(x.span(), s.rows, w, bias, way), Tolerance(way, s.in));
+      if (way != DotWay::kNarrow) {
+        EXPECT_TRUE(SameBits(y.span(), first.span())) << static_cast<int>(way);
+      }
       if (s.rows * s.in * s.out > 10000) {
-        for (const size_t threads : {2u, 3u}) {
-          EXPECT_TRUE(
-              SameBits(Apply(*linear, x, s.rows, s.out, way, threads, true).span(), first.span()));
-        }
+        for (const size_t threads : {2u, 3u})
+          EXPECT_TRUE(SameBits(Apply(linear, x, s.rows, s.out, threads, true).span(), y.span()));
       }
     }
   }
@@ -114,16 +156,14 @@ TEST(LinearQ8, Extremes) {
             x[r * in + i] = of_row[r % kKinds];
           }
         }
-        auto linear = LinearQ8::Create(w, {});
-        ASSERT_TRUE(linear.ok());
-        const auto wanted = Reference(x.span().first(kKinds * in), kKinds, w, {});
         for (const DotWay way : Ways()) {
-          const Values y = Apply(*linear, x, rows, out, way);
+          const auto wanted = Reference(x.span().first(kKinds * in), kKinds, w, {}, way);
+          const Values y = Apply(Make(w, {}, way), x, rows, out);
           for (size_t r = 0; r < rows; ++r) {
             SCOPED_TRACE(::testing::Message()
                          << "in " << in << " row " << r << " of " << rows << " weight " << weight);
             const auto first = wanted.begin() + static_cast<ptrdiff_t>(r % kKinds * out);
-            ExpectNear(y.span().subspan(r * out, out), {first, first + out}, 1e-6);
+            ExpectNear(y.span().subspan(r * out, out), {first, first + out}, Tolerance(way, in));
           }
         }
       }
@@ -135,12 +175,12 @@ TEST(LinearQ8, SameBitsAloneAndInABatch) {
   for (const Shape& s : {Shape{23, 64, 192}, {17, 170, 64}, {109, 2730, 57}}) {
     std::mt19937 random(600);
     const Values b = RandomValues(random, s.out), x = RandomValues(random, s.rows * s.in, -2, 2);
-    auto linear = LinearQ8::Create(MatrixI8(random, s.out, s.in), b.span());
-    ASSERT_TRUE(linear.ok());
+    const Matrix w = MatrixI8(random, s.out, s.in);
     for (const DotWay way : Ways()) {
-      const Values wanted = Apply(*linear, x, s.rows, s.out, way);
+      const LinearQ8 linear = Make(w, b.span(), way);
+      const Values wanted = Apply(linear, x, s.rows, s.out);
       testing::ExpectSameBitsInParts(x, wanted, s, [&](const Values& part, size_t rows) {
-        return Apply(*linear, part, rows, s.out, way);
+        return Apply(linear, part, rows, s.out);
       });
     }
   }
@@ -149,16 +189,135 @@ TEST(LinearQ8, SameBitsAloneAndInABatch) {
 TEST(LinearQ8, NanAndInfinityStayInTheirRow) {
   std::mt19937 random(400);
   for (const Shape& s : {Shape{12, 100, 19}, {29, 170, 33}}) {
-    auto linear = LinearQ8::Create(MatrixI8(random, s.out, s.in), {});
-    ASSERT_TRUE(linear.ok());
+    const Matrix w = MatrixI8(random, s.out, s.in);
     const Values clean = RandomValues(random, s.rows * s.in);
     for (const DotWay way : Ways()) {
+      const LinearQ8 linear = Make(w, {}, way);
       for (const float bad : {NAN, INFINITY, -INFINITY}) {
         testing::ExpectBadStaysInItsRow(clean, s, bad, [&](const Values& x, size_t rows) {
-          return Apply(*linear, x, rows, s.out, way);
+          return Apply(linear, x, rows, s.out);
         });
       }
     }
+  }
+}
+
+// Whether all products of a lane fit into int16 with any activations, and panels and rests together
+// are the weights; from ordinary weights hardly anything is taken.
+TEST(NarrowWeights, LanesFitAndNothingIsLost) {
+  for (const size_t in : {1u, 16u, 100u, 128u, 333u, 1024u}) {
+    // Normal with a far largest weight, normal with a near one, ends at random, all 127, all -128.
+    for (const int kind : {0, 1, 2, 3, 4}) {
+      std::mt19937 random(static_cast<unsigned>(in + kind));
+      std::normal_distribution<float> normal(0, kind == 0 ? 127 / 6.0f : 127 / 3.4f);
+      constexpr size_t kOutputs = 7, kPanels = 2;
+      Matrix w = MatrixI8(random, kOutputs, in);
+      for (int8_t& v : w.values.as<int8_t>()) {
+        const int ends = random() % 2 ? 127 : -128;
+        v = static_cast<int8_t>(kind <= 1   ? std::clamp(normal(random), -127.0f, 127.0f)
+                                : kind == 2 ? ends
+                                : kind == 3 ? 127
+                                            : -128);
+      }
+      std::vector<uint8_t> panels(kPanels * PanelBytes(in));
+      for (size_t p = 0; p < kPanels; ++p)
+        PackPanel(w, {}, p * kPanelOutputs, panels.data() + p * PanelBytes(in));
+      auto narrow = NarrowWeights::Create(panels, in);
+      ASSERT_TRUE(narrow.ok());
+      size_t rests = 0;
+      for (size_t p = 0; p < kPanels; ++p) {
+        const NarrowPanel panel = narrow->panel(p);
+        // By output and by position of the activations (once of twice), what a kernel multiplies.
+        std::vector<int> found(2 * Q8PaddedColumns(in) * kPanelOutputs);
+        const auto at = [&](size_t position, size_t byte) -> int& {
+          return found[(position * kQ8Step + byte % kQ8Step) * kPanelOutputs + byte / kQ8Step];
+        };
+        const int8_t* from = reinterpret_cast<const int8_t*>(panels.data() + p * PanelBytes(in));
+        for (size_t g = 0; g < Groups(in); ++g) {
+          const size_t quarter = std::min(kGroupColumns, Q8PaddedColumns(in) - g * kGroupColumns) /
+                                 kQ8Step / kGroupQuarters;
+          for (size_t c = 0; c < quarter; ++c) {
+            int above[2][8] = {}, below[2][8] = {};
+            for (size_t j = 0; j < kGroupQuarters; ++j) {
+              const size_t step = j * quarter + (c + panel.groups[g].shifts[j]) % quarter;
+              for (size_t b = 0; b < kVectorBytes; ++b, ++from) {
+                at(g * kGroupPositions + GroupPosition(step, quarter), b) += *from;
+                const size_t part = panel.few_steps ? j / kNarrowFewSteps : 0;
+                (*from > 0 ? above : below)[part][b / 2] += *from;
+              }
+            }
+            for (size_t i = 0; i < 16; ++i) {
+              EXPECT_LE(kGroupMost * above[i / 8][i % 8], 32767);
+              EXPECT_GE(kGroupMost * below[i / 8][i % 8], -32768);
+            }
+          }
+        }
+        for (const NarrowRest& rest : panel.rests) {
+          for (size_t b = 0; b < kVectorBytes; ++b) {
+            at(rest.position, b) += rest.weights[b];
+            const int pair = int{rest.weights[b]} + rest.weights[b ^ 1];
+            EXPECT_LE(kGroupMost * std::abs(pair), 32768);
+          }
+        }
+        for (size_t o = 0; o < kPanelOutputs; ++o) {
+          const size_t output = p * kPanelOutputs + o;
+          std::vector<int> sums(Groups(in));
+          for (size_t c = 0; c < in; ++c) {
+            const int wanted = output < kOutputs ? w.i8()[output * in + c] : 0;
+            ASSERT_EQ(found[GroupElement(c, in) * kPanelOutputs + o], wanted) << c;
+            sums[c / kGroupColumns] += wanted;
+          }
+          for (size_t g = 0; g < sums.size(); ++g) EXPECT_EQ(panel.groups[g].sums[o], sums[g]);
+        }
+        rests += panel.rests.size();
+      }
+      const size_t vectors = kPanels * Q8PaddedColumns(in) / kQ8Step;
+      if (kind == 0) {
+        EXPECT_EQ(rests, 0u);
+      } else if (kind == 1) {
+        EXPECT_LE(rests, vectors / 12 + 2);
+      } else if (in >= 128) {
+        EXPECT_GT(rests, 0u);
+      }
+    }
+  }
+}
+
+// Each value within half a step of what it was (and what zero's rounding adds), in 0 ...
+// kGroupMost, its group's own range.
+TEST(QuantizeRowInGroups, GroupsHaveTheirOwnSteps) {
+  std::mt19937 random(11);
+  for (const size_t columns : {1u, 15u, 128u, 129u, 300u, 1024u}) {
+    for (const size_t rows : {1u, 3u, 8u}) {
+      Values x = RandomValues(random, columns, -1, 2);
+      x[columns - 1] = 1000;  // spoils its own group only
+      std::vector<uint8_t> q(2 * Q8PaddedColumns(columns) * rows, 99);
+      std::vector<float> steps(Groups(columns) * rows * 2, 99);
+      QuantizeRowInGroups(x.span().data(), columns, rows, q.data(), steps.data());
+      for (size_t c = 0; c < columns; ++c) {
+        const float* step = steps.data() + c / kGroupColumns * 2 * rows;
+        const size_t first = GroupElement(c, columns, rows),
+                     group = c / kGroupColumns * kGroupColumns,
+                     quarter =
+                         std::min(kGroupColumns, Q8PaddedColumns(columns) - group) / kGroupQuarters;
+        for (const size_t at : {first, first + quarter * rows}) {
+          ASSERT_LE(q[at], kGroupMost);
+          EXPECT_NEAR(step[0] * (q[at] + step[1]), x[c], 1.01 * step[0]);
+          for (size_t r = 1; r < rows; ++r) EXPECT_EQ(q[at + 4 * r], 99);  // another row's place
+        }
+        EXPECT_LE(step[0],
+                  group + kGroupColumns >= columns ? 1002.0 / kGroupMost : 3.0 / kGroupMost);
+      }
+    }
+  }
+  for (const float bad : {NAN, INFINITY}) {
+    Values x = RandomValues(random, 300);
+    x[130] = bad;
+    std::vector<uint8_t> q(2 * Q8PaddedColumns(300));
+    std::vector<float> steps(6);
+    QuantizeRowInGroups(x.span().data(), 300, 1, q.data(), steps.data());
+    EXPECT_TRUE(std::isnan(steps[2]));
+    EXPECT_TRUE(std::isfinite(steps[0]) && std::isfinite(steps[4]));
   }
 }
 

@@ -1,0 +1,278 @@
+#include "nn/narrow_weights.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "nn/simd.h"
+#include "nn/workspace_impl.h"
+
+namespace clipglot {
+namespace {
+
+using simd::I16x8;
+using simd::I8x16;
+
+constexpr size_t kLanes16 = 8;
+constexpr size_t kGroupSteps = kGroupColumns / kQ8Step;
+
+// Weights of one or more steps summed by lanes: positive and negative ones apart.
+struct LaneSums {
+  I16x8 positive, negative;
+
+  static LaneSums Of(I8x16 w) {
+    const I8x16 zero = {};
+    const I8x16 above = w & (I8x16)(w > zero);
+    const I16x8 all = simd::EvenBytes(w) + simd::OddBytes(w);
+    const I16x8 positive = simd::EvenBytes(above) + simd::OddBytes(above);
+    return {positive, all - positive};
+  }
+  friend LaneSums operator+(const LaneSums& a, const LaneSums& b) {
+    return {a.positive + b.positive, a.negative + b.negative};
+  }
+  // All ones in lanes that do not fit.
+  I16x8 Unfit() const {
+    return (I16x8)((positive > simd::SplatI16(kNarrowMost)) |
+                   (negative < simd::SplatI16(-kNarrowMost)));
+  }
+  bool Fits() const {
+    const auto halves = (simd::I64x2)Unfit();
+    return (halves[0] | halves[1]) == 0;
+  }
+};
+
+size_t Count(I16x8 mask) {
+  size_t count = 0;
+  for (size_t l = 0; l < kLanes16; ++l) count += mask[l] != 0 ? 1 : 0;
+  return count;
+}
+
+// How one group of a panel is put together.
+struct Order {
+  uint8_t shifts[kNarrowSteps] = {};
+  size_t unfit = 0;  // quads, or pairs
+};
+
+// A group's steps by quarters.
+struct Steps {
+  LaneSums of[kGroupSteps];
+  size_t quarter;
+  const LaneSums& At(size_t j, size_t c, size_t shift) const {
+    return of[j * quarter + (c + shift) % quarter];
+  }
+};
+
+// The first order in which all quads fit, or else one of the best; where most do not fit as they
+// are it is not worth a search.
+CLIPGLOT_ROW_FUNCTION Order OrderQuads(const Steps& steps) {
+  const size_t n = steps.quarter;
+  Order best = {.shifts = {}, .unfit = n + 1};
+  for (size_t i = 0; i < n * n * n; ++i) {
+    const size_t s1 = i % n, s2 = i / n % n, s3 = i / n / n;
+    size_t unfit = 0;
+    for (size_t c = 0; c < n && unfit < best.unfit; ++c) {
+      const LaneSums quad =
+          steps.At(0, c, 0) + steps.At(1, c, s1) + steps.At(2, c, s2) + steps.At(3, c, s3);
+      unfit += quad.Fits() ? 0 : 1;
+    }
+    if (unfit < best.unfit) {
+      best = {{0, static_cast<uint8_t>(s1), static_cast<uint8_t>(s2), static_cast<uint8_t>(s3)},
+              unfit};
+    }
+    if (best.unfit == 0 || (i == 0 && unfit > n / 2)) break;
+  }
+  return best;
+}
+
+// The same for the pairs of the first two quarters and those of the last two.
+CLIPGLOT_ROW_FUNCTION Order OrderPairs(const Steps& steps) {
+  const size_t n = steps.quarter;
+  Order best;
+  for (const size_t j : {0, 2}) {
+    size_t fewest = n + 1;
+    for (size_t shift = 0; shift < n && fewest > 0; ++shift) {
+      size_t unfit = 0;
+      for (size_t c = 0; c < n; ++c)
+        unfit += (steps.At(j, c, 0) + steps.At(j + 1, c, shift)).Fits() ? 0 : 1;
+      if (unfit >= fewest) continue;
+      fewest = unfit;
+      best.shifts[j + 1] = static_cast<uint8_t>(shift);
+    }
+    best.unfit += fewest;
+  }
+  return best;
+}
+
+CLIPGLOT_ROW_FUNCTION Steps StepsOf(const uint8_t* at, size_t steps, int16_t* sums) {
+  Steps out = {.of = {}, .quarter = steps / kNarrowSteps};
+  LaneSums sum = {};  // of each lane at most 64 weights
+  for (size_t s = 0; s < steps; ++s) {
+    out.of[s] = LaneSums::Of(simd::LoadI8(at + s * kVectorBytes));
+    sum = sum + out.of[s];
+  }
+  const I16x8 all = sum.positive + sum.negative;
+  for (size_t o = 0; o < kPanelOutputs; ++o)
+    sums[o] = static_cast<int16_t>(all[2 * o] + all[2 * o + 1]);
+  return out;
+}
+
+CLIPGLOT_ROW_FUNCTION void PutInOrder(uint8_t* at, size_t quarter, const uint8_t* shifts) {
+  uint8_t before[kGroupSteps * kVectorBytes];
+  std::copy_n(at, kNarrowSteps * quarter * kVectorBytes, before);
+  for (size_t c = 0; c < quarter; ++c) {
+    for (size_t j = 0; j < kNarrowSteps; ++j, at += kVectorBytes) {
+      const size_t step = j * quarter + (c + shifts[j]) % quarter;
+      std::copy_n(before + step * kVectorBytes, kVectorBytes, at);
+    }
+  }
+}
+
+// Fills in the groups of a panel and puts its vectors in order. Gives whether few steps are better.
+bool Arrange(uint8_t* panel, size_t columns, NarrowGroup* groups) {
+  size_t unfit[2] = {};
+  const auto each = [&](const auto& work) {
+    for (size_t c = 0; c < columns; c += kGroupColumns)
+      work(panel + c * kPanelOutputs, std::min(kGroupColumns, columns - c) / kQ8Step,
+           groups[c / kGroupColumns]);
+  };
+  each([&](uint8_t* at, size_t steps, NarrowGroup& group) {
+    const Steps found = StepsOf(at, steps, group.sums);
+    const Order quads = OrderQuads(found);
+    std::ranges::copy(quads.shifts, group.shifts);
+    unfit[0] += quads.unfit;
+    unfit[1] += quads.unfit == 0 ? 0 : OrderPairs(found).unfit;
+  });
+  // A step takes 9/4 instructions of 4, 10/4 of 2, and 3 of a rest.
+  const bool few_steps = unfit[0] > unfit[1] + columns / kQ8Step / 12;
+  each([&](uint8_t* at, size_t steps, NarrowGroup& group) {
+    int16_t ignored[kPanelOutputs];
+    if (few_steps) std::ranges::copy(OrderPairs(StepsOf(at, steps, ignored)).shifts, group.shifts);
+    PutInOrder(at, steps / kNarrowSteps, group.shifts);
+  });
+  return few_steps;
+}
+
+// Takes out of kSteps vectors at `at` what keeps lanes from fitting; `take(vector, weights)` gets
+// it, in few vectors.
+template <size_t kSteps, typename Take>
+CLIPGLOT_ROW_FUNCTION void TakeRests(const uint8_t* at, const Take& take) {
+  I8x16 w[kSteps];
+  LaneSums sums = {};
+  for (size_t s = 0; s < kSteps; ++s) {
+    w[s] = simd::LoadI8(at + s * kVectorBytes);
+    sums = sums + LaneSums::Of(w[s]);
+  }
+  for (bool taken[kSteps] = {}; !sums.Fits();) {
+    const auto unfit = (I8x16)sums.Unfit();
+    size_t best = 0, fewest = kLanes16 + 1;
+    LaneSums left = {};
+    for (size_t s = 0; s < kSteps; ++s) {
+      if (taken[s]) continue;
+      const LaneSums out = LaneSums::Of(w[s] & unfit);
+      const LaneSums without = {sums.positive - out.positive, sums.negative - out.negative};
+      const size_t count = Count(without.Unfit());
+      if (count >= fewest) continue;
+      fewest = count;
+      best = s;
+      left = without;
+    }
+    // Two large weights of a lane do not fit even alone.
+    const I8x16 out = w[best] & unfit;
+    const auto first = (I8x16)simd::SplatI32(0x00FF00FF);
+    if (LaneSums::Of(out).Fits()) {
+      take(best, out);
+    } else {
+      take(best, out & first);
+      take(best, out & ~first);
+    }
+    taken[best] = true;
+    sums = left;
+  }
+}
+
+// Calls work(quads' first byte, group, c) for each quad that does not fit, kSteps vectors of it.
+template <size_t kSteps, typename Work>
+void EachUnfit(uint8_t* panel, size_t columns, const Work& work) {
+  for (size_t v = 0; v < columns / kQ8Step; v += kSteps) {
+    uint8_t* at = panel + v * kVectorBytes;
+    LaneSums sums = {};
+    for (size_t s = 0; s < kSteps; ++s)
+      sums = sums + LaneSums::Of(simd::LoadI8(at + s * kVectorBytes));
+    if (!sums.Fits()) work(at, v);
+  }
+}
+
+template <size_t kSteps>
+CLIPGLOT_ROW_FUNCTION uint32_t CountRests(uint8_t* panel, size_t columns) {
+  uint32_t count = 0;
+  EachUnfit<kSteps>(panel, columns, [&](const uint8_t* at, size_t) {
+    TakeRests<kSteps>(at, [&](size_t, I8x16) { ++count; });
+  });
+  return count;
+}
+
+// Takes all rests out of a panel; gives the end of `rests`.
+template <size_t kSteps>
+CLIPGLOT_ROW_FUNCTION NarrowRest* Split(uint8_t* panel, size_t columns, const NarrowGroup* groups,
+                                        NarrowRest* rests) {
+  EachUnfit<kSteps>(panel, columns, [&](uint8_t* at, size_t first) {
+    TakeRests<kSteps>(at, [&](size_t s, I8x16 weights) {
+      const size_t group = first / kGroupSteps, in_group = first % kGroupSteps + s;
+      const size_t quarter =
+          std::min(kGroupSteps, columns / kQ8Step - group * kGroupSteps) / kNarrowSteps;
+      const size_t j = in_group % kNarrowSteps,
+                   c = (in_group / kNarrowSteps + groups[group].shifts[j]) % quarter;
+      std::memcpy(rests->weights, &weights, sizeof(weights));
+      rests->position =
+          static_cast<uint32_t>(group * kGroupPositions + GroupPosition(j * quarter + c, quarter));
+      ++rests;
+      const I8x16 kept = simd::LoadI8(at + s * kVectorBytes) - weights;
+      std::memcpy(at + s * kVectorBytes, &kept, sizeof(kept));
+    });
+  });
+  return rests;
+}
+
+}  // namespace
+
+Result<NarrowWeights> NarrowWeights::Create(std::span<uint8_t> panels, size_t columns) {
+  const size_t panel_bytes = PanelBytes(columns), padded = Q8PaddedColumns(columns),
+               count = panels.size() / panel_bytes;
+  NarrowWeights out;
+  out.groups_of_panel_ = Groups(columns);
+  CLIPGLOT_ASSIGN_OR_RETURN(out.groups_,
+                            AlignedBuffer::TryAllocateArray<NarrowGroup>(
+                                uint64_t{count} * out.groups_of_panel_, "sums of 8-bit weights"));
+  auto* groups = out.groups_.as<NarrowGroup>().data();
+  out.begin_.assign(count + 1, 0);
+  out.few_steps_.assign(count, 0);
+  for (size_t p = 0; p < count; ++p) {
+    uint8_t* panel = panels.data() + p * panel_bytes;
+    const bool few = Arrange(panel, padded, groups + p * out.groups_of_panel_);
+    out.few_steps_[p] = few ? 1 : 0;
+    out.begin_[p + 1] = out.begin_[p] + (few ? CountRests<kNarrowFewSteps>(panel, padded)
+                                             : CountRests<kNarrowSteps>(panel, padded));
+  }
+  if (out.begin_[count] == 0) return out;
+  CLIPGLOT_ASSIGN_OR_RETURN(out.rests_, AlignedBuffer::TryAllocateArray<NarrowRest>(
+                                            out.begin_[count], "rests of 8-bit weights"));
+  auto* rests = out.rests_.as<NarrowRest>().data();
+  for (size_t p = 0; p < count; ++p) {
+    if (out.begin_[p] == out.begin_[p + 1]) continue;
+    const auto split = out.few_steps_[p] != 0 ? Split<kNarrowFewSteps> : Split<kNarrowSteps>;
+    rests =
+        split(panels.data() + p * panel_bytes, padded, groups + p * out.groups_of_panel_, rests);
+  }
+  return out;
+}
+
+NarrowPanel NarrowWeights::panel(size_t index) const {
+  NarrowPanel out = {.few_steps = few_steps_[index] != 0,
+                     .groups = groups_.as<NarrowGroup>().data() + index * groups_of_panel_,
+                     .rests = {}};
+  if (begin_[index] != begin_[index + 1]) {
+    out.rests = rests_.as<NarrowRest>().subspan(begin_[index], begin_[index + 1] - begin_[index]);
+  }
+  return out;
+}
+
+}  // namespace clipglot
