@@ -61,7 +61,8 @@ EMSCRIPTEN_BINDINGS(clipglot) {
   value_object<ImageOptionsObject>("ImageOptions")
       .field("dimensions", &ImageOptionsObject::dimensions)
       .field("normalized", &ImageOptionsObject::normalized)
-      .field("ignoreOrientation", &ImageOptionsObject::ignore_orientation);
+      .field("ignoreOrientation", &ImageOptionsObject::ignore_orientation)
+      .field("grid", &ImageOptionsObject::grid);
   value_object<EmbeddingObject>("Embedding")
       .field("code", &EmbeddingObject::code)
       .field("detail", &EmbeddingObject::detail)

@@ -70,6 +70,7 @@ inline Result<ImageOptions> ToOptions(const ImageOptionsObject& in) {
   CLIPGLOT_RETURN_IF_ERROR(ToSize(in.dimensions, "dimensions", &out.dimensions));
   out.normalized = in.normalized;
   out.ignore_orientation = in.ignore_orientation;
+  CLIPGLOT_RETURN_IF_ERROR(ToSize(in.grid, "grid", &out.grid));
   return out;
 }
 

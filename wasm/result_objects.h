@@ -55,6 +55,7 @@ struct ImageOptionsObject {
   double dimensions = 0;
   bool normalized = true;
   bool ignore_orientation = false;
+  double grid = 0;
 };
 
 // `count` floats at `pointer`, valid until the engine's next call.

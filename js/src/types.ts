@@ -112,6 +112,12 @@ export interface TextOptions extends EmbedOptions {
 export interface ImageOptions extends EmbedOptions {
   /** "exif": upright as the photographer meant; "ignore": as stored, which is the upstream behaviour. Default "exif". */
   orientation?: "exif" | "ignore";
+  /**
+   * Patches a side that the model reads of the picture: 1 … `info.imageGrid`, which is the default. Fewer are faster and less
+   * exact, by the model's own interpolation of positions. Vectors of one index should have the same grid; docs/NUMERICS.md
+   * tells what it costs.
+   */
+  grid?: number;
 }
 
 export interface ManyOptions {

@@ -67,6 +67,7 @@ class EngineImpl final : public Engine, private ModelSink {
   Result<Encoding> TokensToRead(std::string_view utf8, const TextOptions& options) const;
   // Takes the first of `utf8` that go together into group_. Errors: those of the first text.
   Status FillGroup(std::span<const std::string_view> utf8, const TextOptions& options);
+  Status BeginImage(const ImageOptions& options);
   Result<EmbeddingView> EmbedImage(RgbImage image, const ImageOptions& options, TraceSink* trace);
   // Row `row` of pooled_ to row `row` of vectors_.
   Result<EmbeddingView> Finish(size_t row, const VectorOptions& options);
@@ -199,7 +200,7 @@ std::string EngineImpl::InfoJson() const {
                 ",\"license\":", JsonQuote(config_.license), ",\"towers\":[", towers, "],\"dtype\":\"",
                 ModelDTypeName(config_.dtype), "\",\"dimensions\":[", dimensions, "],\"fullDimensions\":",
                 config_.dimensions, ",\"maxTokens\":", options_.max_tokens, ",\"threads\":", workspace_->threads(),
-                ",\"imageSize\":", config_.vision.image_size, ",\"textLayers\":", config_.text.layers,
+                ",\"imageSize\":", config_.vision.image_size, ",\"imageGrid\":", config_.vision.grid(), ",\"textLayers\":", config_.text.layers,
                 ",\"visionLayers\":", config_.vision.layers, ",\"residentBytes\":", resident,
                 ",\"relaxedSimd\":", relaxed, "}");
 }
@@ -214,6 +215,13 @@ Status EngineImpl::BeginEmbedding(bool tower, const char* name, const VectorOpti
   CLIPGLOT_RETURN_IF_ERROR(NeedTower(tower, name));
   cancel_.store(0, std::memory_order_relaxed);
   return EmbeddingLength(config_.dimensions, options.dimensions, options.normalized).status();
+}
+
+Status EngineImpl::BeginImage(const ImageOptions& options) {
+  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
+  const size_t most = config_.vision.grid();
+  if (options.grid > most) return Status(Code::kInvalidArgument, StrCat("grid ", options.grid, ": 1 to ", most));
+  return vision_->UseGrid(options.grid == 0 ? most : options.grid);
 }
 
 Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& options, size_t max_tokens) const {
@@ -307,7 +315,7 @@ Result<TokenCount> EngineImpl::CountTokens(std::string_view utf8, const TextOpti
 
 Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
                                                     TraceSink* trace) {
-  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
+  CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
   const ProfileScope scope(profile(), Work::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbImage image,
                             DecodeImage(file, options_.max_pixels,
@@ -316,7 +324,7 @@ Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> f
 }
 
 Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const ImageOptions& options, TraceSink* trace) {
-  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
+  CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
   const ProfileScope scope(profile(), Work::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbImage rgb,
                             ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels));
@@ -329,10 +337,10 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
   {
     // The decoded photo may be a hundred times larger than the crop: gone before the tower runs.
     const RgbImage whole = std::move(image);
-    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, config_.preprocess.size));
+    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, vision_->image_side()));
   }
   Trace(trace, "resized_cropped", DType::kU8, {crop.height, crop.width, 3}, crop.pixels.as<const uint8_t>());
-  const std::span<float> pixels = pixels_.as<float>();
+  const std::span<float> pixels = pixels_.as<float>().first(3 * crop.height * crop.width);
   NormalizePixels(crop, config_.preprocess, pixels);
   Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
   const ProfileScope scope(profile(), Work::kOther);

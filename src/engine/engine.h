@@ -48,6 +48,9 @@ struct TextOptions : VectorOptions {
 
 struct ImageOptions : VectorOptions {
   bool ignore_orientation = false;  // true: EXIF orientation is not applied, as upstream
+  // Patches a side that are read, of a picture made so much smaller: 1 ... the model's own number; 0: that. Fewer are
+  // faster and less exact (VisionTower::UseGrid).
+  size_t grid = 0;
 };
 
 // Raw pixels: RGBA, 4 bytes a pixel, rows without gaps, alpha ignored.
@@ -93,7 +96,7 @@ class Engine {
   virtual bool ready() const = 0;  // loaded completely
 
   // What was loaded, as a JSON object: modelId, revision, license, towers ["text", "vision"], dtype, dimensions (trained
-  // lengths, ascending), fullDimensions, maxTokens, threads, imageSize, textLayers, visionLayers, resident bytes (residentBytes), relaxedSimd.
+  // lengths, ascending), fullDimensions, maxTokens, threads, imageSize, imageGrid, textLayers, visionLayers, resident bytes (residentBytes), relaxedSimd.
   virtual std::string InfoJson() const = 0;
 
   // `utf8`: the text; empty is valid. Errors: kNotLoaded, kInvalidText, kTooLong, kInvalidArgument, kCancelled; kInternal

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "vision/position_grid.h"
 
 namespace clipglot {
 
@@ -23,7 +24,26 @@ Result<std::unique_ptr<VisionTower>> VisionTower::Create(const VisionConfig& con
   return tower;
 }
 
+Status VisionTower::UseGrid(size_t grid) {
+  grid = std::clamp<size_t>(grid, 1, config_.grid());
+  if (scaled_ ? grid == side_ : grid == config_.grid()) return OkStatus();
+  if (grid == config_.grid()) {
+    few_positions_ = AlignedBuffer();
+    ReadPatches(grid);
+    return OkStatus();
+  }
+  CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer positions, AlignedBuffer::TryAllocateArray<float>(
+                                                         uint64_t{grid} * grid * config_.width, "positions"));
+  ResizePositions(positions_.f32().subspan(config_.width), config_.grid(), config_.width, grid, positions.as<float>());
+  few_positions_ = std::move(positions);
+  few_rotary_ = VisionRotary(grid, config_.head_width, config_.rotary_base, config_.rope_reference, config_.rope_interpolate);
+  side_ = grid;
+  scaled_ = true;
+  return OkStatus();
+}
+
 void VisionTower::ReadPatches(size_t side) {
+  scaled_ = false;
   side_ = std::clamp<size_t>(side, 1, config_.grid());
   few_rotary_ = RotaryTable();
   if (side_ == config_.grid()) return;
@@ -70,9 +90,8 @@ Status VisionTower::SetNorm(NormWeights part) {
 Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
                             const std::atomic<uint32_t>& cancel) {
   const size_t tokens = this->tokens(), width = config_.width;
-  if (pixels.size() != 3 * config_.image_size * config_.image_size) {
-    return Status(Code::kInvalidArgument, StrCat(pixels.size(), " pixel values for an image size of ",
-                                                 config_.image_size));
+  if (pixels.size() != 3 * image_side() * image_side()) {
+    return Status(Code::kInvalidArgument, StrCat(pixels.size(), " pixel values for an image size of ", image_side()));
   }
   const std::span<const float> x = x_.as<const float>().first(tokens * width);
   CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
@@ -89,7 +108,7 @@ Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vect
 }
 
 Status VisionTower::Begin(std::span<const float> pixels, std::vector<float>& state) {
-  if (pixels.size() != 3 * config_.image_size * config_.image_size || patch_.empty()) {
+  if (pixels.size() != 3 * image_side() * image_side() || patch_.empty()) {
     return Status(Code::kInvalidArgument, "not the pixels of one image, or no stem");
   }
   CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
@@ -113,7 +132,7 @@ void VisionTower::End(const NormWeights& norm, std::span<const float> state, std
 
 // The convolution of stride = kernel size is a product of a matrix whose rows are the patches, [side², 3 · patch · patch].
 void VisionTower::GatherPatches(std::span<const float> pixels) {
-  const size_t patch = config_.patch_size, size = config_.image_size;
+  const size_t patch = config_.patch_size, size = image_side();
   float* to = inner_.as<float>().data();
   for (size_t row = 0; row < side_; ++row) {
     for (size_t column = 0; column < side_; ++column) {
@@ -136,8 +155,9 @@ Status VisionTower::Embed(std::span<const float> pixels) {
   CLIPGLOT_RETURN_IF_ERROR(patch_[0].Run(inner_.as<float>().first(patches * patch_values), patches,
                                          x.subspan(width, patches * width), *workspace_));
   std::copy(cls_.begin(), cls_.end(), x.begin());
-  const std::span<const float> positions = positions_.f32().subspan(width);
-  if (side_ == config_.grid()) {
+  const std::span<const float> positions =
+      scaled_ ? few_positions_.as<const float>() : positions_.f32().subspan(width);
+  if (scaled_ || side_ == config_.grid()) {
     Add(x.subspan(width, patches * width), positions.first(patches * width), *workspace_);
     return OkStatus();
   }

@@ -30,7 +30,7 @@ class VisionTower {
   Status SetNorm(NormWeights part);
   bool complete() const { return layers_.size() == config_.layers && !norm_.weight.empty(); }
 
-  // `pixels` [3, image_size, image_size]; where image_size is not a multiple of the patch size, the last rows and columns
+  // `pixels` [3, image_side(), image_side()]; where that is not a multiple of the patch size, the last rows and columns
   // are not read, as upstream's convolution. `vector` [width]. `trace` may be null. `cancel`: looked at between layers.
   // Errors: kInvalidArgument, kCancelled, kInternal.
   Status Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
@@ -40,6 +40,13 @@ class VisionTower {
   // others were masked: all weights are used at a small part of the cost, and the vectors are others. `side`: 1 ...
   // grid(); with grid(), as at creation, all patches are read. For self-tests (engine/self_test.h).
   void ReadPatches(size_t side);
+  // From now on pictures are smaller and have grid x grid patches, 1 ... config.grid(): as upstream makes a model for
+  // another image size, by interpolated positions (position_grid.h) and rotary angles spread over the same range. With
+  // config.grid() pictures are as at creation; nothing changes then if they were. Errors: kOutOfMemory.
+  Status UseGrid(size_t grid);
+  size_t image_side() const { return scaled_ ? ImageSide(config_, side_) : config_.image_size; }
+  // The size of pictures for so many patches a side: the same part of the picture is read as with all.
+  static size_t ImageSide(const VisionConfig& config, size_t grid) { return config.image_size * grid / config.grid(); }
   size_t tokens() const { return 1 + side_ * side_; }  // class token and patches that are read
 
   // The steps of Forward one by one, with the same bits, for a converter that holds one layer at a time: Begin (uses what
@@ -58,7 +65,7 @@ class VisionTower {
   VisionTower(const VisionConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
   static Result<Layer> Pack(const VisionLayer& part);
   // Row or column in the picture of the k-th row or column of patches that is read.
-  size_t Spread(size_t k) const { return (2 * k + 1) * config_.grid() / (2 * side_); }
+  size_t Spread(size_t k) const { return scaled_ ? k : (2 * k + 1) * config_.grid() / (2 * side_); }
   void GatherPatches(std::span<const float> pixels);
   Status Embed(std::span<const float> pixels);
   Status RunLayer(const Layer& layer);
@@ -71,8 +78,10 @@ class VisionTower {
   std::vector<Layer> layers_;
   NormWeights norm_;
   size_t side_ = 0;         // patches that are read: side_ x side_
+  bool scaled_ = false;     // of a smaller picture
   RotaryTable rotary_;      // of all patches
   RotaryTable few_rotary_;  // of those that are read, if not all
+  AlignedBuffer few_positions_;  // of smaller pictures, [side_², width]
   // Activations: hidden state, a second hidden-sized buffer, qkv or [w1 | w2], the MLP's inside (and the patches).
   AlignedBuffer x_, y_, wide_, inner_;
 };

@@ -37,6 +37,7 @@ add("info tells what was loaded", async ({ load, variant, threads }) => {
     equal(info.fullDimensions, 64, "fullDimensions");
     equal(info.maxTokens, 512, "maxTokens");
     equal(info.imageSize, 56, "imageSize");
+    equal(info.imageGrid, 4, "imageGrid");
     equal(info.numerics, variant.startsWith("relaxed") ? "relaxed-simd" : "simd", "numerics");
     ok(info.residentBytes > 100_000, `residentBytes ${info.residentBytes}`);
     ok(typeof info.modelId === "string" && typeof info.license === "string", "modelId and license are texts");
@@ -186,6 +187,22 @@ add("a tower that was not loaded", async ({ load }) => {
     await fails(embedder.embedText("cat"), "not-loaded", /text/);
     await fails(embedder.countTokens("cat"), "not-loaded", /text/);
     ok((await embedder.embedImage({ data: rgba, width: 8, height: 8 })).vector.length === 64, "the next call");
+  });
+});
+
+add("images of a smaller grid: other vectors, and the next picture is whole again", async ({ load, read }) => {
+  await using(await load({ dtype: "q8", towers: ["vision"] }), async (embedder) => {
+    const file = await read("images/photo.jpg");
+    const whole = await embedder.embedImage(file);
+    identical((await embedder.embedImage(file, { grid: 4 })).vector, whole.vector, "grid 4");
+    const small = await embedder.embedImage(file, { grid: 3 });
+    close([Math.hypot(...small.vector)], [1], 1e-5, "length");
+    const similarity = cosine(small.vector, whole.vector);
+    ok(similarity > 0.5 && similarity < 0.9999, `a grid of 3 gives a cosine of ${similarity}`);
+    const [many] = await embedder.embedImages([file], { grid: 3 });
+    identical(many.vector, small.vector, "many");
+    identical((await embedder.embedImage(file)).vector, whole.vector, "whole again");
+    for (const grid of [0, 5, 2.5, -1, "3"]) await fails(embedder.embedImage(file, { grid }), "invalid-argument", /grid/);
   });
 });
 

@@ -87,6 +87,8 @@ Result<EmbeddingView> Embed(Engine& engine, const Json& request, FrameWriter* wr
   }
   ImageOptions options;
   options.ignore_orientation = true;
+  CLIPGLOT_ASSIGN_OR_RETURN(const int64_t grid, request["grid"].AsIntOr(0));
+  options.grid = static_cast<size_t>(grid);
   if (request["image"].exists()) {
     CLIPGLOT_ASSIGN_OR_RETURN(const std::string path, request["image"].AsString());
     CLIPGLOT_ASSIGN_OR_RETURN(const std::string file, ReadFile(path));

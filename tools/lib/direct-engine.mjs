@@ -35,7 +35,7 @@ export function restartFor(variant) {
 
 const defaultWasmFolder = fileURLToPath(new URL("../../dist/wasm", import.meta.url));
 const textDefaults = { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false };
-const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: false };
+const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: false, grid: 0 };
 
 /**
  * Starts exactly the build `variant` with `threads`, or fails with an EmbedError that says why. Gives an EngineAdapter
@@ -84,7 +84,7 @@ class DirectEngine {
     return this.adapter.embedTexts(texts, { ...textDefaults, ...settings });
   }
 
-  /** `file`: bytes of an image file; `settings`: any of {dimensions, normalized, ignoreOrientation}. */
+  /** `file`: bytes of an image file; `settings`: any of {dimensions, normalized, ignoreOrientation, grid}. */
   embedImage(file, settings = {}) {
     return this.adapter.embedEncodedImage(file, { ...imageDefaults, ...settings });
   }

@@ -1,4 +1,4 @@
-// npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--wasm-texts N] [--wasm-images N]
+// npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--grids N,N] [--wasm-texts N] [--wasm-images N]
 //                         [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]
 //
 // How far quantised arithmetic is from float32, and WebAssembly from native code: cosine and largest error behind every layer and
@@ -8,6 +8,7 @@
 // build/numerics.
 //
 //   --texts, --images            at most so many requests natively (default: all, 100 and 10)
+//   --grids                      images of so many patches a side against those of all, in float32 (default: two thirds of the model's)
 //   --wasm-texts, --wasm-images  and in WebAssembly, one thread (default: 5 and 1; 0 leaves it out)
 //   --wasm-variants              of its builds (both); relaxed-simd is compared with float32 only
 //
@@ -28,7 +29,7 @@ import { FrameFile } from "./frames.mjs";
 import { MAX_TOKENS, requestsFor, spread } from "./requests.mjs";
 
 const PRESET = "native-release", RUNNER = "clipglot_trace_runner";
-const USAGE = "usage: npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--wasm-texts N] [--wasm-images N] [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]";
+const USAGE = "usage: npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--grids N,N] [--wasm-texts N] [--wasm-images N] [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]";
 const VARIANTS = ["simd", "relaxed-simd"];
 /** Lowest cosine of a final vector; of wasm to native with rounded activations, behind the first layer. Reasons: docs/NUMERICS.md. */
 export const BOUNDS = { q8: 0.985, wasm: 0.9999, "q4 on its weights": 0.996, "q8 on its weights": 0.985 };
@@ -39,7 +40,7 @@ function readArguments() {
   try {
     parsed = parseArgs({
       allowPositionals: true,
-      options: Object.fromEntries(["dtypes", "towers", "texts", "images", "wasm-texts", "wasm-images", "wasm-variants", "threads", "json"].map((name) => [name, { type: "string" }])),
+      options: Object.fromEntries(["dtypes", "towers", "texts", "images", "grids", "wasm-texts", "wasm-images", "wasm-variants", "threads", "json"].map((name) => [name, { type: "string" }])),
     });
   } catch (error) {
     fail(error.message);
@@ -56,8 +57,10 @@ function readArguments() {
     for (const value of wanted) if (!known.includes(value)) fail(`--${name}: ${value} is none of ${known}`);
     return wanted;
   };
+  const grids = values.grids?.split(",").map(Number);
+  if (grids?.some((grid) => !(Number.isInteger(grid) && grid > 0))) fail(`--grids ${values.grids}: numbers are expected`);
   return {
-    folder: resolve(folder), dtypes: list("dtypes", ["q8", "q4"], ["q8", "q4"]), towers: list("towers", ["text", "vision"], ["text", "vision"]),
+    grids, folder: resolve(folder), dtypes: list("dtypes", ["q8", "q4"], ["q8", "q4"]), towers: list("towers", ["text", "vision"], ["text", "vision"]),
     threads: count("threads", 1), json: values.json,
     native: { text: count("texts", Infinity), vision: count("images", Infinity) },
     wasm: { text: count("wasm-texts", 5), vision: count("wasm-images", 1) }, variants: list("wasm-variants", VARIANTS, VARIANTS),
@@ -68,7 +71,7 @@ function readArguments() {
  * Compares one tower. `native(dtype, requests)` gives a FrameFile of the native engine; `wasm(dtype, variant)` a source of
  * stages, asked for each request in turn. Gives [{ name, rows, bound, stage }]: `bound` is of that stage's lowest cosine.
  */
-async function compareTower(tower, { dtypes, wasm: wasmCounts, variants, pack }, requests, { native, wasm }) {
+async function compareTower(tower, { dtypes, wasm: wasmCounts, variants, grids, pack }, requests, { native, wasm }) {
   const ids = requests.map(({ id }) => id);
   const judge = native("f32", requests);
   const stages = [...judge.stages(ids[0]).filter((stage) => stage.startsWith("hidden.")), "normalized"];
@@ -100,8 +103,19 @@ async function compareTower(tower, { dtypes, wasm: wasmCounts, variants, pack },
     }
     if (dtype !== "f32") frames.close();
   }
+  for (const grid of tower === "vision" ? (grids ?? [Math.floor((gridOf(judge, ids[0]) * 2) / 3)]) : []) {
+    const frames = native("f32", requests.map((request) => ({ ...request, grid, hidden: false })));
+    const rows = compareRuns(ids, ["normalized"], (id, stage) => judge.get(id, stage), (id, stage) => frames.get(id, stage));
+    comparisons.push({ name: `grid ${grid} : ${gridOf(judge, ids[0])}, f32 (${ids.length})`, rows });
+    frames.close();
+  }
   judge.close();
   return comparisons;
+}
+
+/** Patches a side that the tower read. */
+function gridOf(frames, id) {
+  return Math.round(Math.sqrt(frames.get(id, "hidden.0").length / frames.get(id, "normalized").length - 1));
 }
 
 /** The wasm engine as a source of stages: one request is traced at a time, when its first stage is asked for. */

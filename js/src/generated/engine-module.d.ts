@@ -36,6 +36,7 @@ export interface ImageOptions {
   dimensions: number;
   normalized: boolean;
   ignoreOrientation: boolean;
+  grid: number;
 }
 export interface Embedding extends Status {
   pointer: number;

@@ -80,6 +80,7 @@ export function imageSettings(options: ImageOptions, info: EngineInfo): ImageSet
   return {
     ...vectorSettings(options, info),
     ignoreOrientation: checkWord("orientation", options.orientation, ["exif", "ignore"], "exif") === "ignore",
+    grid: options.grid === undefined ? 0 : checkInteger("grid", options.grid, 1, info.imageGrid),
   };
 }
 

@@ -22,6 +22,7 @@ export interface EngineInfo {
   readonly maxTokens: number;
   /** Side of the square that pictures are brought to, in pixels; 0 without the vision tower. */
   readonly imageSize: number;
+  readonly imageGrid: number;
   /** Bytes that the weights occupy in memory. */
   readonly residentBytes: number;
   /**

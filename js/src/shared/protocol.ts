@@ -59,6 +59,7 @@ export interface TextSettings extends VectorSettings {
 }
 export interface ImageSettings extends VectorSettings {
   readonly ignoreOrientation: boolean;
+  readonly grid: number; // 0: the model's own
 }
 
 export type ImagePayload =

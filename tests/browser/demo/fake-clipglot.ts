@@ -104,7 +104,7 @@ export class Embedder {
     this.#concepts = concepts;
     this.#byPrint = byPrint;
     this.info = {
-      ...about, variant: "simd" as Variant, threads: 1, dtype: "q8", dimensions: [32, 64, 128, 192], fullDimensions, maxTokens: 512, numerics: "fake", imageSize: 64,
+      ...about, variant: "simd" as Variant, threads: 1, dtype: "q8", dimensions: [32, 64, 128, 192], fullDimensions, maxTokens: 512, numerics: "fake", imageSize: 64, imageGrid: 4,
     };
   }
 

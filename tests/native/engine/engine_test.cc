@@ -102,6 +102,7 @@ TEST_F(EngineTest, InfoTellsWhatWasLoaded) {
   EXPECT_EQ(info["dimensions"], (nlohmann::json{8, 16, 32, 64}));
   EXPECT_EQ(info["maxTokens"], 512);
   EXPECT_EQ(info["imageSize"], 56);
+  EXPECT_EQ(info["imageGrid"], 4);
   EXPECT_GT(info["residentBytes"].get<size_t>(), 100000u);
   EXPECT_EQ(engine->total_bytes(), engine->read_bytes());
   EXPECT_GT(engine->read_bytes(), 1000000u);

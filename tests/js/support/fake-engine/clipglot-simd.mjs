@@ -80,7 +80,7 @@ export default async function createFakeModule(settings) {
     infoJson() {
       return JSON.stringify({
         modelId: "fake", revision: "1", license: "none", towers: ["text", "vision"], dtype: this.options.dtype, dimensions: [4, 8],
-        fullDimensions: 8, maxTokens: this.options.maxTokens, threads: settings.clipglotThreads, imageSize: 8, textLayers: 9, visionLayers: 2, residentBytes: this.sum,
+        fullDimensions: 8, maxTokens: this.options.maxTokens, threads: settings.clipglotThreads, imageSize: 8, imageGrid: 2, textLayers: 9, visionLayers: 2, residentBytes: this.sum,
         selfTest: this.options.selfTest,
       });
     }
