@@ -76,6 +76,17 @@ template <size_t kProducts>
     return wasm_i32x4_add(wasm_i32x4_extadd_pairwise_i16x8(sum), a);
   });
 }
+// The same for a block of 4-bit weights, whose sum is scaled before it is added up as float.
+[[gnu::noinline]] inline int32_t RelaxedDotI16Scale(size_t iterations) {
+  const v128_t w[] = {Seed(0), Seed(1), Seed(2), Seed(3), Seed(4), Seed(5), Seed(6), Seed(7)}, offset = Seed(8);
+  const v128_t scale = wasm_f32x4_splat(kFactor);
+  return Chains(iterations, Seed(16), [&](v128_t c) {
+    v128_t sum = wasm_i16x8_relaxed_dot_i8x16_i7x16(w[0], c);
+    for (size_t i = 1; i < 8; ++i) sum = wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(w[i], c));
+    sum = wasm_i32x4_add(wasm_i32x4_extadd_pairwise_i16x8(sum), offset);
+    return wasm_f32x4_relaxed_madd(wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum), scale), scale, c);
+  });
+}
 [[gnu::noinline]] inline int32_t RelaxedMadd(size_t iterations) {
   const v128_t a = wasm_f32x4_splat(kTerm), b = wasm_f32x4_splat(kFactor);
   return Chains(iterations, a, [&](v128_t c) { return wasm_f32x4_relaxed_madd(c, b, a); });
@@ -92,6 +103,7 @@ inline constexpr Peak kPeaks[] = {
     {"i16x8.relaxed_dot_i8x16_i7x16 + i16x8.add", "int8 GOP/s", 2 * kChains * kLanes8, RelaxedDotI16Add},
     {"2 x i16x8.relaxed_dot_i8x16_i7x16, widened", "int8 GOP/s", 2 * 2 * kChains * kLanes8, RelaxedDotI16Widen<2>},
     {"4 x i16x8.relaxed_dot_i8x16_i7x16, widened", "int8 GOP/s", 4 * 2 * kChains * kLanes8, RelaxedDotI16Widen<4>},
+    {"8 x i16x8.relaxed_dot_i8x16_i7x16, widened, scaled", "int8 GOP/s", 8 * 2 * kChains * kLanes8, RelaxedDotI16Scale},
     {"f32x4.relaxed_madd", "f32 GFLOP/s", 2 * kChains * kLanes32, RelaxedMadd},
 #endif
 };

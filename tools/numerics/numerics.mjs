@@ -1,5 +1,5 @@
-// npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--grids N,N] [--wasm-texts N] [--wasm-images N]
-//                         [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]
+// npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--grids N,N] [--wasm-texts N]
+//                         [--wasm-images N] [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]
 //
 // How far quantised arithmetic is from float32, and WebAssembly from native code: cosine and largest error behind every layer and
 // of the final vector, for a model folder in upstream's layout: the full-size stand-in (npm run fullsize), a golden set, the real

@@ -3,10 +3,12 @@
 People cut vectors to 64 numbers first, and what a cut costs is how far its order
 of results is from the full vector's. So both towers, as they were, are the
 teacher: their scores with all numbers (texts against the pictures of a batch,
-texts against one picture of every concept, pictures against the mean text of
-every concept) are what the cut scores are asked for, and the uncut ones as well,
-so that the full vector stays as good as it was. A share of each target is the
-truth. Every size has a temperature of its own: short vectors are noisier.
+texts against one picture and against the mean text of every concept, pictures
+against the mean text of every concept) are what the cut scores are asked for,
+and the uncut ones as well, so that the full vector stays as good as it was. A
+share of each target is the truth. Words of one piece, which few batches bring,
+are drawn besides, or the layers would forget them. Every size has a temperature
+of its own: short vectors are noisier.
 (The loss is that of "relational" distillation, here from a size to a smaller
 one of the same vector; Matryoshka Representation Learning, arXiv:2205.13147,
 asks every size for the truth alone.)
@@ -29,7 +31,8 @@ from pictures import Pictures, augment
 from progress import Clock, load, note, recall, save, set_rate
 from scenes import Scenes, scene_accuracy, scene_loss
 from textdata import TextData
-from train_joint import Watch, World, draw_texts, encoder, groups_of, looker
+from train_joint import WORLD_SCALE, Watch, World, draw_texts, encoder, groups_of, looker
+from train_polish import Drawer
 
 TRUTH = 0.3  # share of the truth in a target; the rest is the teacher's
 WEIGHTS = {64: 0.5, DIM: 0.3}  # the remaining 0.2 goes to one of the other sizes
@@ -58,8 +61,12 @@ def kept(watch, encode, vision, dims=64):
     return found[dims] / found[DIM]
 
 
-def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3, every=60, rank=0, source=None, out='narrow.pt'):
-    """polish.pt, or a checkpoint folder, into narrow.pt; resumes from the latter, with the same teacher."""
+def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3, singles=128, every=60, rank=0, source=None,
+         start=None, out='narrow.pt'):
+    """polish.pt, or a checkpoint folder (source), into narrow.pt; resumes from the latter, with the same teacher.
+
+    start: a stage file below build/emoji whose towers are taught, instead of the teacher's own.
+    """
     torch.set_num_threads(1)
     state = load(work(out))
     step0 = state['step'] if state else 0
@@ -73,13 +80,14 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
     else:
         known = load(work('polish.pt'))
         taught, scale, seen = towers_of(known), known['scale'], known['seen']
+    begin = state or (load(work(start)) if start else None)
     teacher_text, teacher_vision = (tower.eval().requires_grad_(False) for tower in taught)
-    text, vision = towers_of(state) if state else (copy.deepcopy(tower).requires_grad_(True) for tower in taught)
+    text, vision = towers_of(begin) if begin else (copy.deepcopy(tower).requires_grad_(True) for tower in taught)
     temperature = scale.exp().clamp(max=40)
     scales = nn.ParameterDict({str(d): nn.Parameter(scale.clone()) for d in DIMS if d != DIM})
-    if state:
-        scales.load_state_dict(state['scales'])
-        seen = state['seen']
+    if begin:
+        scales.load_state_dict(begin['scales'])
+        seen = begin['seen']
     encode, look = encoder(text, False), looker(vision)
     teacher_encode, teacher_look = encoder(teacher_text, False), looker(teacher_vision)
     groups = groups_of(vision, text, nn.Parameter(torch.zeros(())), rate, text_rate)
@@ -89,6 +97,7 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
     clock = Clock(seconds, steps, state['seconds'] if state else 0.0, step0)
     trained = [*vision.parameters(), *text.parameters(), *scales.parameters()]
     gossip = Gossip('/dev/shm/clipglot_emoji_narrow', rank, trained) if seconds else None
+    drawer = Drawer(data, rng)
     watch, stage = Watch(pictures), Scenes(data, pictures, rng)
     world, teacher_world = World(data, pictures), World(data, pictures)
     world.refresh(vision, encode, 6)
@@ -114,6 +123,8 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
         with torch.no_grad():
             views = augment(pictures, pictures.draw(concepts, rng), float(rng.uniform(0.5, 1)), rng)
         rows, strings = draw_texts(data, concepts, texts, rng, hardness)
+        alone = rng.choice(drawer.single, singles)
+        rows, strings = np.concatenate((rows, drawer.row_of[alone])), np.concatenate((strings, alone))
         truth = torch.from_numpy(data.dense(strings))
         images, sentences = stage.draw(16)
         ids = data.sequences([[s] for s in strings], data.row_locale[rows], 0.1)
@@ -122,13 +133,15 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
             taught_f, taught_e = unit(teacher_look(batch)), unit(teacher_encode(asked))
         f, e = look(batch), encode(asked)
         answer = torch.from_numpy(concepts)
-        own = truth[:, answer] + 1e-6 * F.one_hot(torch.arange(count).repeat_interleave(texts), count)
+        pairs = count * texts  # the first texts belong to the pictures of the batch
+        own = truth[:pairs, answer] + 1e-6 * F.one_hot(torch.arange(count).repeat_interleave(texts), count)
         pick = rng.random(data.concepts)
         gallery, means = teacher_world.gallery(pick), teacher_world.text
-        scores = temperature * taught_e[:len(ids)] @ taught_f[:count].t()
+        scores = temperature * taught_e[:pairs] @ taught_f[:count].t()
         forth = blended(scores, own / own.sum(1, keepdim=True))
         back = blended(scores.t(), (own / own.sum(0, keepdim=True)).t())
         over_pictures = blended(temperature * taught_e[:len(ids)] @ gallery.t(), truth)
+        together = blended(WORLD_SCALE * taught_e[:len(ids)] @ means.t(), truth)
         over_texts = blended(temperature * taught_f[:count] @ means.t(), F.one_hot(answer, data.concepts).float())
         scenes = blended(temperature * taught_e[len(ids):] @ taught_f[count:].t(), torch.eye(len(images)))
         gallery, means = world.gallery(pick), world.text
@@ -136,13 +149,14 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
         loss = 0
         for d, weight in [*WEIGHTS.items(), (other, 1 - sum(WEIGHTS.values()))]:
             s = temperature if d == DIM else scales[str(d)].exp().clamp(max=60)
-            fd, ed = unit(f, d), s * unit(e, d)
-            scores = ed[:len(ids)] @ fd[:count].t()
+            fd, ed, md = unit(f, d), s * unit(e, d), unit(means, d)
+            scores = ed[:pairs] @ fd[:count].t()
             lost = -(over_pictures * (ed[:len(ids)] @ unit(gallery, d).t()).log_softmax(1)).sum(1)
             if d == 64:  # above what is left when the target itself is met
                 hardness[strings] = (lost.detach() + torch.xlogy(over_pictures, over_pictures).sum(1)).numpy()
             loss = loss + weight * (0.5 * distance(scores, forth) + 0.5 * distance(scores.t(), back) + 0.7 * lost.mean()
-                                    + 0.5 * distance(s * fd[:count] @ unit(means, d).t(), over_texts)
+                                    + 0.5 * distance(s * fd[:count] @ md.t(), over_texts)
+                                    + 0.4 * distance(WORLD_SCALE * unit(e[:len(ids)], d) @ md.t(), together)
                                     + 0.2 * distance(ed[len(ids):] @ fd[count:].t(), scenes))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -173,5 +187,6 @@ if __name__ == '__main__':
     parser.add_argument('--steps', type=int)
     parser.add_argument('--rank', type=int, default=0)
     parser.add_argument('--source', help='checkpoint folder to start from, instead of build/emoji/polish.pt')
+    parser.add_argument('--start', help='stage file below build/emoji to begin from, instead of the teacher itself')
     a = parser.parse_args()
-    main(a.seconds, a.steps, rank=a.rank, source=a.source)
+    main(a.seconds, a.steps, rank=a.rank, source=a.source, start=a.start)
