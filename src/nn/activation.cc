@@ -37,14 +37,28 @@ F32x4 SiluOf(F32x4 x) {
   return x * (x > zero ? Splat(1.0f) : e) / (Splat(1.0f) + e);
 }
 
+// Vectors of one turn of a loop: an engine makes the constants anew in every turn.
+constexpr size_t kTogether = 8;
+
 CLIPGLOT_ROW_FUNCTION void GeluRange(float* x, size_t count) {
   size_t i = 0;
+  for (; i + 4 * kTogether <= count; i += 4 * kTogether) {
+    F32x4 v[kTogether];
+    for (size_t k = 0; k < kTogether; ++k) v[k] = GeluOf(simd::Load(x + i + 4 * k));
+    for (size_t k = 0; k < kTogether; ++k) simd::Store(x + i + 4 * k, v[k]);
+  }
   for (; i + 4 <= count; i += 4) simd::Store(x + i, GeluOf(simd::Load(x + i)));
   if (i < count) simd::StorePart(x + i, GeluOf(simd::LoadPart(x + i, count - i)), count - i);
 }
 
 CLIPGLOT_ROW_FUNCTION void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
   size_t i = 0;
+  for (; i + 4 * kTogether <= count; i += 4 * kTogether) {
+    F32x4 v[kTogether];
+    for (size_t k = 0; k < kTogether; ++k)
+      v[k] = SiluOf(simd::Load(gate + i + 4 * k)) * simd::Load(up + i + 4 * k);
+    for (size_t k = 0; k < kTogether; ++k) simd::Store(y + i + 4 * k, v[k]);
+  }
   for (; i + 4 <= count; i += 4)
     simd::Store(y + i, SiluOf(simd::Load(gate + i)) * simd::Load(up + i));
   if (i < count) {

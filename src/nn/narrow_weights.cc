@@ -151,8 +151,30 @@ bool Arrange(uint8_t* panel, size_t columns, NarrowGroup* groups) {
   return few_steps;
 }
 
+// One weight of each lane that does not fit: of two the one that helps more.
+struct Excess {
+  I8x16 weights;
+  LaneSums left;  // without them
+};
+Excess ExcessOf(I8x16 w, const LaneSums& sums) {
+  const I16x8 zero = {};
+  const I16x8 even = simd::EvenBytes(w), odd = simd::OddBytes(w);
+  const auto above = (I16x8)(sums.positive > simd::SplatI16(kNarrowMost));
+  const I16x8 helps_even = (even & above) | (-even & ~above),
+              helps_odd = (odd & above) | (-odd & ~above);
+  const auto first = (I16x8)(helps_even >= helps_odd);
+  const I16x8 unfit = sums.Unfit();
+  const I16x8 take_even = unfit & first & (I16x8)(helps_even > zero),
+              take_odd = unfit & ~first & (I16x8)(helps_odd > zero);
+  const I16x8 taken = (even & take_even) | (odd & take_odd);
+  const auto positive = (I16x8)(taken > zero);
+  const I16x8 bytes = (take_even & simd::SplatI16(0x00FF)) | (take_odd & ~simd::SplatI16(0x00FF));
+  return {.weights = w & (I8x16)bytes,
+          .left = {sums.positive - (taken & positive), sums.negative - (taken & ~positive)}};
+}
+
 // Takes out of kSteps vectors at `at` what keeps lanes from fitting; `take(vector, weights)` gets
-// it, in few vectors.
+// it, in few vectors that have one weight of a lane at most.
 template <size_t kSteps, typename Take>
 CLIPGLOT_ROW_FUNCTION void TakeRests(const uint8_t* at, const Take& take) {
   I8x16 w[kSteps];
@@ -161,31 +183,25 @@ CLIPGLOT_ROW_FUNCTION void TakeRests(const uint8_t* at, const Take& take) {
     w[s] = simd::LoadI8(at + s * kVectorBytes);
     sums = sums + LaneSums::Of(w[s]);
   }
-  for (bool taken[kSteps] = {}; !sums.Fits();) {
-    const auto unfit = (I8x16)sums.Unfit();
+  while (!sums.Fits()) {
     size_t best = 0, fewest = kLanes16 + 1;
-    LaneSums left = {};
+    int largest = 0;  // of what is taken: where no lane can be made to fit at once
+    Excess chosen = {};
     for (size_t s = 0; s < kSteps; ++s) {
-      if (taken[s]) continue;
-      const LaneSums out = LaneSums::Of(w[s] & unfit);
-      const LaneSums without = {sums.positive - out.positive, sums.negative - out.negative};
-      const size_t count = Count(without.Unfit());
-      if (count >= fewest) continue;
-      fewest = count;
+      const Excess excess = ExcessOf(w[s], sums);
+      const size_t count = Count(excess.left.Unfit());
+      const LaneSums of_taken = LaneSums::Of(excess.weights);
+      int size = 0;
+      for (size_t l = 0; l < kLanes16; ++l) size += of_taken.positive[l] - of_taken.negative[l];
+      if (size == 0 || count > fewest || (count == fewest && size <= largest)) continue;
       best = s;
-      left = without;
+      fewest = count;
+      largest = size;
+      chosen = excess;
     }
-    // Two large weights of a lane do not fit even alone.
-    const I8x16 out = w[best] & unfit;
-    const auto first = (I8x16)simd::SplatI32(0x00FF00FF);
-    if (LaneSums::Of(out).Fits()) {
-      take(best, out);
-    } else {
-      take(best, out & first);
-      take(best, out & ~first);
-    }
-    taken[best] = true;
-    sums = left;
+    take(best, chosen.weights);
+    w[best] -= chosen.weights;
+    sums = chosen.left;
   }
 }
 

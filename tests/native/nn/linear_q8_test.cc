@@ -275,7 +275,7 @@ TEST(NarrowWeights, LanesFitAndNothingIsLost) {
       if (kind == 0) {
         EXPECT_EQ(rests, 0u);
       } else if (kind == 1) {
-        EXPECT_LE(rests, vectors / 12 + 2);
+        EXPECT_LE(rests, vectors / 16 + 3);  // a single group has little choice
       } else if (in >= 128) {
         EXPECT_GT(rests, 0u);
       }
