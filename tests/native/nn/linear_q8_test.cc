@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -237,18 +238,18 @@ TEST(NarrowWeights, LanesFitAndNothingIsLost) {
           const size_t quarter = std::min(kGroupColumns, Q8PaddedColumns(in) - g * kGroupColumns) /
                                  kQ8Step / kGroupQuarters;
           for (size_t c = 0; c < quarter; ++c) {
-            int above[2][8] = {}, below[2][8] = {};
+            std::array<std::array<int, 16>, 2> sums_of = {};  // below zero, above
             for (size_t j = 0; j < kGroupQuarters; ++j) {
               const size_t step = j * quarter + (c + panel.groups[g].shifts[j]) % quarter;
               for (size_t b = 0; b < kVectorBytes; ++b, ++from) {
                 at(g * kGroupPositions + GroupPosition(step, quarter), b) += *from;
                 const size_t part = panel.few_steps ? j / kNarrowFewSteps : 0;
-                (*from > 0 ? above : below)[part][b / 2] += *from;
+                sums_of[*from > 0 ? 1 : 0][part * 8 + b / 2] += *from;
               }
             }
             for (size_t i = 0; i < 16; ++i) {
-              EXPECT_LE(kGroupMost * above[i / 8][i % 8], 32767);
-              EXPECT_GE(kGroupMost * below[i / 8][i % 8], -32768);
+              EXPECT_LE(kGroupMost * sums_of[1][i], 32767);
+              EXPECT_GE(kGroupMost * sums_of[0][i], -32768);
             }
           }
         }
