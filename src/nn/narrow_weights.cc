@@ -91,7 +91,7 @@ CLIPGLOT_ROW_FUNCTION Order OrderPairs(const Steps& steps) {
     size_t fewest = n + 1;
     for (size_t shift = 0; shift < n && fewest > 0; ++shift) {
       size_t unfit = 0;
-      for (size_t c = 0; c < n; ++c)
+      for (size_t c = 0; c < n && unfit < fewest; ++c)
         unfit += (steps.At(j, c, 0) + steps.At(j + 1, c, shift)).Fits() ? 0 : 1;
       if (unfit >= fewest) continue;
       fewest = unfit;
@@ -126,27 +126,28 @@ CLIPGLOT_ROW_FUNCTION void PutInOrder(uint8_t* at, size_t quarter, const uint8_t
   }
 }
 
-// Fills in the groups of a panel and puts its vectors in order. Gives whether few steps are better.
-bool Arrange(uint8_t* panel, size_t columns, NarrowGroup* groups) {
+// Fills in the groups of a panel and puts its vectors in order; `pairs`: room for the order of as
+// many groups. Gives whether few steps are better.
+bool Arrange(uint8_t* panel, size_t columns, NarrowGroup* groups, Order* pairs) {
   size_t unfit[2] = {};
   const auto each = [&](const auto& work) {
     for (size_t c = 0; c < columns; c += kGroupColumns)
-      work(panel + c * kPanelOutputs, std::min(kGroupColumns, columns - c) / kQ8Step,
-           groups[c / kGroupColumns]);
+      work(c / kGroupColumns, panel + c * kPanelOutputs,
+           std::min(kGroupColumns, columns - c) / kQ8Step);
   };
-  each([&](uint8_t* at, size_t steps, NarrowGroup& group) {
-    const Steps found = StepsOf(at, steps, group.sums);
+  each([&](size_t g, const uint8_t* at, size_t steps) {
+    const Steps found = StepsOf(at, steps, groups[g].sums);
     const Order quads = OrderQuads(found);
-    std::ranges::copy(quads.shifts, group.shifts);
+    pairs[g] = quads.unfit == 0 ? quads : OrderPairs(found);
+    std::ranges::copy(quads.shifts, groups[g].shifts);
     unfit[0] += quads.unfit;
-    unfit[1] += quads.unfit == 0 ? 0 : OrderPairs(found).unfit;
+    unfit[1] += pairs[g].unfit;
   });
   // A step takes 9/4 instructions of 4, 10/4 of 2, and 3 of a rest.
   const bool few_steps = unfit[0] > unfit[1] + columns / kQ8Step / 12;
-  each([&](uint8_t* at, size_t steps, NarrowGroup& group) {
-    int16_t ignored[kPanelOutputs];
-    if (few_steps) std::ranges::copy(OrderPairs(StepsOf(at, steps, ignored)).shifts, group.shifts);
-    PutInOrder(at, steps / kNarrowSteps, group.shifts);
+  each([&](size_t g, uint8_t* at, size_t steps) {
+    if (few_steps) std::ranges::copy(pairs[g].shifts, groups[g].shifts);
+    PutInOrder(at, steps / kNarrowSteps, groups[g].shifts);
   });
   return few_steps;
 }
@@ -261,9 +262,10 @@ Result<NarrowWeights> NarrowWeights::Create(std::span<uint8_t> panels, size_t co
   auto* groups = out.groups_.as<NarrowGroup>().data();
   out.begin_.assign(count + 1, 0);
   out.few_steps_.assign(count, 0);
+  std::vector<Order> pairs(out.groups_of_panel_);
   for (size_t p = 0; p < count; ++p) {
     uint8_t* panel = panels.data() + p * panel_bytes;
-    const bool few = Arrange(panel, padded, groups + p * out.groups_of_panel_);
+    const bool few = Arrange(panel, padded, groups + p * out.groups_of_panel_, pairs.data());
     out.few_steps_[p] = few ? 1 : 0;
     out.begin_[p + 1] = out.begin_[p] + (few ? CountRests<kNarrowFewSteps>(panel, padded)
                                              : CountRests<kNarrowSteps>(panel, padded));
