@@ -206,7 +206,7 @@ CLIPGLOT_ROW_FUNCTION void TakeRests(const uint8_t* at, const Take& take) {
   }
 }
 
-// Calls work(quads' first byte, group, c) for each quad that does not fit, kSteps vectors of it.
+// Calls work(first byte, index of that vector) for each kSteps vectors of a panel that do not fit.
 template <size_t kSteps, typename Work>
 void EachUnfit(uint8_t* panel, size_t columns, const Work& work) {
   for (size_t v = 0; v < columns / kQ8Step; v += kSteps) {

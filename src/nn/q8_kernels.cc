@@ -81,8 +81,8 @@ CLIPGLOT_ROW_FUNCTION void MultiplyWide(const Q8Tile& tile) {
     Finish(simd::AddPairs(sum[r][0], sum[r][1]), w, tile.rows[r], tile.y + r * tile.stride);
 }
 
-// Bytes by pairs in int16. A row's groups of columns have steps and zero points of their own, so
-// that seven bits lose little.
+// Bytes by pairs in int16. A row's groups of columns have steps and zero points of their own
+// (QuantizeRowInGroups); vectors of weights are in the order that NarrowPanel tells.
 template <size_t R, size_t kSteps>
 CLIPGLOT_ROW_FUNCTION void MultiplyPairs(const Q8Tile& tile) {
   constexpr size_t kStepBytes = R * kQ8Step;
