@@ -1,11 +1,12 @@
 // Which limit bounds a layer, and what share of it is reached.
 const SIMD_INT8 = "i32x4.dot_i16x8_s + i32x4.add";
 // The arithmetic of each kind, best first where a build has it: what a product of 8-bit numbers may use, what one with 4-bit weights
-// may use besides (its 16-bit sums have room for a block), and float32. With 8 bits two products have room in 16 bits where a
+// may use besides (its 16-bit sums have room for a block), one of 16-bit numbers, and float32. With 8 bits two products have room in 16 bits where a
 // row's weights are normal, as the bench's are; where its largest are further out four have (src/nn/narrow_weights.h).
 const WAYS = {
   q8: [SIMD_INT8, "i32x4.relaxed_dot_i8x16_i7x16_add", "2 x i16x8.relaxed_dot_i8x16_i7x16, widened"],
   q4: [SIMD_INT8, "i32x4.relaxed_dot_i8x16_i7x16_add", "8 x i16x8.relaxed_dot_i8x16_i7x16, widened, scaled"],
+  int16: [SIMD_INT8],
   f32: ["f32x4.mul + f32x4.add", "f32x4.relaxed_madd"],
 };
 

@@ -23,6 +23,7 @@ struct LinearShape {
 constexpr LinearShape kShapes[] = {{1024, 3072}, {1024, 1024}, {1024, 4096}, {4096, 1024}, {1024, 5460}, {2730, 1024}};
 constexpr size_t kRows[] = {1, 8, 128};
 constexpr size_t kAttentionRows[] = {32, 128, 512, kImageTokens};
+constexpr size_t kAttentions = 2 * std::size(kAttentionRows);
 constexpr size_t kLinears = std::size(kShapes) * std::size(kRows) * 2;
 constexpr size_t kElementwise = 4;
 
@@ -41,9 +42,12 @@ Result<Operator> Make(size_t index) {
   }
   g_layers.reset();
   index -= kLinears;
-  if (index < std::size(kAttentionRows)) return MakeAttention(kAttentionRows[index], *g_workspace);
+  if (index < kAttentions) {
+    const AttentionWay way = index % 2 == 0 ? AttentionWay::kFloat : AttentionWay::kInt16;
+    return MakeAttention(kAttentionRows[index / 2], way, *g_workspace);
+  }
   CLIPGLOT_ASSIGN_OR_RETURN(std::vector<Operator> all, MakeElementwise(*g_workspace));
-  return all.at(index - std::size(kAttentionRows));
+  return all.at(index - kAttentions);
 }
 
 }  // namespace
@@ -75,7 +79,7 @@ EMSCRIPTEN_KEEPALIVE int memory_read(int bytes) {
   return ReadMemory(g_memory.as<const uint8_t>().data(), size);
 }
 
-EMSCRIPTEN_KEEPALIVE int operator_count() { return kLinears + std::size(kAttentionRows) + kElementwise; }
+EMSCRIPTEN_KEEPALIVE int operator_count() { return kLinears + kAttentions + kElementwise; }
 // Makes the layer that operator_run runs, and gives the one before back.
 EMSCRIPTEN_KEEPALIVE const char* operator_make(int index) {
   g_operator = {};

@@ -1,6 +1,5 @@
 #include "nn/attention_kernel.h"
 
-#include <bit>
 #include <limits>
 
 #include "nn/simd.h"
@@ -10,7 +9,6 @@ namespace clipglot {
 namespace {
 
 using simd::F32x4;
-using simd::I32x4;
 using simd::Load;
 using simd::MultiplyAdd;
 using simd::Splat;
@@ -65,24 +63,6 @@ CLIPGLOT_ROW_FUNCTION void ScoreTile(const float* keys, const float* q, size_t d
   Store(scores + 28, s.r3b);
 }
 
-// 2^x for x <= 0 (relative error below 3e-7): 0 below -126.5. NaN stays NaN. x = n + r, 2^r by a
-// minimax polynomial of relative error on |r| <= 1/2, fitted by Remez' method (7.5e-8 before
-// rounding).
-inline F32x4 Exp2Negative(F32x4 x) {
-  // 1.5 · 2^23 rounds to an integer; 127 more makes that the bits of an exponent, 0 for n = -127.
-  const F32x4 magic = Splat(simd::kRoundingMagic + 127);
-  x = simd::Max(x, Splat(-127.0f));
-  const F32x4 shifted = x + magic;
-  const F32x4 r = x - (shifted - magic);
-  F32x4 e = Splat(1.32764725e-3f);
-  e = MultiplyAdd(e, r, Splat(9.67554096e-3f));
-  e = MultiplyAdd(e, r, Splat(5.55071309e-2f));
-  e = MultiplyAdd(e, r, Splat(2.40221202e-1f));
-  e = MultiplyAdd(e, r, Splat(6.93146944e-1f));
-  e = MultiplyAdd(e, r, Splat(1.00000012f));
-  return e * std::bit_cast<F32x4>(std::bit_cast<I32x4>(shifted) << 23);
-}
-
 // The scores of a group become weights; `factor` [8]: by what the sums so far must shrink.
 CLIPGLOT_ROW_FUNCTION void SoftmaxStep(float* scores, size_t keys, float* max, float* sum,
                                        float* factor) {
@@ -105,14 +85,15 @@ CLIPGLOT_ROW_FUNCTION void SoftmaxStep(float* scores, size_t keys, float* max, f
   const F32x4 shift_a = max_a == none ? zero : max_a, shift_b = max_b == none ? zero : max_b;
   F32x4 sum_a = {}, sum_b = {};
   for (float* at = scores; at != end; at += kQueries) {
-    const F32x4 a = Exp2Negative(Load(at) - shift_a);
-    const F32x4 b = Exp2Negative(Load(at + 4) - shift_b);
+    const F32x4 a = simd::Exp2Negative(Load(at) - shift_a);
+    const F32x4 b = simd::Exp2Negative(Load(at + 4) - shift_b);
     Store(at, a);
     Store(at + 4, b);
     sum_a += a;
     sum_b += b;
   }
-  const F32x4 factor_a = Exp2Negative(old_a - shift_a), factor_b = Exp2Negative(old_b - shift_b);
+  const F32x4 factor_a = simd::Exp2Negative(old_a - shift_a),
+              factor_b = simd::Exp2Negative(old_b - shift_b);
   Store(sum, MultiplyAdd(Load(sum), factor_a, sum_a));
   Store(sum + 4, MultiplyAdd(Load(sum + 4), factor_b, sum_b));
   Store(factor, factor_a);

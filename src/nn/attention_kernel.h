@@ -14,7 +14,7 @@ namespace clipglot {
 inline constexpr size_t kMaxHeadDim = 256;
 inline constexpr size_t kQueries = 8;    // queries of a group
 inline constexpr size_t kMaxGroups = 4;  // groups that go through a block together
-inline constexpr size_t kTile = 4;  // keys, or channels of values, side by side in packed form
+inline constexpr size_t kTile = 4;       // keys, or channels of values, side by side in packed form
 inline constexpr size_t kMaxBlock = 128;  // keys packed at a time
 inline constexpr size_t kMaxChunk = 672;  // queries that share the packing: an image takes two
 // With heads of 64 channels a block's keys and values take 64 KiB, the scores and queries of four

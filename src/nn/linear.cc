@@ -175,6 +175,7 @@ Status Linear::Run(std::span<const float> x, size_t rows, std::span<float> y,
 
 size_t Linear::in() const { return impl_->in; }
 size_t Linear::out() const { return impl_->out; }
+DType Linear::dtype() const { return impl_->dtype; }
 size_t Linear::packed_bytes() const { return impl_->packed_bytes; }
 
 }  // namespace clipglot

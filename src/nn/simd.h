@@ -36,6 +36,13 @@ inline F32x4 Load(const float* from) {
 }
 inline void Store(float* to, F32x4 value) { std::memcpy(to, &value, sizeof(value)); }
 
+// Constants that stay in memory: the compiler must not know what is there. An engine makes a vector
+// constant anew in every turn of a loop, with up to four instructions, and reads one with one.
+inline const float* FromMemory(const float* constants) {
+  asm volatile("" : "+r"(constants));
+  return constants;
+}
+
 // The first `count` (0 ... 3) of four; the rest is zero, or left alone.
 inline F32x4 LoadPart(const float* from, size_t count) {
   F32x4 out = {};
@@ -211,11 +218,12 @@ inline I32x4 AddPairs(I32x4 a, I32x4 b) {
 }
 // Sixteen int8 in four sums, each of some four of them.
 inline I32x4 AddFours(I8x16 x) { return Dot(WidenLow(x) + WidenHigh(x), SplatI16(1)); }
-inline void Transpose(I32x4 (&v)[4]) {
-  const I32x4 a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
-  const I32x4 b = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
-  const I32x4 c = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
-  const I32x4 d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+template <typename V>  // F32x4 or I32x4
+inline void Transpose(V (&v)[4]) {
+  const V a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
+  const V b = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
+  const V c = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+  const V d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
   v[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
   v[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
   v[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
@@ -235,6 +243,21 @@ inline I8x16 NarrowToI8(I32x4 a, I32x4 b, I32x4 c, I32x4 d) {
   for (size_t i = 0; i < 16; ++i) {
     const int32_t v = all[i / 4][i % 4];
     out[i] = static_cast<int8_t>(v < -128 ? -128 : v > 127 ? 127 : v);
+  }
+  return out;
+#endif
+}
+// Eight int32 to int16, those outside to the nearest end.
+inline I16x8 NarrowToI16(I32x4 a, I32x4 b) {
+#ifdef __wasm_simd128__
+  return (I16x8)wasm_i16x8_narrow_i32x4((v128_t)a, (v128_t)b);
+#elif defined(__SSE2__)
+  return (I16x8)_mm_packs_epi32((__m128i)a, (__m128i)b);
+#else
+  I16x8 out;
+  for (size_t i = 0; i < 8; ++i) {
+    const int32_t v = i < 4 ? a[i] : b[i - 4];
+    out[i] = static_cast<int16_t>(v < -32768 ? -32768 : v > 32767 ? 32767 : v);
   }
   return out;
 #endif
@@ -274,6 +297,24 @@ inline F32x4 ExpNegative(F32x4 x) {
       std::bit_cast<F32x4>((std::bit_cast<I32x4>(shifted) << 23) + SplatI32(127 << 23));
   const F32x4 zero = {};
   return x < Splat(kLowest) ? zero : e * power;
+}
+
+// 2^x for x <= 0 (relative error below 3e-7): 0 below -126.5. NaN stays NaN. x = n + r, 2^r by a
+// minimax polynomial of relative error on |r| <= 1/2, fitted by Remez' method (7.5e-8 before
+// rounding).
+inline F32x4 Exp2Negative(F32x4 x) {
+  // 1.5 · 2^23 rounds to an integer; 127 more makes that the bits of an exponent, 0 for n = -127.
+  const F32x4 magic = Splat(kRoundingMagic + 127);
+  x = Max(x, Splat(-127.0f));
+  const F32x4 shifted = x + magic;
+  const F32x4 r = x - (shifted - magic);
+  F32x4 e = Splat(1.32764725e-3f);
+  e = MultiplyAdd(e, r, Splat(9.67554096e-3f));
+  e = MultiplyAdd(e, r, Splat(5.55071309e-2f));
+  e = MultiplyAdd(e, r, Splat(2.40221202e-1f));
+  e = MultiplyAdd(e, r, Splat(6.93146944e-1f));
+  e = MultiplyAdd(e, r, Splat(1.00000012f));
+  return e * std::bit_cast<F32x4>(std::bit_cast<I32x4>(shifted) << 23);
 }
 
 }  // namespace clipglot::simd

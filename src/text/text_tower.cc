@@ -154,7 +154,8 @@ Status TextTower::RunLayer(const Layer& layer, std::span<const size_t> lengths) 
   CLIPGLOT_RETURN_IF_ERROR(layer.qkv.Run(x, tokens, qkv, *workspace_));
   Rotate(qkv, lengths, heads, head_dim, rotary_, RotaryPairing::kHalfSplit, /*skip=*/0, *workspace_);
   // y = softmax(q kᵀ / sqrt(d)) v
-  CLIPGLOT_RETURN_IF_ERROR(Attention(qkv, lengths, heads, head_dim, mask, y, *workspace_));
+  CLIPGLOT_RETURN_IF_ERROR(
+      Attention(qkv, lengths, heads, head_dim, mask, AttentionBehind(layer.qkv), y, *workspace_));
   // x = norm1(x + out_proj(y))
   const std::span<float> projected = wide_.as<float>().first(tokens * hidden);
   CLIPGLOT_RETURN_IF_ERROR(layer.out_proj.Run(y, tokens, projected, *workspace_));
