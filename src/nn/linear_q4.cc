@@ -78,7 +78,7 @@ Status LinearQ4::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
     RunRanges(workspace, rows, /*grain=*/kQ4Rows, /*nanoseconds=*/uint64_t{rows} * in_,
               [&](size_t begin, size_t end) {
                 for (size_t r = begin; r < end; r += kQ4Rows) {
-                  QuantizeQ4Rows(x + r * in_, std::min(kQ4Rows, end - r), in_, bytes,
+                  QuantizeQ4Rows(x + r * in_, std::min(kQ4Rows, end - r), in_, workspace.way,
                                  q + r * row_bytes, scales + r * blocks, offsets + r * blocks);
                 }
               });

@@ -101,8 +101,8 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
   auto* q = workspace.quantized.as<uint8_t>().data();
   static_assert(sizeof(Q8Row) <= kQ8RowParamBytes && sizeof(WideRow) <= kQ8RowParamBytes);
   Q8Row* params = workspace.row_params.as<Q8Row>().data();
-  float* steps = workspace.row_params.as<float>().data();  // instead, of kNarrow
-  const size_t row_steps = 2 * Groups(in_);
+  auto* group_params = workspace.row_params.as<int32_t>().data();  // instead, of kNarrow
+  const size_t row_params = 2 * Groups(in_);
 
   // Calls work(first row, how many) for each group of rows that a kernel takes.
   const auto each_group = [&](size_t begin, size_t end, const auto& work) {
@@ -119,7 +119,7 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
         uint8_t* to = q + first * row_bytes;
         if (way == DotWay::kNarrow) {
           QuantizeRowInGroups(from, in_, count, to + i * kQ8Step,
-                              steps + first * row_steps + 2 * i);
+                              group_params + first * row_params + i);
           continue;
         }
         const RowQuantization row =
@@ -165,7 +165,7 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
                                .columns = columns,
                                .x = q + first * row_bytes,
                                .rows = params + first,
-                               .steps = steps + first * row_steps,
+                               .params = group_params + first * row_params,
                                .narrow = way == DotWay::kNarrow ? narrow_.panel(at) : NarrowPanel{},
                                .y = whole ? y + first * out_ + column : part,
                                .stride = whole ? out_ : width * kPanelOutputs,

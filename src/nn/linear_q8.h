@@ -25,8 +25,8 @@ inline constexpr bool kOwnInt8 = false;
 // y = x Wᵀ + b. Weights are int8 with a scale per output; activations become int8 with a step and a
 // zero point per row (quantize.h):
 //   y = (Σ (q - zero_point) · w) · step · scale + b
-// On kNarrow they become 0 ... kGroupMost with a step and a zero point for each kGroupColumns columns
-// of a row:
+// On kNarrow they become 0 ... kGroupMost with a step and a zero point for each kGroupColumns
+// columns of a row:
 //   y = (Σ_group (Σ q · w - zero_point · Σ w) · step) · scale + b
 // The sums are exact integers on every DotWay, so a row's bits depend on nothing but the row and
 // the way.

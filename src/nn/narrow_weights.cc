@@ -1,6 +1,7 @@
 #include "nn/narrow_weights.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "nn/simd.h"
@@ -46,18 +47,31 @@ size_t Count(I16x8 mask) {
   return count;
 }
 
+// A step's sums by lanes as bytes, of positive weights and of negative ones without their sign: 255
+// stands for 255 and more, which does not fit in any case.
+simd::U8x16 ProfileOf(const LaneSums& sums) {
+  return simd::NarrowToU8(sums.positive, -sums.negative);
+}
+bool Fits(simd::U8x16 profile) { return !simd::AnyAbove(profile, kNarrowMost); }
+static_assert(kNarrowMost < 255);
+
 // How one group of a panel is put together.
 struct Order {
-  uint8_t shifts[kNarrowSteps] = {};
-  size_t unfit = 0;  // quads, or pairs
+  std::array<uint8_t, kNarrowSteps> starts = {};  // of NarrowGroup
+  size_t unfit = 0;                               // quads, or pairs
 };
 
 // A group's steps by quarters.
 struct Steps {
-  LaneSums of[kGroupSteps];
+  simd::U8x16 profiles[kGroupSteps];
   size_t quarter;
-  const LaneSums& At(size_t j, size_t c, size_t shift) const {
-    return of[j * quarter + (c + shift) % quarter];
+  // Steps c + shift (mod quarter) of quarter q, of which each takes the place of step c.
+  simd::U8x16 At(size_t q, size_t c, size_t shift) const {
+    const size_t step = c + shift;
+    return profiles[q * quarter + (step < quarter ? step : step - quarter)];
+  }
+  uint8_t Start(size_t q, size_t shift) const {
+    return static_cast<uint8_t>(2 * q * quarter + shift);
   }
 };
 
@@ -65,17 +79,18 @@ struct Steps {
 // are it is not worth a search.
 CLIPGLOT_ROW_FUNCTION Order OrderQuads(const Steps& steps) {
   const size_t n = steps.quarter;
-  Order best = {.shifts = {}, .unfit = n + 1};
+  Order best = {.starts = {}, .unfit = n + 1};
   for (size_t i = 0; i < n * n * n; ++i) {
     const size_t s1 = i % n, s2 = i / n % n, s3 = i / n / n;
     size_t unfit = 0;
     for (size_t c = 0; c < n && unfit < best.unfit; ++c) {
-      const LaneSums quad =
-          steps.At(0, c, 0) + steps.At(1, c, s1) + steps.At(2, c, s2) + steps.At(3, c, s3);
-      unfit += quad.Fits() ? 0 : 1;
+      const simd::U8x16 quad =
+          simd::AddSaturating(simd::AddSaturating(steps.At(0, c, 0), steps.At(1, c, s1)),
+                              simd::AddSaturating(steps.At(2, c, s2), steps.At(3, c, s3)));
+      unfit += Fits(quad) ? 0 : 1;
     }
     if (unfit < best.unfit) {
-      best = {{0, static_cast<uint8_t>(s1), static_cast<uint8_t>(s2), static_cast<uint8_t>(s3)},
+      best = {{steps.Start(0, 0), steps.Start(1, s1), steps.Start(2, s2), steps.Start(3, s3)},
               unfit};
     }
     if (best.unfit == 0 || (i == 0 && unfit > n / 2)) break;
@@ -83,46 +98,63 @@ CLIPGLOT_ROW_FUNCTION Order OrderQuads(const Steps& steps) {
   return best;
 }
 
-// The same for the pairs of the first two quarters and those of the last two.
+// The best of all orders of pairs: the quarters two by two, one of each two shifted.
 CLIPGLOT_ROW_FUNCTION Order OrderPairs(const Steps& steps) {
   const size_t n = steps.quarter;
-  Order best;
-  for (const size_t j : {0, 2}) {
-    size_t fewest = n + 1;
-    for (size_t shift = 0; shift < n && fewest > 0; ++shift) {
+  struct Shift {
+    size_t shift = 0, unfit;
+  };
+  const auto best_shift = [&](size_t a, size_t b) {
+    Shift best = {.shift = 0, .unfit = n + 1};
+    for (size_t shift = 0; shift < n && best.unfit > 0; ++shift) {
       size_t unfit = 0;
-      for (size_t c = 0; c < n && unfit < fewest; ++c)
-        unfit += (steps.At(j, c, 0) + steps.At(j + 1, c, shift)).Fits() ? 0 : 1;
-      if (unfit >= fewest) continue;
-      fewest = unfit;
-      best.shifts[j + 1] = static_cast<uint8_t>(shift);
+      for (size_t c = 0; c < n && unfit < best.unfit; ++c)
+        unfit += Fits(simd::AddSaturating(steps.At(a, c, 0), steps.At(b, c, shift))) ? 0 : 1;
+      if (unfit < best.unfit) best = {.shift = shift, .unfit = unfit};
     }
-    best.unfit += fewest;
+    return best;
+  };
+  constexpr size_t kPartners[][kNarrowSteps] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
+  Order best = {.starts = {}, .unfit = 2 * n + 1};
+  for (const auto& q : kPartners) {
+    const Shift first = best_shift(q[0], q[1]), last = best_shift(q[2], q[3]);
+    const size_t unfit = first.unfit + last.unfit;
+    if (unfit >= best.unfit) continue;
+    best = {{steps.Start(q[0], 0), steps.Start(q[1], first.shift), steps.Start(q[2], 0),
+             steps.Start(q[3], last.shift)},
+            unfit};
+    if (unfit == 0) break;
   }
   return best;
 }
 
-CLIPGLOT_ROW_FUNCTION Steps StepsOf(const uint8_t* at, size_t steps, int16_t* sums) {
-  Steps out = {.of = {}, .quarter = steps / kNarrowSteps};
+CLIPGLOT_ROW_FUNCTION Steps StepsOf(const uint8_t* at, size_t steps, int32_t* sums) {
+  Steps out = {.profiles = {}, .quarter = steps / kNarrowSteps};
   LaneSums sum = {};  // of each lane at most 64 weights
   for (size_t s = 0; s < steps; ++s) {
-    out.of[s] = LaneSums::Of(simd::LoadI8(at + s * kVectorBytes));
-    sum = sum + out.of[s];
+    const LaneSums of_step = LaneSums::Of(simd::LoadI8(at + s * kVectorBytes));
+    out.profiles[s] = ProfileOf(of_step);
+    sum = sum + of_step;
   }
   const I16x8 all = sum.positive + sum.negative;
-  for (size_t o = 0; o < kPanelOutputs; ++o)
-    sums[o] = static_cast<int16_t>(all[2 * o] + all[2 * o + 1]);
+  for (size_t o = 0; o < kPanelOutputs; ++o) sums[o] = all[2 * o] + all[2 * o + 1];
   return out;
 }
 
-CLIPGLOT_ROW_FUNCTION void PutInOrder(uint8_t* at, size_t quarter, const uint8_t* shifts) {
+// The step of a group whose weights are vector `vector`.
+size_t StepOf(const uint8_t* starts, size_t quarter, size_t vector) {
+  const size_t start = starts[vector % kNarrowSteps];
+  return start / (2 * quarter) * quarter +
+         (start % (2 * quarter) + vector / kNarrowSteps) % quarter;
+}
+
+CLIPGLOT_ROW_FUNCTION void PutInOrder(uint8_t* at, size_t quarter, const uint8_t* starts) {
   uint8_t before[kGroupSteps * kVectorBytes];
-  std::copy_n(at, kNarrowSteps * quarter * kVectorBytes, before);
-  for (size_t c = 0; c < quarter; ++c) {
-    for (size_t j = 0; j < kNarrowSteps; ++j, at += kVectorBytes) {
-      const size_t step = j * quarter + (c + shifts[j]) % quarter;
-      std::copy_n(before + step * kVectorBytes, kVectorBytes, at);
-    }
+  const size_t vectors = kNarrowSteps * quarter;
+  std::copy_n(at, vectors * kVectorBytes, before);
+  for (size_t v = 0; v < vectors; ++v) {
+    std::copy_n(before + StepOf(starts, quarter, v) * kVectorBytes, kVectorBytes,
+                at + v * kVectorBytes);
   }
 }
 
@@ -139,15 +171,15 @@ bool Arrange(uint8_t* panel, size_t columns, NarrowGroup* groups, Order* pairs) 
     const Steps found = StepsOf(at, steps, groups[g].sums);
     const Order quads = OrderQuads(found);
     pairs[g] = quads.unfit == 0 ? quads : OrderPairs(found);
-    std::ranges::copy(quads.shifts, groups[g].shifts);
+    std::ranges::copy(quads.starts, groups[g].starts);
     unfit[0] += quads.unfit;
     unfit[1] += pairs[g].unfit;
   });
   // A step takes 9/4 instructions of 4, 10/4 of 2, and 3 of a rest.
   const bool few_steps = unfit[0] > unfit[1] + columns / kQ8Step / 12;
   each([&](size_t g, uint8_t* at, size_t steps) {
-    if (few_steps) std::ranges::copy(pairs[g].shifts, groups[g].shifts);
-    PutInOrder(at, steps / kNarrowSteps, groups[g].shifts);
+    if (few_steps) std::ranges::copy(pairs[g].starts, groups[g].starts);
+    PutInOrder(at, steps / kNarrowSteps, groups[g].starts);
   });
   return few_steps;
 }
@@ -236,11 +268,10 @@ CLIPGLOT_ROW_FUNCTION NarrowRest* Split(uint8_t* panel, size_t columns, const Na
       const size_t group = first / kGroupSteps, in_group = first % kGroupSteps + s;
       const size_t quarter =
           std::min(kGroupSteps, columns / kQ8Step - group * kGroupSteps) / kNarrowSteps;
-      const size_t j = in_group % kNarrowSteps,
-                   c = (in_group / kNarrowSteps + groups[group].shifts[j]) % quarter;
+      const size_t step = StepOf(groups[group].starts, quarter, in_group);
       std::memcpy(rests->weights, &weights, sizeof(weights));
       rests->position =
-          static_cast<uint32_t>(group * kGroupPositions + GroupPosition(j * quarter + c, quarter));
+          static_cast<uint32_t>(group * kGroupPositions + GroupPosition(step, quarter));
       ++rests;
       const I8x16 kept = simd::LoadI8(at + s * kVectorBytes) - weights;
       std::memcpy(at + s * kVectorBytes, &kept, sizeof(kept));

@@ -6,8 +6,8 @@
 // do: the largest weight of a row is 127, the others are a fraction of it. Where they do not, three
 // things are tried in turn, so that all sums stay the exact integers:
 // - Other steps of the same group of columns are put together. The n quads of a group take one step
-//   of each of its quarters; each quarter but the first may be shifted, by another number for each
-//   panel and group.
+//   of each of its quarters, the quarters in any order and each shifted, as is best for a panel and
+//   group.
 // - A panel in which many lanes would still not fit is summed over two steps.
 // - Some weights are taken out of the panel and kept as a rest that is multiplied alone.
 #pragma once
@@ -31,8 +31,8 @@ static_assert(128 * kGroupMost <= 32767);  // one weight always fits
 
 // What belongs to a panel's weights of one group of columns.
 struct NarrowGroup {
-  int16_t sums[kPanelOutputs];
-  uint8_t shifts[kNarrowSteps];  // of its quarters, the first one's is 0
+  int32_t sums[kPanelOutputs];
+  uint8_t starts[kNarrowSteps];  // of the quads' steps: 2 n · quarter + shift
 };
 
 // Weights of one step that were taken out, the others zero.
@@ -41,8 +41,8 @@ struct NarrowRest {
   uint32_t position;  // of their activations (GroupPosition), counted from the row's first
 };
 
-// What a panel has besides its bytes. In these vector 4 c + j of a group belongs to step (c +
-// shifts[j]) mod n of quarter j, n being a quarter's steps.
+// What a panel has besides its bytes. In these vector 4 c + j of a group belongs to the activations
+// at position starts[j] + c (GroupPosition): step (shift + c) mod n of a quarter of n steps.
 struct NarrowPanel {
   bool few_steps = false;  // kNarrowFewSteps, else kNarrowSteps
   const NarrowGroup* groups = nullptr;

@@ -13,11 +13,11 @@ using simd::I16x8;
 using simd::I32x4;
 using simd::I8x16;
 
-// How products are summed within a block.
+// How products are summed within a block. Weights have 8 added: sums start from what that adds.
 enum class Sums {
   kPairs,   // int16 by pairs
   kBytes,   // bytes by fours, one instruction where the machine has it
-  kNarrow,  // bytes by pairs in int16, which hold a block: 16 products stay below 127 · 15 · 16
+  kNarrow,  // bytes by pairs in int16, which hold a block: 16 products stay within 127 · 8 · 16
 };
 
 // Where a product of bytes is relaxed its second operand is 0 ... 15, so every engine gives the
@@ -28,6 +28,8 @@ inline I32x4 Multiply(I8x16 x, I8x16 w, I32x4 sum) {
   if constexpr (sums == Sums::kBytes) return simd::DotBytes(x, w, sum, /*b_unsigned=*/true);
   return (I32x4)((I16x8)sum + simd::DotPairs(x, w));
 }
+
+constexpr int16_t kOnes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
 
 // Calls multiply(w) for all units of a block, one after the other; w: kQ4Groups vectors. `units` is
 // a variable, lest the loop is unrolled, which would take more registers than there are.
@@ -60,17 +62,17 @@ CLIPGLOT_ROW_FUNCTION void RunTile(const Q4Tile& tile, size_t units, size_t vect
   const auto* x = static_cast<const uint8_t*>(tile.x);
   const int32_t* offsets = tile.offsets;
   const float* scales = tile.scales;
+  [[maybe_unused]] const I16x8 ones = simd::LoadI16(simd::FromMemory(kOnes));
   // Where weights are unpacked on the way totals are kept in registers as far as they go; else
   // these are full of sums.
   float local[R * kQ4TileOutputs];
   float* totals = unpacked ? tile.totals : local;
   if constexpr (!unpacked) std::memcpy(local, tile.totals, sizeof(local));
   for (size_t b = tile.blocks; b > 0; --b) {
+    if constexpr (unpacked) totals = simd::FromMemory(totals);
     I32x4 acc[R][kQ4Groups];
     for (size_t r = 0; r < R; ++r) {
-      // Weights have 8 added: what that adds is taken off.
-      const I32x4 start = sums == Sums::kNarrow ? I32x4{} : simd::SplatI32(offsets[r]);
-      for (size_t g = 0; g < kQ4Groups; ++g) acc[r][g] = start;
+      for (size_t g = 0; g < kQ4Groups; ++g) acc[r][g] = simd::SplatI32(offsets[r]);
     }
     const auto multiply = [&](const I8x16(&weights)[kQ4Groups]) {
       for (size_t r = 0; r < R; ++r) {
@@ -85,17 +87,19 @@ CLIPGLOT_ROW_FUNCTION void RunTile(const Q4Tile& tile, size_t units, size_t vect
     } else {
       EachPacked<bytes>(w, vectors, multiply);
     }
+    F32x4 scale[kQ4Groups];
     for (size_t g = 0; g < kQ4Groups; ++g) {
-      const F32x4 scale =
+      scale[g] =
           unpacked ? simd::Load(reinterpret_cast<const float*>(w + units * kQ4Groups * 16) + g * 4)
                    : simd::LoadBfloat16(w + kQ4ValueBytes + g * 8);
-      for (size_t r = 0; r < R; ++r) {
-        I32x4 sum = acc[r][g];
-        if constexpr (sums == Sums::kNarrow)
-          sum = simd::AddNeighbours((I16x8)sum) + simd::SplatI32(offsets[r]);
+    }
+    for (size_t r = 0; r < R; ++r) {
+      const F32x4 step = simd::Splat(scales[r]);
+      for (size_t g = 0; g < kQ4Groups; ++g) {
+        const I32x4 sum = sums == Sums::kNarrow ? simd::Dot((I16x8)acc[r][g], ones) : acc[r][g];
         float* total = totals + r * kQ4TileOutputs + g * 4;
-        simd::Store(total, simd::MultiplyAdd(simd::ToFloat(sum) * simd::Splat(scales[r]), scale,
-                                             simd::Load(total)));
+        simd::Store(total,
+                    simd::MultiplyAdd(simd::ToFloat(sum) * step, scale[g], simd::Load(total)));
       }
     }
     w += unpacked ? Q4UnpackedBytes(bytes) : kQ4PackedBytes;

@@ -1,6 +1,7 @@
 #include "nn/q8_kernels.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "nn/q8_panel.h"
@@ -81,6 +82,23 @@ CLIPGLOT_ROW_FUNCTION void MultiplyWide(const Q8Tile& tile) {
     Finish(simd::AddPairs(sum[r][0], sum[r][1]), w, tile.rows[r], tile.y + r * tile.stride);
 }
 
+constexpr int16_t kOnes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+// Calls work(r, element r of `from` in all lanes) for r = 0 ... R - 1: one load for four elements.
+template <size_t R, typename Work>
+[[gnu::always_inline]] inline void EachSplat(const int32_t* from, const Work& work) {
+  CLIPGLOT_UNROLL
+  for (size_t r = 0; r + 4 <= R; r += 4) {
+    const I32x4 four = LoadI32(from + r);
+    work(r, __builtin_shufflevector(four, four, 0, 0, 0, 0));
+    work(r + 1, __builtin_shufflevector(four, four, 1, 1, 1, 1));
+    work(r + 2, __builtin_shufflevector(four, four, 2, 2, 2, 2));
+    work(r + 3, __builtin_shufflevector(four, four, 3, 3, 3, 3));
+  }
+  CLIPGLOT_UNROLL
+  for (size_t r = R / 4 * 4; r < R; ++r) work(r, simd::SplatI32(from[r]));
+}
+
 // Bytes by pairs in int16. A row's groups of columns have steps and zero points of their own
 // (QuantizeRowInGroups); vectors of weights are in the order that NarrowPanel tells.
 template <size_t R, size_t kSteps>
@@ -88,52 +106,61 @@ CLIPGLOT_ROW_FUNCTION void MultiplyPairs(const Q8Tile& tile) {
   constexpr size_t kStepBytes = R * kQ8Step;
   const uint8_t* w = tile.panels;
   const uint8_t* x = tile.x;
-  const float* steps = tile.steps;
+  const int32_t* params = tile.params;
   const NarrowGroup* group = tile.narrow.groups;
   const NarrowRest* rest = tile.narrow.rests.data();
   const NarrowRest* const rests_end = rest + tile.narrow.rests.size();
+  const I16x8 ones = simd::LoadI16(simd::FromMemory(kOnes));
   F32x4 total[R] = {};
   size_t positions = 0;
-  for (size_t left = tile.columns; left > 0; ++group, steps += 2 * R) {
-    const size_t columns = std::min(left, kGroupColumns),
-                 quarter = columns / kQ8Step / kNarrowSteps;
+  for (size_t left = tile.columns; left > 0; ++group, params += 2 * R) {
+    const size_t columns = std::min(left, kGroupColumns);
     const uint8_t* at[kNarrowSteps];
-    for (size_t j = 0; j < kNarrowSteps; ++j)
-      at[j] = x + (2 * quarter * j + group->shifts[j]) * kStepBytes;
-    I32x4 sum[R] = {};
-    for (size_t c = quarter; c > 0; --c) {
-      I8x16 weights[kNarrowSteps];
-      for (size_t j = 0; j < kNarrowSteps; ++j) weights[j] = simd::LoadI8(w + j * kVectorBytes);
-      for (size_t r = 0; r < R; ++r) {
-        for (size_t j = 0; j < kNarrowSteps; j += kSteps) {
-          I16x8 pairs = simd::DotPairs(weights[j], simd::SplatBytes(at[j] + r * kQ8Step));
-          for (size_t i = j + 1; i < j + kSteps; ++i)
-            pairs += simd::DotPairs(weights[i], simd::SplatBytes(at[i] + r * kQ8Step));
-          sum[r] += simd::AddNeighbours(pairs);
-        }
-      }
-      w += kNarrowSteps * kVectorBytes;
-      for (const uint8_t*& p : at) p += kStepBytes;
-    }
+    for (size_t j = 0; j < kNarrowSteps; ++j) at[j] = x + group->starts[j] * kStepBytes;
+    I32x4 sum[R];
+    const auto of_weights = (I16x8)LoadI32(group->sums);
+    EachSplat<R>(params + R,
+                 [&](size_t r, I32x4 zero) { sum[r] = simd::Dot(of_weights, (I16x8)zero); });
     positions += kGroupPositions;
     for (; rest != rests_end && rest->position < positions; ++rest) {
       const I8x16 weights = simd::LoadI8(rest->weights);
       const uint8_t* four = tile.x + rest->position * kStepBytes;
+      CLIPGLOT_UNROLL
       for (size_t r = 0; r < R; ++r)
-        sum[r] +=
-            simd::AddNeighbours(simd::DotPairs(weights, simd::SplatBytes(four + r * kQ8Step)));
+        sum[r] += simd::Dot(simd::DotPairs(weights, simd::SplatBytes(four + r * kQ8Step)), ones);
     }
-    const F32x4 of_weights = simd::ToFloat(simd::WidenI16(group->sums));
-    for (size_t r = 0; r < R; ++r) {
-      // An integer below 2^24: exact.
-      const F32x4 product =
-          simd::MultiplyAdd(of_weights, simd::Splat(steps[2 * r + 1]), simd::ToFloat(sum[r]));
-      total[r] = simd::MultiplyAdd(product, simd::Splat(steps[2 * r]), total[r]);
-    }
+    size_t c = columns / kQ8ColumnMultiple;
+    do {
+      I8x16 weights[kNarrowSteps];
+      for (size_t j = 0; j < kNarrowSteps; ++j) weights[j] = simd::LoadI8(w + j * kVectorBytes);
+      CLIPGLOT_UNROLL
+      for (size_t r = 0; r < R; ++r) {
+        for (size_t j = 0; j < kNarrowSteps; j += kSteps) {
+          I16x8 pairs = simd::DotPairs(weights[j], simd::SplatBytes(at[j] + r * kQ8Step));
+          for (size_t i = j + 1; i < j + kSteps; ++i) {
+            pairs = simd::AddSaturating(
+                pairs, simd::DotPairs(weights[i], simd::SplatBytes(at[i] + r * kQ8Step)));
+          }
+          sum[r] += simd::Dot(pairs, ones);
+        }
+      }
+      w += kNarrowSteps * kVectorBytes;
+      for (const uint8_t*& p : at) p += kStepBytes;
+    } while (--c > 0);
+    // An integer below 2^24: exact.
+    EachSplat<R>(params, [&](size_t r, I32x4 step) {
+      total[r] = simd::MultiplyAdd(simd::ToFloat(sum[r]), std::bit_cast<F32x4>(step), total[r]);
+    });
     x += kGroupPositions * kStepBytes;
     left -= columns;
   }
-  for (size_t r = 0; r < R; ++r) Scale(total[r], w, tile.y + r * tile.stride);
+  const auto* tail = reinterpret_cast<const PanelTail*>(w);
+  const F32x4 scales = simd::Load(tail->scales), bias = simd::Load(tail->bias);
+  float* y = tile.y;
+  const size_t stride = tile.stride;
+  CLIPGLOT_UNROLL
+  for (size_t r = 0; r < R; ++r, y += stride)
+    simd::Store(y, simd::MultiplyAdd(total[r], scales, bias));
 }
 
 template <size_t R>

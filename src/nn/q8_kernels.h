@@ -23,9 +23,9 @@ struct Q8Tile {
   size_t panel_bytes;
   size_t columns;  // a multiple of kQ8ColumnMultiple
   const uint8_t* x;
-  const Q8Row* rows;   // not of kNarrow
-  const float* steps;  // of kNarrow: as QuantizeRowInGroups gives them
-  NarrowPanel narrow;  // of kNarrow
+  const Q8Row* rows;      // not of kNarrow
+  const int32_t* params;  // of kNarrow: as QuantizeRowInGroups gives them
+  NarrowPanel narrow;     // of kNarrow
   float* y;
   size_t stride;  // of y, in floats
   bool x_unsigned;

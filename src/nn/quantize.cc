@@ -134,9 +134,9 @@ CLIPGLOT_ROW_FUNCTION RowQuantization QuantizeRowQ8(const float* x, size_t colum
 }
 
 CLIPGLOT_ROW_FUNCTION void QuantizeRowInGroups(const float* x, size_t columns, size_t rows,
-                                               uint8_t* q, float* steps) {
+                                               uint8_t* q, int32_t* params) {
   const size_t padded = Q8PaddedColumns(columns), step_bytes = rows * kQ8Step;
-  for (size_t g = 0; g < columns; g += kGroupColumns, steps += 2 * rows) {
+  for (size_t g = 0; g < columns; g += kGroupColumns, params += 2 * rows) {
     const size_t quarter = std::min(kGroupColumns, padded - g) / kQ8Step / kGroupQuarters;
     const RowQuantization group = Quantize<-128, kGroupMost - 128>(
         x + g, std::min(kGroupColumns, columns - g),
@@ -152,8 +152,8 @@ CLIPGLOT_ROW_FUNCTION void QuantizeRowInGroups(const float* x, size_t columns, s
             std::memcpy(to + quarter * step_bytes, &four, sizeof(four));
           }
         });
-    steps[0] = group.step;
-    steps[1] = -static_cast<float>(group.zero_point + 128);
+    params[0] = std::bit_cast<int32_t>(group.step);
+    params[rows] = static_cast<uint16_t>(-(group.zero_point + 128));
     q += kGroupPositions * step_bytes;
   }
 }

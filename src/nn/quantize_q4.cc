@@ -18,7 +18,7 @@ constexpr size_t kBlockVectors = kQ4Block / simd::kLanes;
 inline void StoreUnit(uint8_t* to, int32_t unit) { std::memcpy(to, &unit, sizeof(unit)); }
 
 // One block of one row; the next unit lies `stride` bytes behind the last.
-template <bool bytes>
+template <DotWay way>
 inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scale,
                           int32_t* offset) {
   constexpr float kSmallest =
@@ -47,11 +47,16 @@ inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scal
         simd::SplatI32(std::bit_cast<int32_t>(simd::kRoundingMagic));
     sum += rounded[i];
   }
-  *offset = -8 * (sum[0] + sum[1] + sum[2] + sum[3]);
+  if constexpr (way == DotWay::kNarrow) {
+    const auto first = static_cast<uint16_t>(-8 * (sum[0] + sum[1]));
+    *offset = static_cast<int32_t>(first | static_cast<uint32_t>(-8 * (sum[2] + sum[3])) << 16);
+  } else {
+    *offset = -8 * (sum[0] + sum[1] + sum[2] + sum[3]);
+  }
   for (size_t i = 0; i < kBlockVectors; i += 4) {
     simd::I8x16 narrow =
         simd::NarrowToI8(rounded[i], rounded[i + 1], rounded[i + 2], rounded[i + 3]);
-    if constexpr (bytes) {
+    if constexpr (Q4Bytes(way)) {
       const auto fours = (I32x4)narrow;
       for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, fours[u]);
     } else {
@@ -64,33 +69,35 @@ inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scal
   }
 }
 
-template <bool bytes>
+template <DotWay way>
 void QuantizeRows(const float* x, size_t rows, size_t columns, uint8_t* q, float* scales,
                   int32_t* offsets) {
   const size_t stride = rows * kQ4UnitBytes, whole = columns / kQ4Block, left = columns % kQ4Block;
-  const size_t block = Q4Units(bytes) * stride;
+  const size_t block = Q4Units(Q4Bytes(way)) * stride;
   for (size_t r = 0; r < rows; ++r, x += columns, q += kQ4UnitBytes) {
     for (size_t b = 0; b < whole; ++b) {
-      QuantizeBlock<bytes>(x + b * kQ4Block, q + b * block, stride, scales + b * rows + r,
-                           offsets + b * rows + r);
+      QuantizeBlock<way>(x + b * kQ4Block, q + b * block, stride, scales + b * rows + r,
+                         offsets + b * rows + r);
     }
     if (left == 0) continue;
     float last[kQ4Block] = {};
     std::memcpy(last, x + whole * kQ4Block, left * sizeof(float));
-    QuantizeBlock<bytes>(last, q + whole * block, stride, scales + whole * rows + r,
-                         offsets + whole * rows + r);
+    QuantizeBlock<way>(last, q + whole * block, stride, scales + whole * rows + r,
+                       offsets + whole * rows + r);
   }
 }
 
 }  // namespace
 
-CLIPGLOT_ROW_FUNCTION void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, bool bytes,
+CLIPGLOT_ROW_FUNCTION void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, DotWay way,
                                           void* q, float* scales, int32_t* offsets) {
   auto* to = static_cast<uint8_t*>(q);
-  if (bytes) {
-    QuantizeRows<true>(x, rows, columns, to, scales, offsets);
+  if (way == DotWay::kNarrow) {
+    QuantizeRows<DotWay::kNarrow>(x, rows, columns, to, scales, offsets);
+  } else if (way == DotWay::kWide) {
+    QuantizeRows<DotWay::kWide>(x, rows, columns, to, scales, offsets);
   } else {
-    QuantizeRows<false>(x, rows, columns, to, scales, offsets);
+    QuantizeRows<DotWay::kUnsigned>(x, rows, columns, to, scales, offsets);
   }
 }
 

@@ -18,12 +18,11 @@ constexpr size_t Q4Units(bool bytes) { return kQ4Block / (bytes ? 4 : 2); }  // 
 inline constexpr size_t kQ4Rows = 4;  // rows that lie, and are multiplied, together
 
 // `x` [rows, columns], 1 <= rows <= kQ4Rows. For each block b of row r, x ≈ scales[b · rows + r] ·
-// q with q in -127 ... 127; offsets[b · rows + r] = -8 · Σ q. Unit u of row r lies at byte (u ·
-// rows
-// + r) · kQ4UnitBytes of `q`; columns up to a multiple of 32 are filled with zeros. A block with a
-// NaN or an infinity gets the scale NaN; one whose largest magnitude is below 1e-34 counts as
-// zeros.
-void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, bool bytes, void* q, float* scales,
+// q with q in -127 ... 127; offsets[b · rows + r] = -8 · Σ q, which for kNarrow is two int16, of
+// columns 0 and 1 of each four and of columns 2 and 3. Unit u of row r lies at byte (u · rows + r)
+// · kQ4UnitBytes of `q`; columns up to a multiple of 32 are filled with zeros. A block with a NaN
+// or an infinity gets the scale NaN; one whose largest magnitude is below 1e-34 counts as zeros.
+void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, DotWay way, void* q, float* scales,
                     int32_t* offsets);
 
 }  // namespace clipglot

@@ -22,9 +22,17 @@ using F32x4 = float __attribute__((vector_size(16)));
 using I32x4 = int32_t __attribute__((vector_size(16)));
 using I16x8 = int16_t __attribute__((vector_size(16)));
 using I8x16 = int8_t __attribute__((vector_size(16)));
+using U8x16 = uint8_t __attribute__((vector_size(16)));
 using I64x2 = int64_t __attribute__((vector_size(16)));
 
 inline constexpr size_t kLanes = 4;
+
+// Before a loop over elements of arrays of vectors that are to stay in registers.
+#ifdef __clang__
+#define CLIPGLOT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CLIPGLOT_UNROLL
+#endif
 
 inline F32x4 Splat(float x) { return F32x4{x, x, x, x}; }
 inline I32x4 SplatI32(int32_t x) { return I32x4{x, x, x, x}; }
@@ -36,11 +44,13 @@ inline F32x4 Load(const float* from) {
 }
 inline void Store(float* to, F32x4 value) { std::memcpy(to, &value, sizeof(value)); }
 
-// Constants that stay in memory: the compiler must not know what is there. An engine makes a vector
-// constant anew in every turn of a loop, with up to four instructions, and reads one with one.
-inline const float* FromMemory(const float* constants) {
-  asm volatile("" : "+r"(constants));
-  return constants;
+// Numbers that stay in memory: the compiler must not know what is there. An engine makes a vector
+// constant anew in every turn of a loop, with up to four instructions, and reads one with one; and
+// numbers for which there are no registers left are better read where they are than from a copy.
+template <typename T>
+inline T* FromMemory(T* values) {
+  asm volatile("" : "+r"(values));
+  return values;
 }
 
 // The first `count` (0 ... 3) of four; the rest is zero, or left alone.
@@ -150,6 +160,22 @@ inline I16x8 WidenI8(const void* from) {
   return __builtin_convertvector(bytes, I16x8);
 #endif
 }
+// a + b, beyond int16's ends the nearest end. Unlike +, no compiler puts such sums in another
+// order, so that each product is added as soon as it is there and no register holds it longer.
+inline I16x8 AddSaturating(I16x8 a, I16x8 b) {
+#ifdef __wasm_simd128__
+  return (I16x8)wasm_i16x8_add_sat((v128_t)a, (v128_t)b);
+#elif defined(__SSE2__)
+  return (I16x8)_mm_adds_epi16((__m128i)a, (__m128i)b);
+#else
+  I16x8 out;
+  for (size_t i = 0; i < 8; ++i) {
+    const int sum = a[i] + b[i];
+    out[i] = static_cast<int16_t>(sum < -32768 ? -32768 : sum > 32767 ? 32767 : sum);
+  }
+  return out;
+#endif
+}
 inline I16x8 SplatI16(int16_t x) { return I16x8{x, x, x, x, x, x, x, x}; }
 inline I16x8 WidenLow(I8x16 x) {
   return __builtin_convertvector(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7), I16x8);
@@ -196,21 +222,6 @@ inline I16x8 DotPairs(I8x16 a, I8x16 b) {
   for (size_t i = 0; i < 8; ++i) out[i] = static_cast<int16_t>(product(2 * i) + product(2 * i + 1));
   return out;
 #endif
-}
-// out[i] = x[2i] + x[2i + 1].
-inline I32x4 AddNeighbours(I16x8 x) {
-#ifdef __wasm_simd128__
-  return (I32x4)wasm_i32x4_extadd_pairwise_i16x8((v128_t)x);
-#else
-  return Dot(x, SplatI16(1));
-#endif
-}
-// Four int16 as int32.
-inline I32x4 WidenI16(const int16_t* from) {
-  using I16x4 = int16_t __attribute__((vector_size(8)));
-  I16x4 four;
-  std::memcpy(&four, from, sizeof(four));
-  return __builtin_convertvector(four, I32x4);
 }
 // Neighbours added: {a0 + a1, a2 + a3, b0 + b1, b2 + b3}.
 inline I32x4 AddPairs(I32x4 a, I32x4 b) {
@@ -261,6 +272,37 @@ inline I16x8 NarrowToI16(I32x4 a, I32x4 b) {
   }
   return out;
 #endif
+}
+// Sixteen int16 to 0 ... 255, those outside to the nearest end.
+inline U8x16 NarrowToU8(I16x8 a, I16x8 b) {
+#ifdef __wasm_simd128__
+  return (U8x16)wasm_u8x16_narrow_i16x8((v128_t)a, (v128_t)b);
+#elif defined(__SSE2__)
+  return (U8x16)_mm_packus_epi16((__m128i)a, (__m128i)b);
+#else
+  U8x16 out;
+  for (size_t i = 0; i < 16; ++i) {
+    const int v = i < 8 ? a[i] : b[i - 8];
+    out[i] = static_cast<uint8_t>(v < 0 ? 0 : v > 255 ? 255 : v);
+  }
+  return out;
+#endif
+}
+// a + b, or 255 where it is more.
+inline U8x16 AddSaturating(U8x16 a, U8x16 b) {
+#ifdef __wasm_simd128__
+  return (U8x16)wasm_u8x16_add_sat((v128_t)a, (v128_t)b);
+#elif defined(__SSE2__)
+  return (U8x16)_mm_adds_epu8((__m128i)a, (__m128i)b);
+#else
+  const U8x16 sum = a + b;
+  return sum | (U8x16)(sum < a);
+#endif
+}
+// Whether any of sixteen is more than `most`.
+inline bool AnyAbove(U8x16 x, uint8_t most) {
+  const auto above = (I64x2)(x > U8x16{} + most);
+  return (above[0] | above[1]) != 0;
 }
 // Four bfloat16: upper halves of floats.
 inline F32x4 LoadBfloat16(const void* from) {

@@ -110,7 +110,7 @@ Status Workspace::Impl::ReserveQ8(size_t rows, size_t columns, DotWay q8_way) {
   }
   CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, values * Q8ValueBytes(q8_way), kQuantizedWhat));
   const size_t params =
-      q8_way == DotWay::kNarrow ? Groups(columns) * 2 * sizeof(float) : kQ8RowParamBytes;
+      q8_way == DotWay::kNarrow ? Groups(columns) * 2 * sizeof(int32_t) : kQ8RowParamBytes;
   return Grow(row_params, uint64_t{rows} * params, kScalesWhat);
 }
 

@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "nn/quantize_q4.h"
@@ -273,7 +276,8 @@ TEST(LinearQ4, RefusesWhatDoesNotFit) {
 }
 
 TEST(QuantizeQ4Rows, IsDefinedForEveryBlock) {
-  for (const bool bytes : {true, false}) {
+  for (const DotWay way : Ways()) {
+    const bool bytes = Q4Bytes(way);
     // Signed numbers in any order: those of the 37 columns are the same.
     const auto values = [bytes](const std::vector<int8_t>& q) {
       std::vector<int> out;
@@ -290,13 +294,20 @@ TEST(QuantizeQ4Rows, IsDefinedForEveryBlock) {
       std::vector<int8_t> q(bytes ? 64 : 128, 99);
       float scales[2];
       int32_t offsets[2];
-      QuantizeQ4Rows(x.data(), 1, x.size(), bytes, q.data(), scales, offsets);
+      QuantizeQ4Rows(x.data(), 1, x.size(), way, q.data(), scales, offsets);
       const std::vector<int> got = values(q);
       EXPECT_EQ(got.size(), 64u);
       EXPECT_EQ(std::ranges::count(got, v > 1 ? 127 : 0), v > 1 ? 37 : 64) << v;
       for (size_t i = 40; i < 64; ++i) EXPECT_EQ(got[i], 0);
       for (const float scale : scales) EXPECT_TRUE(std::isfinite(scale));
-      EXPECT_EQ(offsets[1], v > 1 ? -8 * 127 * 5 : 0);
+      const int of_one = v > 1 ? -8 * 127 : 0;
+      if (way == DotWay::kNarrow) {  // of five columns the first, second and fifth, and the others
+        const auto parts = std::bit_cast<std::array<int16_t, 2>>(offsets[1]);
+        EXPECT_EQ(parts, (std::array<int16_t, 2>{static_cast<int16_t>(of_one * 3),
+                                                 static_cast<int16_t>(of_one * 2)}));
+      } else {
+        EXPECT_EQ(offsets[1], of_one * 5);
+      }
     }
     for (const float v : {NAN, INFINITY, -INFINITY}) {
       for (const size_t at : {0u, 5u, 31u, 32u, 36u}) {
@@ -305,7 +316,7 @@ TEST(QuantizeQ4Rows, IsDefinedForEveryBlock) {
         std::vector<int8_t> q(bytes ? 64 : 128);
         float scales[2];
         int32_t offsets[2];
-        QuantizeQ4Rows(x.data(), 1, x.size(), bytes, q.data(), scales, offsets);
+        QuantizeQ4Rows(x.data(), 1, x.size(), way, q.data(), scales, offsets);
         EXPECT_TRUE(std::isnan(scales[at / 32]));
         EXPECT_EQ(offsets[at / 32], 0);
       }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -59,6 +60,14 @@ size_t GroupElement(size_t column, size_t columns, size_t rows = 1) {
   return (group * kGroupPositions + position) * kQ8Step * rows + column % kQ8Step;
 }
 
+// What QuantizeRowInGroups gives besides the values: an int16 in a word whose other half is zero.
+float Step(int32_t bits) { return std::bit_cast<float>(bits); }
+int MinusZero(int32_t word) {
+  const auto value = static_cast<int16_t>(word);
+  EXPECT_EQ(word, static_cast<uint16_t>(value));
+  return value;
+}
+
 // Exact sums of what the quantisation gave; of kNarrow it differs.
 std::vector<double> Reference(std::span<const float> x, size_t rows, const Matrix& w,
                               std::span<const float> bias, DotWay way) {
@@ -70,14 +79,15 @@ std::vector<double> Reference(std::span<const float> x, size_t rows, const Matri
   const size_t in = w.columns;
   std::vector<double> y(rows * w.rows);
   std::vector<uint8_t> q(2 * Q8PaddedColumns(in));
-  std::vector<float> steps(2 * Groups(in));
+  std::vector<int32_t> params(2 * Groups(in));
   for (size_t r = 0; r < rows; ++r) {
-    QuantizeRowInGroups(x.data() + r * in, in, 1, q.data(), steps.data());
+    QuantizeRowInGroups(x.data() + r * in, in, 1, q.data(), params.data());
     for (size_t o = 0; o < w.rows; ++o) {
       double sum = 0;
       for (size_t c = 0; c < in; ++c) {
-        const float* group = steps.data() + c / kGroupColumns * 2;
-        sum += double{group[0]} * (q[GroupElement(c, in)] + double{group[1]}) * w.i8()[o * in + c];
+        const int32_t* group = params.data() + c / kGroupColumns * 2;
+        sum += double{Step(group[0])} * (q[GroupElement(c, in)] + MinusZero(group[1])) *
+               w.i8()[o * in + c];
       }
       y[r * w.rows + o] = sum * w.scales[o] + (bias.empty() ? 0.0 : double{bias[o]});
     }
@@ -240,7 +250,9 @@ TEST(NarrowWeights, LanesFitAndNothingIsLost) {
           for (size_t c = 0; c < quarter; ++c) {
             std::array<std::array<int, 16>, 2> sums_of = {};  // below zero, above
             for (size_t j = 0; j < kGroupQuarters; ++j) {
-              const size_t step = j * quarter + (c + panel.groups[g].shifts[j]) % quarter;
+              const size_t start = panel.groups[g].starts[j], shift = start % (2 * quarter),
+                           step = start / (2 * quarter) * quarter + (shift + c) % quarter;
+              EXPECT_LT(shift, quarter);
               for (size_t b = 0; b < kVectorBytes; ++b, ++from) {
                 at(g * kGroupPositions + GroupPosition(step, quarter), b) += *from;
                 const size_t part = panel.few_steps ? j / kNarrowFewSteps : 0;
@@ -293,21 +305,21 @@ TEST(QuantizeRowInGroups, GroupsHaveTheirOwnSteps) {
       Values x = RandomValues(random, columns, -1, 2);
       x[columns - 1] = 1000;  // spoils its own group only
       std::vector<uint8_t> q(2 * Q8PaddedColumns(columns) * rows, 99);
-      std::vector<float> steps(Groups(columns) * rows * 2, 99);
-      QuantizeRowInGroups(x.span().data(), columns, rows, q.data(), steps.data());
+      std::vector<int32_t> params(Groups(columns) * rows * 2, 99);
+      QuantizeRowInGroups(x.span().data(), columns, rows, q.data(), params.data());
       for (size_t c = 0; c < columns; ++c) {
-        const float* step = steps.data() + c / kGroupColumns * 2 * rows;
+        const int32_t* param = params.data() + c / kGroupColumns * 2 * rows;
+        const float step = Step(param[0]);
         const size_t first = GroupElement(c, columns, rows),
                      group = c / kGroupColumns * kGroupColumns,
                      quarter =
                          std::min(kGroupColumns, Q8PaddedColumns(columns) - group) / kGroupQuarters;
         for (const size_t at : {first, first + quarter * rows}) {
           ASSERT_LE(q[at], kGroupMost);
-          EXPECT_NEAR(step[0] * (q[at] + step[1]), x[c], 1.01 * step[0]);
+          EXPECT_NEAR(step * static_cast<float>(q[at] + MinusZero(param[rows])), x[c], 1.01 * step);
           for (size_t r = 1; r < rows; ++r) EXPECT_EQ(q[at + 4 * r], 99);  // another row's place
         }
-        EXPECT_LE(step[0],
-                  group + kGroupColumns >= columns ? 1002.0 / kGroupMost : 3.0 / kGroupMost);
+        EXPECT_LE(step, group + kGroupColumns >= columns ? 1002.0 / kGroupMost : 3.0 / kGroupMost);
       }
     }
   }
@@ -315,10 +327,10 @@ TEST(QuantizeRowInGroups, GroupsHaveTheirOwnSteps) {
     Values x = RandomValues(random, 300);
     x[130] = bad;
     std::vector<uint8_t> q(2 * Q8PaddedColumns(300));
-    std::vector<float> steps(6);
-    QuantizeRowInGroups(x.span().data(), 300, 1, q.data(), steps.data());
-    EXPECT_TRUE(std::isnan(steps[2]));
-    EXPECT_TRUE(std::isfinite(steps[0]) && std::isfinite(steps[4]));
+    std::vector<int32_t> params(6);
+    QuantizeRowInGroups(x.span().data(), 300, 1, q.data(), params.data());
+    EXPECT_TRUE(std::isnan(Step(params[2])));
+    EXPECT_TRUE(std::isfinite(Step(params[0])) && std::isfinite(Step(params[4])));
   }
 }
 
