@@ -32,6 +32,13 @@ inline v128_t Seed(size_t at) {
   return wasm_v128_load(bytes);
 }
 
+// Eight int16, all 1, from memory: a product with them adds neighbours, and an engine makes the constant of the instruction that is there
+// for that anew each time.
+inline v128_t Ones() {
+  static volatile int16_t one = 1;
+  return wasm_i16x8_splat(one);
+}
+
 // acc = step(acc) on twelve chains, `iterations` times.
 template <typename Step>
 [[gnu::always_inline]] inline int32_t Chains(size_t iterations, v128_t start, const Step& step) {
@@ -69,21 +76,21 @@ template <typename Step>
 // As kernels use it: so many products summed in int16, then widened and added up in int32.
 template <size_t kProducts>
 [[gnu::noinline]] inline int32_t RelaxedDotI16Widen(size_t iterations) {
-  const v128_t a = Seed(8), w[] = {Seed(0), Seed(2), Seed(4), Seed(6)};
+  const v128_t a = Seed(8), w[] = {Seed(0), Seed(2), Seed(4), Seed(6)}, ones = Ones();
   return Chains(iterations, Seed(16), [&](v128_t c) {
     v128_t sum = wasm_i16x8_relaxed_dot_i8x16_i7x16(w[0], c);
     for (size_t i = 1; i < kProducts; ++i) sum = wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(w[i], c));
-    return wasm_i32x4_add(wasm_i32x4_extadd_pairwise_i16x8(sum), a);
+    return wasm_i32x4_add(wasm_i32x4_dot_i16x8(sum, ones), a);
   });
 }
 // The same for a block of 4-bit weights, whose sum is scaled before it is added up as float.
 [[gnu::noinline]] inline int32_t RelaxedDotI16Scale(size_t iterations) {
-  const v128_t w[] = {Seed(0), Seed(1), Seed(2), Seed(3), Seed(4), Seed(5), Seed(6), Seed(7)}, offset = Seed(8);
+  const v128_t w[] = {Seed(0), Seed(1), Seed(2), Seed(3), Seed(4), Seed(5), Seed(6), Seed(7)}, ones = Ones();
   const v128_t scale = wasm_f32x4_splat(kFactor);
   return Chains(iterations, Seed(16), [&](v128_t c) {
     v128_t sum = wasm_i16x8_relaxed_dot_i8x16_i7x16(w[0], c);
     for (size_t i = 1; i < 8; ++i) sum = wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(w[i], c));
-    sum = wasm_i32x4_add(wasm_i32x4_extadd_pairwise_i16x8(sum), offset);
+    sum = wasm_i32x4_dot_i16x8(sum, ones);
     return wasm_f32x4_relaxed_madd(wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum), scale), scale, c);
   });
 }

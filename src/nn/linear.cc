@@ -41,7 +41,7 @@ struct Linear::Impl {
     return workspace.PoolFor(Nanoseconds(rows));
   }
   // Checks the weight and packs it.
-  Status Create(const Matrix& weight, std::span<const float> bias);
+  Status Create(const Matrix& weight, std::span<const float> bias, Workspace::Impl* workspace);
   Status RunF32(const float* x, size_t rows, float* y, Workspace::Impl& workspace);
   Status RunInt8(const float* x, size_t rows, float* y, Workspace::Impl& workspace);
 };
@@ -84,7 +84,8 @@ Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
 Linear::~Linear() = default;
 
-Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias) {
+Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias,
+                            Workspace::Impl* workspace) {
   const auto invalid = [&](std::string_view what) {
     return Status(Code::kInvalidArgument, StrCat("linear layer ", out, " x ", in, ": ", what));
   };
@@ -112,7 +113,7 @@ Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias) {
     for (const uint16_t scale : scales) {
       if (!std::isfinite(Q4Scale(scale))) return invalid("a scale is not finite");
     }
-    CLIPGLOT_ASSIGN_OR_RETURN(q4, LinearQ4::Create(weight, bias));
+    CLIPGLOT_ASSIGN_OR_RETURN(q4, LinearQ4::Create(weight, bias, workspace));
     packed_bytes = q4->packed_bytes();
     return OkStatus();
   }
@@ -129,7 +130,7 @@ Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias) {
         return invalid("a scale is negative or not finite");
     }
     if constexpr (kOwnInt8) {
-      CLIPGLOT_ASSIGN_OR_RETURN(q8, LinearQ8::Create(weight, bias));
+      CLIPGLOT_ASSIGN_OR_RETURN(q8, LinearQ8::Create(weight, bias, ProbeDotWay(), workspace));
       packed_bytes = q8->packed_bytes();
       return OkStatus();
     }
@@ -143,13 +144,15 @@ Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias) {
   return OkStatus();
 }
 
-Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias) {
+Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias,
+                              Workspace* workspace) {
   auto impl = std::make_unique<Impl>();
   CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
   impl->dtype = weight.dtype;
   impl->in = weight.columns;
   impl->out = weight.rows;
-  CLIPGLOT_RETURN_IF_ERROR(impl->Create(weight, bias));
+  CLIPGLOT_RETURN_IF_ERROR(
+      impl->Create(weight, bias, workspace == nullptr ? nullptr : &workspace->impl()));
   return Linear(std::move(impl));
 }
 

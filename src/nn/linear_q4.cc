@@ -17,10 +17,10 @@ constexpr size_t kTaskTiles = 8;
 constexpr size_t kTaskRows = 128;
 static_assert(kTaskRows % kQ4Rows == 0);
 // From so many rows on weights are unpacked once instead of in the inner loop.
-size_t UnpackRows(DotWay way) { return way == DotWay::kNarrow ? 16 : 5; }
+size_t UnpackRows(DotWay way) { return way == DotWay::kNarrow ? 24 : 5; }
 
 // Values and scales of 8 outputs, of which the last ones may be missing (then zero).
-void PackTile(const Matrix& weight, size_t first, uint8_t* to) {
+CLIPGLOT_ROW_FUNCTION void PackTile(const Matrix& weight, size_t first, uint8_t* to) {
   const size_t blocks = Q4RowBlocks(weight.columns),
                outputs = std::min(kQ4TileOutputs, weight.rows - first);
   for (size_t b = 0; b < blocks; ++b, to += kQ4PackedBytes) {
@@ -48,7 +48,8 @@ void PackTile(const Matrix& weight, size_t first, uint8_t* to) {
 
 }  // namespace
 
-Result<LinearQ4> LinearQ4::Create(const Matrix& weight, std::span<const float> bias) {
+Result<LinearQ4> LinearQ4::Create(const Matrix& weight, std::span<const float> bias,
+                                  Workspace::Impl* workspace) {
   LinearQ4 out;
   out.in_ = weight.columns;
   out.out_ = weight.rows;
@@ -56,8 +57,10 @@ Result<LinearQ4> LinearQ4::Create(const Matrix& weight, std::span<const float> b
   const size_t tile_bytes = Q4RowBlocks(weight.columns) * kQ4PackedBytes;
   CLIPGLOT_ASSIGN_OR_RETURN(
       out.tiles_, AlignedBuffer::TryAllocate(uint64_t{tiles} * tile_bytes, "4-bit weights"));
-  for (size_t t = 0; t < tiles; ++t)
-    PackTile(weight, t * kQ4TileOutputs, out.tiles_.as<uint8_t>().data() + t * tile_bytes);
+  uint8_t* to = out.tiles_.as<uint8_t>().data();
+  RunPacking(workspace, tiles, out.tiles_.size(), [&](size_t, size_t begin, size_t end) {
+    for (size_t t = begin; t < end; ++t) PackTile(weight, t * kQ4TileOutputs, to + t * tile_bytes);
+  });
   out.bias_.assign(tiles * kQ4TileOutputs, 0.0f);
   std::copy(bias.begin(), bias.end(), out.bias_.begin());
   return out;

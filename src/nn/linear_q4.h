@@ -24,7 +24,8 @@ class LinearQ4 {
  public:
   // `weight`: q4 of a valid shape with all its values and scales; `bias` [rows] or empty.
   // Errors: kOutOfMemory.
-  static Result<LinearQ4> Create(const Matrix& weight, std::span<const float> bias);
+  static Result<LinearQ4> Create(const Matrix& weight, std::span<const float> bias,
+                                 Workspace::Impl* workspace = nullptr);
 
   // `x` [rows, in], `y` [rows, out]. `pool_ns`: about how long one thread takes.
   // Errors: kOutOfMemory (scratch not reserved).

@@ -36,7 +36,8 @@ constexpr size_t kNarrowTogether = 4;
 
 }  // namespace
 
-Result<LinearQ8> LinearQ8::Create(const Matrix& weight, std::span<const float> bias, DotWay way) {
+Result<LinearQ8> LinearQ8::Create(const Matrix& weight, std::span<const float> bias, DotWay way,
+                                  Workspace::Impl* workspace) {
   LinearQ8 out;
   out.in_ = weight.columns;
   out.out_ = weight.rows;
@@ -46,28 +47,34 @@ Result<LinearQ8> LinearQ8::Create(const Matrix& weight, std::span<const float> b
       out.panels_,
       AlignedBuffer::TryAllocate(uint64_t{panels} * PanelBytes(weight.columns), "8-bit weights"));
   const std::span<uint8_t> bytes = out.panels_.as<uint8_t>();
-  for (size_t p = 0; p < panels; ++p)
-    PackPanel(weight, bias, p * kPanelOutputs, bytes.data() + p * PanelBytes(weight.columns));
+  RunPacking(workspace, panels, bytes.size() / 2, [&](size_t, size_t begin, size_t end) {
+    for (size_t p = begin; p < end; ++p)
+      PackPanel(weight, bias, p * kPanelOutputs, bytes.data() + p * PanelBytes(weight.columns));
+  });
   if (way == DotWay::kNarrow) {
-    CLIPGLOT_ASSIGN_OR_RETURN(out.narrow_, NarrowWeights::Create(bytes, weight.columns));
+    CLIPGLOT_ASSIGN_OR_RETURN(out.narrow_, NarrowWeights::Create(bytes, weight.columns, workspace));
   }
-  if (way == DotWay::kWide) out.AddWideOffsets();
+  if (way == DotWay::kWide) out.AddWideOffsets(workspace);
   return out;
 }
 
-void LinearQ8::AddWideOffsets() {
-  for (size_t p = 0; p < panels(); p += kWidePanels) {
+void LinearQ8::AddWideOffsets(Workspace::Impl* workspace) {
+  const size_t groups = (panels() + kWidePanels - 1) / kWidePanels;
+  const auto add = [&](size_t first) {
     const uint8_t* group[kWidePanels];
-    Group(p, group);
+    Group(first, group);
     const WideOffsets offsets = OffsetsOf(group, in_);
-    for (size_t i = 0; i < kWidePanels && p + i < panels(); ++i) {
-      auto* to = panels_.as<uint8_t>().data() + (p + i + 1) * PanelBytes(in_) - sizeof(PanelTail) +
-                 offsetof(PanelTail, wide_offsets);
+    for (size_t i = 0; i < kWidePanels && first + i < panels(); ++i) {
+      auto* to = panels_.as<uint8_t>().data() + (first + i + 1) * PanelBytes(in_) -
+                 sizeof(PanelTail) + offsetof(PanelTail, wide_offsets);
       for (const auto& of_half : offsets.of)
         to = std::copy_n(reinterpret_cast<const uint8_t*>(of_half + i * kPanelOutputs),
                          kPanelOutputs * sizeof(int32_t), to);
     }
-  }
+  };
+  RunPacking(workspace, groups, panels_.size() / 4, [&](size_t, size_t begin, size_t end) {
+    for (size_t g = begin; g < end; ++g) add(g * kWidePanels);
+  });
 }
 
 size_t LinearQ8::panels() const { return panels_.size() / PanelBytes(in_); }

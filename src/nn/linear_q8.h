@@ -33,9 +33,9 @@ inline constexpr bool kOwnInt8 = false;
 class LinearQ8 {
  public:
   // `weight`: I8 of a valid shape with all its values and scales; `bias` [rows] or empty; `way`:
-  // one that this machine has. Errors: kOutOfMemory.
+  // one that this machine has; `workspace`: whose threads pack, or null. Errors: kOutOfMemory.
   static Result<LinearQ8> Create(const Matrix& weight, std::span<const float> bias,
-                                 DotWay way = ProbeDotWay());
+                                 DotWay way = ProbeDotWay(), Workspace::Impl* workspace = nullptr);
 
   // `x` [rows, in], `y` [rows, out]. `pool_ns`: about how long one thread takes.
   // Errors: kOutOfMemory (scratch not reserved).
@@ -52,7 +52,7 @@ class LinearQ8 {
   size_t panels() const;
   // The panels that WideProduct takes together, from `first` on.
   void Group(size_t first, const uint8_t* (&group)[kWidePanels]) const;
-  void AddWideOffsets();
+  void AddWideOffsets(Workspace::Impl* workspace);
 
   size_t in_ = 0, out_ = 0;
   DotWay way_ = DotWay::kWide;

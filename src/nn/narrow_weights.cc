@@ -259,10 +259,10 @@ CLIPGLOT_ROW_FUNCTION uint32_t CountRests(uint8_t* panel, size_t columns) {
   return count;
 }
 
-// Takes all rests out of a panel; gives the end of `rests`.
+// Takes all rests out of a panel.
 template <size_t kSteps>
-CLIPGLOT_ROW_FUNCTION NarrowRest* Split(uint8_t* panel, size_t columns, const NarrowGroup* groups,
-                                        NarrowRest* rests) {
+CLIPGLOT_ROW_FUNCTION void Split(uint8_t* panel, size_t columns, const NarrowGroup* groups,
+                                 NarrowRest* rests) {
   EachUnfit<kSteps>(panel, columns, [&](uint8_t* at, size_t first) {
     TakeRests<kSteps>(at, [&](size_t s, I8x16 weights) {
       const size_t group = first / kGroupSteps, in_group = first % kGroupSteps + s;
@@ -277,12 +277,12 @@ CLIPGLOT_ROW_FUNCTION NarrowRest* Split(uint8_t* panel, size_t columns, const Na
       std::memcpy(at + s * kVectorBytes, &kept, sizeof(kept));
     });
   });
-  return rests;
 }
 
 }  // namespace
 
-Result<NarrowWeights> NarrowWeights::Create(std::span<uint8_t> panels, size_t columns) {
+Result<NarrowWeights> NarrowWeights::Create(std::span<uint8_t> panels, size_t columns,
+                                            Workspace::Impl* workspace) {
   const size_t panel_bytes = PanelBytes(columns), padded = Q8PaddedColumns(columns),
                count = panels.size() / panel_bytes;
   NarrowWeights out;
@@ -293,24 +293,29 @@ Result<NarrowWeights> NarrowWeights::Create(std::span<uint8_t> panels, size_t co
   auto* groups = out.groups_.as<NarrowGroup>().data();
   out.begin_.assign(count + 1, 0);
   out.few_steps_.assign(count, 0);
-  std::vector<Order> pairs(out.groups_of_panel_);
-  for (size_t p = 0; p < count; ++p) {
-    uint8_t* panel = panels.data() + p * panel_bytes;
-    const bool few = Arrange(panel, padded, groups + p * out.groups_of_panel_, pairs.data());
-    out.few_steps_[p] = few ? 1 : 0;
-    out.begin_[p + 1] = out.begin_[p] + (few ? CountRests<kNarrowFewSteps>(panel, padded)
-                                             : CountRests<kNarrowSteps>(panel, padded));
-  }
+  const size_t each = out.groups_of_panel_;
+  std::vector<Order> pairs(each * (workspace == nullptr ? 1 : workspace->threads));
+  RunPacking(workspace, count, 2 * panels.size(), [&](size_t thread, size_t begin, size_t end) {
+    for (size_t p = begin; p < end; ++p) {
+      uint8_t* panel = panels.data() + p * panel_bytes;
+      const bool few = Arrange(panel, padded, groups + p * each, pairs.data() + thread * each);
+      out.few_steps_[p] = few ? 1 : 0;
+      out.begin_[p + 1] = few ? CountRests<kNarrowFewSteps>(panel, padded)
+                              : CountRests<kNarrowSteps>(panel, padded);
+    }
+  });
+  for (size_t p = 0; p < count; ++p) out.begin_[p + 1] += out.begin_[p];
   if (out.begin_[count] == 0) return out;
   CLIPGLOT_ASSIGN_OR_RETURN(out.rests_, AlignedBuffer::TryAllocateArray<NarrowRest>(
                                             out.begin_[count], "rests of 8-bit weights"));
   auto* rests = out.rests_.as<NarrowRest>().data();
-  for (size_t p = 0; p < count; ++p) {
-    if (out.begin_[p] == out.begin_[p + 1]) continue;
-    const auto split = out.few_steps_[p] != 0 ? Split<kNarrowFewSteps> : Split<kNarrowSteps>;
-    rests =
-        split(panels.data() + p * panel_bytes, padded, groups + p * out.groups_of_panel_, rests);
-  }
+  RunPacking(workspace, count, panels.size() / 4, [&](size_t, size_t begin, size_t end) {
+    for (size_t p = begin; p < end; ++p) {
+      if (out.begin_[p] == out.begin_[p + 1]) continue;
+      const auto split = out.few_steps_[p] != 0 ? Split<kNarrowFewSteps> : Split<kNarrowSteps>;
+      split(panels.data() + p * panel_bytes, padded, groups + p * each, rests + out.begin_[p]);
+    }
+  });
   return out;
 }
 

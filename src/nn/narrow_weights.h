@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "nn/q8_panel.h"
 #include "nn/quantize.h"
+#include "nn/workspace_impl.h"
 
 namespace clipglot {
 
@@ -52,9 +53,9 @@ struct NarrowPanel {
 class NarrowWeights {
  public:
   // `panels`: all of a matrix, one after the other; they are put in order, and what would overflow
-  // is taken out of them.
-  // Errors: kOutOfMemory.
-  static Result<NarrowWeights> Create(std::span<uint8_t> panels, size_t columns);
+  // is taken out of them. `workspace`: whose threads do it, or null. Errors: kOutOfMemory.
+  static Result<NarrowWeights> Create(std::span<uint8_t> panels, size_t columns,
+                                      Workspace::Impl* workspace = nullptr);
   NarrowPanel panel(size_t index) const;
   size_t bytes() const { return groups_.size() + rests_.size(); }
 

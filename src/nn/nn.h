@@ -66,9 +66,11 @@ class Workspace {
 class Linear {
  public:
   // `weight` [out, in], F32, I8 (then in <= 65536, scales finite and >= 0) or U8 (q4, scales
-  // finite); `bias` [out] or empty.
+  // finite); `bias` [out] or empty; `workspace`: whose threads pack the weights, or null for the
+  // caller alone. What is packed does not depend on it.
   // Errors: kInvalidArgument, kOutOfMemory, kInternal.
-  static Result<Linear> Create(const Matrix& weight, std::span<const float> bias);
+  static Result<Linear> Create(const Matrix& weight, std::span<const float> bias,
+                               Workspace* workspace = nullptr);
   Linear(Linear&&) noexcept;
   Linear& operator=(Linear&&) noexcept;
   ~Linear();

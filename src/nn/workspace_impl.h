@@ -3,6 +3,7 @@
 
 #include <pthreadpool.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -87,6 +88,18 @@ void RunTasks(Workspace::Impl& impl, size_t count, uint64_t nanoseconds, const T
         (*c->task)(thread, index);
       },
       &context, count, /*flags=*/0);
+}
+
+// Calls task(thread, begin, end) for parts of 0 ... count - 1, on the threads of `impl` as RunTasks
+// does, or all at once on the caller where it is null.
+template <typename Task>
+void RunPacking(Workspace::Impl* impl, size_t count, uint64_t nanoseconds, const Task& task) {
+  const bool alone = impl == nullptr || impl->PoolFor(nanoseconds) == nullptr;
+  const size_t parts = alone ? 1 : std::min(count, 4 * impl->threads);
+  if (parts <= 1) return task(0, 0, count);
+  RunTasks(*impl, parts, nanoseconds, [&](size_t thread, size_t index) {
+    task(thread, count * index / parts, count * (index + 1) / parts);
+  });
 }
 
 // Splits 0 ... count - 1 into ranges of at least `grain` (all but the last a multiple of it), a few

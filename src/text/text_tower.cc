@@ -29,11 +29,11 @@ Status TextTower::SetEmbeddings(TextEmbeddings part) {
   return OkStatus();
 }
 
-Result<TextTower::Layer> TextTower::Pack(const TextLayer& part) {
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias));
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear out_proj, Linear::Create(part.out_proj.weight, part.out_proj.bias));
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear fc1, Linear::Create(part.fc1.weight, part.fc1.bias));
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear fc2, Linear::Create(part.fc2.weight, part.fc2.bias));
+Result<TextTower::Layer> TextTower::Pack(const TextLayer& part) const {
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear out_proj, Linear::Create(part.out_proj.weight, part.out_proj.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear fc1, Linear::Create(part.fc1.weight, part.fc1.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear fc2, Linear::Create(part.fc2.weight, part.fc2.bias, workspace_));
   return Layer{std::move(qkv), std::move(out_proj), std::move(fc1), std::move(fc2), part.norm1, part.norm2};
 }
 

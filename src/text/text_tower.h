@@ -54,7 +54,7 @@ class TextTower {
     NormWeights norm1, norm2;
   };
   TextTower(const TextConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
-  static Result<Layer> Pack(const TextLayer& part);
+  Result<Layer> Pack(const TextLayer& part) const;
   Status CheckIds(std::span<const int32_t> ids) const;
   void Embed(std::span<const int32_t> ids);
   Status RunLayer(const Layer& layer, std::span<const size_t> lengths);

@@ -58,7 +58,7 @@ void VisionTower::ReadPatches(size_t side) {
 }
 
 Status VisionTower::SetStem(VisionStem part) {
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear patch, Linear::Create(part.patch.weight, part.patch.bias));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear patch, Linear::Create(part.patch.weight, part.patch.bias, workspace_));
   patch_.clear();
   patch_.push_back(std::move(patch));
   positions_ = std::move(part.positions);
@@ -67,11 +67,11 @@ Status VisionTower::SetStem(VisionStem part) {
   return OkStatus();
 }
 
-Result<VisionTower::Layer> VisionTower::Pack(const VisionLayer& part) {
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias));
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear proj, Linear::Create(part.proj.weight, part.proj.bias));
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear w12, Linear::Create(part.w12.weight, part.w12.bias));
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear w3, Linear::Create(part.w3.weight, part.w3.bias));
+Result<VisionTower::Layer> VisionTower::Pack(const VisionLayer& part) const {
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear proj, Linear::Create(part.proj.weight, part.proj.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear w12, Linear::Create(part.w12.weight, part.w12.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear w3, Linear::Create(part.w3.weight, part.w3.bias, workspace_));
   return Layer{std::move(qkv), std::move(proj), std::move(w12), std::move(w3), part.norm1,
                part.inner_attn_norm, part.norm2, part.ffn_norm};
 }

@@ -63,7 +63,7 @@ class VisionTower {
     NormWeights norm1, inner_attn_norm, norm2, ffn_norm;
   };
   VisionTower(const VisionConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
-  static Result<Layer> Pack(const VisionLayer& part);
+  Result<Layer> Pack(const VisionLayer& part) const;
   // Row or column in the picture of the k-th row or column of patches that is read.
   size_t Spread(size_t k) const { return scaled_ ? k : (2 * k + 1) * config_.grid() / (2 * side_); }
   void GatherPatches(std::span<const float> pixels);

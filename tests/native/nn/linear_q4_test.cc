@@ -275,6 +275,21 @@ TEST(LinearQ4, RefusesWhatDoesNotFit) {
   EXPECT_EQ(code(w, {}), Code::kOutOfMemory);
 }
 
+TEST(LinearQ4, PacksTheSameOnThreads) {
+  std::mt19937 random(701);
+  const Matrix w = MatrixQ4(random, 1029, 1100);
+  const Values b = RandomValues(random, w.rows), x = RandomValues(random, 5 * w.columns);
+  auto alone = Linear::Create(w, b.span());
+  ASSERT_TRUE(alone.ok());
+  const auto workspace = MakeWorkspace(3);
+  auto together = Linear::Create(w, b.span(), workspace.get());
+  ASSERT_TRUE(together.ok());
+  for (const DotWay way : Ways()) {
+    EXPECT_TRUE(SameBits(Apply(*together, x, 5, *workspace, way).span(),
+                         Apply(*alone, x, 5, *workspace, way).span()));
+  }
+}
+
 TEST(QuantizeQ4Rows, IsDefinedForEveryBlock) {
   for (const DotWay way : Ways()) {
     const bool bytes = Q4Bytes(way);

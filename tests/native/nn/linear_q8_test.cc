@@ -197,6 +197,25 @@ TEST(LinearQ8, SameBitsAloneAndInABatch) {
   }
 }
 
+// Large enough that the threads do it, with panels that are missing outputs.
+TEST(LinearQ8, PacksTheSameOnThreads) {
+  std::mt19937 random(700);
+  const Shape s = {5, 1100, 1027};
+  const Matrix w = MatrixI8(random, s.out, s.in);
+  const Values b = RandomValues(random, s.out), x = RandomValues(random, s.rows * s.in, -2, 2);
+  for (const DotWay way : Ways()) {
+    const LinearQ8 alone = Make(w, b.span(), way);
+    const Values wanted = Apply(alone, x, s.rows, s.out);
+    for (const size_t threads : {1u, 2u, 3u}) {
+      const auto workspace = MakeWorkspace(threads);
+      const auto together = LinearQ8::Create(w, b.span(), way, &workspace->impl());
+      ASSERT_TRUE(together.ok());
+      EXPECT_EQ(together->packed_bytes(), alone.packed_bytes());
+      EXPECT_TRUE(SameBits(Apply(*together, x, s.rows, s.out).span(), wanted.span()));
+    }
+  }
+}
+
 TEST(LinearQ8, NanAndInfinityStayInTheirRow) {
   std::mt19937 random(400);
   for (const Shape& s : {Shape{12, 100, 19}, {29, 170, 33}}) {
