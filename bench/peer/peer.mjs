@@ -73,11 +73,14 @@ function readOptions() {
 }
 
 const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
-import { openOurs, openPeer } from "/bench/contestants.mjs";
+import { openOurs, openPeer, openReader } from "/bench/contestants.mjs";
 window.contest = {
   async ours(settings) {
     const { load } = await import("/dist/js/index.js");
     window.contestant = await openOurs(load, settings);
+  },
+  async reader(settings) {
+    window.contestant = await openReader(settings);
   },
   async peer({ model, threads }) {
     const ort = await import("/runtime/onnxruntime-web/dist/ort.wasm.min.mjs");
@@ -141,13 +144,14 @@ class Run {
     return { place, dtype, tower, threads, layers: options.layers, clock, rounds: options.rounds, results };
   }
 
-  /** Cold loads in turns: new processes, empty caches, no processor pinned. */
+  /** Cold loads in turns, and what only reading our bytes takes: new processes, empty caches, no processor pinned. */
   async loads(place, dtype, towers, threads) {
     const { options } = this;
     pin(options.cpus);
     const model = await this.model(dtype, towers, place);
     const systems = [
-      ...options.variants.map((variant) => ({ name: variant, kind: "ours", variant: threads === 1 ? variant : `${variant}-threads` })), { name: "onnxruntime-web", kind: "peer" },
+      ...options.variants.map((variant) => ({ name: variant, kind: "ours", variant: threads === 1 ? variant : `${variant}-threads` })),
+      ...(place === "chromium" ? [{ name: "reading alone", kind: "reader" }] : []), { name: "onnxruntime-web", kind: "peer" },
     ];
     const results = systems.map(({ name }) => ({ system: name, loadMs: [], peakBytes: [], residentBytes: [] }));
     for (let round = 0; round < options.loads; round++) {

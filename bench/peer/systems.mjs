@@ -20,9 +20,11 @@ export async function openSystem(where, system, job) {
   return where.place === "chromium" ? openChromium(where, system, job) : openNode(where, system, job);
 }
 
-const settingsOf = (system, { model, towers, threads, profile }) => (system.kind === "ours"
-  ? { model: model.pack, towers, variant: system.variant, threads, ...(profile ? { profile: true } : {}) }
-  : { model: model.onnx, threads, kind: system.kind });
+function settingsOf(system, { model, towers, threads, profile }) {
+  if (system.kind === "ours") return { model: model.pack, towers, variant: system.variant, threads, ...(profile ? { profile: true } : {}) };
+  if (system.kind === "reader") return { model: model.pack, towers };
+  return { model: model.onnx, threads, kind: system.kind };
+}
 
 /** Measures around `call`, which gives { ms, norms }: `pid` is the process that works. */
 async function timed(pid, call) {
@@ -51,8 +53,7 @@ async function openChromium({ server }, system, job) {
     await page.waitForFunction(() => window.contest);
     // The browser keeps another renderer ready, of about the same size; the page's is the one that grows.
     memory = watchMemory(...renderersOf(process.pid, known));
-    const opening = system.kind === "ours" ? "ours" : "peer";
-    await page.evaluate(([how, given]) => window.contest[how](given), [opening, settingsOf(system, job)]);
+    await page.evaluate(([how, given]) => window.contest[how](given), [system.kind, settingsOf(system, job)]);
     const { loadMs, info } = await page.evaluate(() => ({ loadMs: window.contestant.loadMs, info: window.contestant.info }));
     const [pid] = renderersOf(process.pid, known);
     return {

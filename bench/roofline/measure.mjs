@@ -48,3 +48,32 @@ export async function measure(create, budget, processorMs = () => performance.no
   }
   return { peaks, memory, operators };
 }
+
+/**
+ * The layers whose names fit `pattern` in two builds of one variant, turn by turn in one process, `rounds` times: so that whatever else
+ * the machine does meets both. Gives [{ name, operations, ms, otherMs, ratio }]: medians; `ratio`: of pairs, other / ours.
+ */
+export async function compare(create, createOther, pattern, rounds) {
+  const builds = [await create(), await createOther()];
+  const make = (module, i) => JSON.parse(module.UTF8ToString(module._operator_make(i)));
+  const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+  const found = [];
+  for (let i = 0; i < builds[0]._operator_count(); i++) {
+    const operator = make(builds[0], i);
+    if (!new RegExp(pattern).test(operator.name)) continue;
+    let other = 0;
+    while (other < builds[1]._operator_count() && make(builds[1], other).name !== operator.name) other++;
+    if (other === builds[1]._operator_count()) continue;
+    const time = (module, count) => {
+      const start = performance.now();
+      for (let n = 0; n < count; n++) module._operator_run();
+      return (performance.now() - start) / count;
+    };
+    for (const module of builds) for (const end = performance.now() + 300; performance.now() < end;) time(module, 1); // the engine compiles
+    const count = Math.max(1, Math.ceil(8 / time(builds[0], 3)));
+    const times = [[], []];
+    for (let round = 0; round < rounds; round++) for (const b of round % 2 ? [1, 0] : [0, 1]) times[b].push(time(builds[b], count));
+    found.push({ ...operator, ratio: median(times[1].map((ms, round) => ms / times[0][round])), ms: median(times[0]), otherMs: median(times[1]) });
+  }
+  return found;
+}

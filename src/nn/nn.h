@@ -141,9 +141,11 @@ inline void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_
 // exactly, with a step for each row of q and k and each channel of v: far finer than what layers
 // with 8-bit weights give it, and up to twice as fast.
 enum class AttentionWay { kFloat, kInt16 };
-// That of a layer whose q, k and v come from `qkv`: as exact as it.
+// That of a layer whose q, k and v come from `qkv`. Float behind 4 bits too: where builds differ in
+// the last bits of float32, roundings to 16 bits tip over, and with layers as coarse as those it
+// would show (docs/decisions/0011-attention-in-16-bits.md).
 inline AttentionWay AttentionBehind(const Linear& qkv) {
-  return qkv.dtype() == DType::kF32 ? AttentionWay::kFloat : AttentionWay::kInt16;
+  return qkv.dtype() == DType::kI8 ? AttentionWay::kInt16 : AttentionWay::kFloat;
 }
 
 // Multi-head self-attention, softmax(q kᵀ / sqrt(head_dim)) v, in blocks of keys with a running
