@@ -88,13 +88,15 @@ Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, si
     const size_t alike = heads * lengths.size();
     chunks = std::max(chunks, (2 * impl.threads + alike - 1) / alike);
   }
-  const auto attend = way == AttentionWay::kFloat ? AttendChunkFloat : AttendChunkInt16;
   float* scratch = impl.attention.as<float>().data();
   RunTasks(impl, lengths.size() * heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
     const AttentionProblem p = SequenceOf(all, lengths, index / (heads * chunks));
     const size_t chunk = RoundUp((p.rows + chunks - 1) / chunks, kQueries);
     const size_t head = index / chunks % heads, first = index % chunks * chunk;
     if (first >= p.rows) return;
+    const bool whole = way == AttentionWay::kInt16 ||
+                       (way == AttentionWay::kInt16IfLong && p.rows >= kLongSequence);
+    const auto attend = whole ? AttendChunkInt16 : AttendChunkFloat;
     attend(p, head, first, std::min(p.rows - first, chunk),
            scratch + thread * kAttentionScratchFloats);
   });

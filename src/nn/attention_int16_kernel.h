@@ -19,12 +19,13 @@ inline int32_t Int16Most(size_t dim) {
   return static_cast<int32_t>(std::sqrt(2147483647.0 / static_cast<double>(dim)));
 }
 // The weights of a block sum to no more than kInt16WeightSum (with half a unit for each key's
-// rounding a little more), and a weight is at most kInt16WeightMost: where one key takes nearly
-// all, the many others still have some units each.
-inline constexpr int kInt16ValueMost = 4095, kInt16WeightSum = 1 << 19, kInt16WeightMost = 65535;
+// rounding a little more), and a weight is at most kInt16WeightMost. Values get the bits that the
+// weights leave: of a block's values each rounding counts in full where all keys have the same.
+inline constexpr int kInt16WeightSum = 1 << 17, kInt16WeightMost = 65535,
+                     kInt16ValueMost = 2147483647 / (kInt16WeightSum + static_cast<int>(kMaxBlock));
 // A weight of 0: so that 16 bits hold it.
 inline constexpr int kInt16WeightZero = -32768;
-static_assert((int64_t{kInt16WeightSum} + kMaxBlock) * kInt16ValueMost <= 2147483647);
+static_assert(kInt16ValueMost <= 32767);
 
 // One block of keys, and the groups that it meets. All sums of floats run over blocks in their
 // order, whatever the groups.

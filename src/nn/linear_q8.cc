@@ -32,7 +32,7 @@ size_t RowsOfBlock(size_t rows, size_t row_bytes, size_t most_of_kernel) {
 
 // One task takes so many panels of a block.
 constexpr size_t kTaskPanels = 16;
-constexpr size_t kNarrowTogether = 4;
+constexpr size_t kTogetherOutputs = kQ8MostPanels * kPanelOutputs;
 
 }  // namespace
 
@@ -152,21 +152,22 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
   // Panels that one pass over the rows takes: as many as a kernel, or as fill a line of the cache
   // of each row of y.
   const size_t together =
-      way == DotWay::kNarrow ? kNarrowTogether : kernels[std::min(rows, most_rows) - 1].panels;
+      way == DotWay::kNarrow ? kQ8MostPanels : kernels[std::min(rows, most_rows) - 1].panels;
   RunTasks(workspace, panel_ranges * blocks, pool_ns, [&](size_t, size_t index) {
     const size_t first_panel = index % panel_ranges * kTaskPanels,
                  last_panel = std::min(first_panel + kTaskPanels, panels);
     const size_t first_row = index / panel_ranges * block_rows,
                  last_row = std::min(first_row + block_rows, rows);
     for (size_t p = first_panel; p < last_panel; p += together) {
-      const size_t stop = std::min(p + together, last_panel);
+      const size_t stop = std::min(p + together, last_panel), column = p * kPanelOutputs,
+                   outputs = std::min((stop - p) * kPanelOutputs, out_ - column);
       each_group(first_row, last_row, [&](size_t first, size_t count) {
         const Q8Choice& choice = kernels[count - 1];
+        // Rows of y often lie so far apart that few of them fit into the first cache: each is
+        // written once, whole.
+        alignas(16) float tile_y[kQ8MostRows * kTogetherOutputs];
         for (size_t at = p; at < stop;) {
           const bool wide = at + choice.panels <= stop;
-          const size_t width = wide ? choice.panels : 1, column = at * kPanelOutputs;
-          const bool whole = column + width * kPanelOutputs <= out_;
-          float part[kQ8MostRows * kQ8MostPanels * kPanelOutputs];
           const Q8Tile tile = {.panels = panels_.as<uint8_t>().data() + at * panel_bytes,
                                .panel_bytes = panel_bytes,
                                .columns = columns,
@@ -174,14 +175,20 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
                                .rows = params + first,
                                .params = group_params + first * row_params,
                                .narrow = way == DotWay::kNarrow ? narrow_.panel(at) : NarrowPanel{},
-                               .y = whole ? y + first * out_ + column : part,
-                               .stride = whole ? out_ : width * kPanelOutputs,
+                               .y = tile_y + (at - p) * kPanelOutputs,
+                               .stride = kTogetherOutputs,
                                .x_unsigned = way == DotWay::kUnsigned};
           (wide ? choice.wide : choice.narrow)(tile);
-          for (size_t i = 0; !whole && i < count; ++i) {
-            std::copy_n(part + i * tile.stride, out_ - column, y + (first + i) * out_ + column);
+          at += wide ? choice.panels : 1;
+        }
+        for (size_t i = 0; i < count; ++i) {
+          float* to = y + (first + i) * out_ + column;
+          const float* from = tile_y + i * kTogetherOutputs;
+          if (outputs == kTogetherOutputs) {
+            std::memcpy(to, from, kTogetherOutputs * sizeof(float));
+          } else {
+            std::copy_n(from, outputs, to);
           }
-          at += width;
         }
       });
     }

@@ -139,13 +139,13 @@ inline void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_
 
 // How attention multiplies. kFloat: in float32. kInt16: whole numbers of 14 to 16 bits, summed
 // exactly, with a step for each row of q and k and each channel of v: far finer than what layers
-// with 8-bit weights give it, and up to twice as fast.
-enum class AttentionWay { kFloat, kInt16 };
-// That of a layer whose q, k and v come from `qkv`. Float behind 4 bits too: where builds differ in
-// the last bits of float32, roundings to 16 bits tip over, and with layers as coarse as those it
-// would show (docs/decisions/0011-attention-in-16-bits.md).
+// with 8-bit weights give it, and up to one and a half times as fast. kInt16IfLong: sequences of
+// kLongSequence rows and more, shorter ones in float32, which is faster there.
+enum class AttentionWay { kFloat, kInt16, kInt16IfLong };
+inline constexpr size_t kLongSequence = 128;
+// That of a layer whose q, k and v come from `qkv`.
 inline AttentionWay AttentionBehind(const Linear& qkv) {
-  return qkv.dtype() == DType::kI8 ? AttentionWay::kInt16 : AttentionWay::kFloat;
+  return qkv.dtype() == DType::kF32 ? AttentionWay::kFloat : AttentionWay::kInt16IfLong;
 }
 
 // Multi-head self-attention, softmax(q kᵀ / sqrt(head_dim)) v, in blocks of keys with a running

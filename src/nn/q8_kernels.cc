@@ -137,10 +137,8 @@ CLIPGLOT_ROW_FUNCTION void MultiplyPairs(const Q8Tile& tile) {
       for (size_t r = 0; r < R; ++r) {
         for (size_t j = 0; j < kNarrowSteps; j += kSteps) {
           I16x8 pairs = simd::DotPairs(weights[j], simd::SplatBytes(at[j] + r * kQ8Step));
-          for (size_t i = j + 1; i < j + kSteps; ++i) {
-            pairs = simd::AddSaturating(
-                pairs, simd::DotPairs(weights[i], simd::SplatBytes(at[i] + r * kQ8Step)));
-          }
+          for (size_t i = j + 1; i < j + kSteps; ++i)
+            pairs += simd::DotPairs(weights[i], simd::SplatBytes(at[i] + r * kQ8Step));
           sum[r] += simd::Dot(pairs, ones);
         }
       }

@@ -160,22 +160,6 @@ inline I16x8 WidenI8(const void* from) {
   return __builtin_convertvector(bytes, I16x8);
 #endif
 }
-// a + b, beyond int16's ends the nearest end. Unlike +, no compiler puts such sums in another
-// order, so that each product is added as soon as it is there and no register holds it longer.
-inline I16x8 AddSaturating(I16x8 a, I16x8 b) {
-#ifdef __wasm_simd128__
-  return (I16x8)wasm_i16x8_add_sat((v128_t)a, (v128_t)b);
-#elif defined(__SSE2__)
-  return (I16x8)_mm_adds_epi16((__m128i)a, (__m128i)b);
-#else
-  I16x8 out;
-  for (size_t i = 0; i < 8; ++i) {
-    const int sum = a[i] + b[i];
-    out[i] = static_cast<int16_t>(sum < -32768 ? -32768 : sum > 32767 ? 32767 : sum);
-  }
-  return out;
-#endif
-}
 inline I16x8 SplatI16(int16_t x) { return I16x8{x, x, x, x, x, x, x, x}; }
 inline I16x8 WidenLow(I8x16 x) {
   return __builtin_convertvector(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7), I16x8);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "nn/reference.h"
@@ -148,7 +149,7 @@ TEST_P(AttentionTest, WeightsTooSmallForAFloatAreZero) {
     std::fill_n(row + 8, 4, r < 45 ? 1.0f : huge);
   }
   const Values out = Attend(qkv, s, {}, *workspace);
-  for (const float v : out.span()) ASSERT_NEAR(v, 1.0f, whole() ? 100.0 / 4095 : 1e-6);
+  for (const float v : out.span()) ASSERT_NEAR(v, 1.0f, whole() ? 100.0 / 16368 : 1e-6);
 }
 
 TEST_P(AttentionTest, MaskedKeysDoNotCount) {
@@ -349,6 +350,30 @@ TEST_P(AttentionTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(code(SIZE_MAX / 2, 4, 64, {}), Code::kInvalidArgument);
   const std::vector<uint8_t> mask(2, 1);
   EXPECT_EQ(code(1, 1, 64, mask), Code::kInvalidArgument);
+}
+
+// Each sequence by its own length, whatever it stands beside.
+TEST(AttentionIfLong, IsThatOfTheWayForTheLength) {
+  constexpr size_t kHeads = 2, kDim = 64;
+  const size_t lengths[] = {5, kLongSequence, kLongSequence - 1, kLongSequence + 1, 1};
+  std::mt19937 random(17);
+  const size_t rows = std::accumulate(std::begin(lengths), std::end(lengths), size_t{0});
+  const Values qkv = RandomValues(random, rows * 3 * kHeads * kDim, -2, 2);
+  for (const size_t threads : {1u, 3u}) {
+    const auto workspace = MakeWorkspace(threads);
+    const auto attend = [&](AttentionWay way) {
+      Values out(rows * kHeads * kDim);
+      EXPECT_TRUE(Attention(qkv.span(), lengths, kHeads, kDim, {}, way, out.span(), *workspace).ok());
+      return out;
+    };
+    const Values found = attend(AttentionWay::kInt16IfLong), floats = attend(AttentionWay::kFloat),
+                 whole = attend(AttentionWay::kInt16);
+    size_t at = 0;
+    for (const size_t length : lengths) {
+      const Values& wanted = length >= kLongSequence ? whole : floats;
+      for (const size_t end = at + length * kHeads * kDim; at < end; ++at) ASSERT_EQ(found[at], wanted[at]) << length;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, AttentionTest, ::testing::Values(AttentionWay::kFloat, AttentionWay::kInt16),
