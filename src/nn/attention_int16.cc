@@ -2,7 +2,7 @@
 //
 // A row of queries or keys and a channel of a block's values become int16 with one step each. Their
 // rounding is far below that of layers with 8-bit weights: 1/5792 of a row's largest number (heads
-// of 64) and 1/4095 of a channel's, where those have 1/127.
+// of 64) and 1/16368 of a channel's, where those have 1/127.
 #include <bit>
 #include <cmath>
 #include <cstring>
