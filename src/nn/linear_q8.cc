@@ -30,9 +30,11 @@ size_t RowsOfBlock(size_t rows, size_t row_bytes, size_t most_of_kernel) {
   return (even + multiple - 1) / multiple * multiple;
 }
 
-// One task takes so many panels of a block.
-constexpr size_t kTaskPanels = 16;
-constexpr size_t kTogetherOutputs = kQ8MostPanels * kPanelOutputs;
+// One task takes so many panels of a block; one pass over the rows as many as fill a line of the
+// cache of each row of y.
+constexpr size_t kTaskPanels = 16, kTogether = kQ8MostPanels;
+constexpr size_t kTogetherOutputs = kTogether * kPanelOutputs;
+static_assert(kTaskPanels % kTogether == 0);
 
 }  // namespace
 
@@ -149,17 +151,13 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
   const size_t panel_bytes = PanelBytes(in_), panels = this->panels();
   const size_t panel_ranges = (panels + kTaskPanels - 1) / kTaskPanels,
                blocks = (rows + block_rows - 1) / block_rows;
-  // Panels that one pass over the rows takes: as many as a kernel, or as fill a line of the cache
-  // of each row of y.
-  const size_t together =
-      way == DotWay::kNarrow ? kQ8MostPanels : kernels[std::min(rows, most_rows) - 1].panels;
   RunTasks(workspace, panel_ranges * blocks, pool_ns, [&](size_t, size_t index) {
     const size_t first_panel = index % panel_ranges * kTaskPanels,
                  last_panel = std::min(first_panel + kTaskPanels, panels);
     const size_t first_row = index / panel_ranges * block_rows,
                  last_row = std::min(first_row + block_rows, rows);
-    for (size_t p = first_panel; p < last_panel; p += together) {
-      const size_t stop = std::min(p + together, last_panel), column = p * kPanelOutputs,
+    for (size_t p = first_panel; p < last_panel; p += kTogether) {
+      const size_t stop = std::min(p + kTogether, last_panel), column = p * kPanelOutputs,
                    outputs = std::min((stop - p) * kPanelOutputs, out_ - column);
       each_group(first_row, last_row, [&](size_t first, size_t count) {
         const Q8Choice& choice = kernels[count - 1];
