@@ -210,6 +210,28 @@ describe("the private file system", () => {
       await other.close();
     }));
 
+  // As a handle that only reads does, which a load has for a moment to see whether a file is complete.
+  test("a file that another load looks at for a moment is filled all the same", () =>
+    place({}, async ({ page, load }) => {
+      await page.route("**/platform/browser-store.js", async (route) => {
+        const response = await route.fetch();
+        const body = `const { createSyncAccessHandle } = FileSystemFileHandle.prototype, refused = new Map();
+          FileSystemFileHandle.prototype.createSyncAccessHandle = function (options) {
+            const times = refused.get(this.name) ?? 0;
+            refused.set(this.name, times + 1);
+            if (options === undefined && times < 3) return Promise.reject(new DOMException("in use", "NoModificationAllowedError"));
+            return createSyncAccessHandle.call(this, options);
+          };
+          ${await response.text()}`;
+        await route.fulfill({ response, body });
+      });
+      await page.reload();
+      await page.waitForFunction(() => window.ready);
+      const first = await load();
+      assert.deepEqual([first.error, first.requests], [undefined, [`GET ${shard}`]]);
+      assert.deepEqual((await load()).requests, []);
+    }));
+
   test("the other page ends in the middle: this one takes the download over", () =>
     place({ stall: chunk + 300_000, only: /text/ }, async ({ server, page, load }) => {
       const other = await newPage();

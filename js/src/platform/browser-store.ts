@@ -9,9 +9,9 @@ import type { ModelStore, StoredFile } from "../shared/store.js";
 const rootName = "clipglot-models";
 /** A load that fills a file and adds nothing for so long is not waited for. */
 const patience = 4000;
-/** Removing a file that is in use is tried for so long, with such pauses. */
-const removePatience = 1000;
-const removePause = 50;
+/** What a file in use does not allow is tried for so long, with such pauses. */
+const usePatience = 1000;
+const usePause = 20;
 
 /** Nothing where there is no private file system: no https, a private window, an older browser. */
 export async function browserStore(): Promise<ModelStore | undefined> {
@@ -76,7 +76,7 @@ class BrowserStore implements ModelStore {
     if (!release) return undefined;
     try {
       const size = await sizeOf(handle);
-      if (!isComplete(size)) return new WrittenFile(await handle.createSyncAccessHandle(), keep(size), release);
+      if (!isComplete(size)) return new WrittenFile(await untilFree(() => handle.createSyncAccessHandle()), keep(size), release);
       // Another load has completed it meanwhile.
       const file = await openToRead(handle, isComplete);
       release();
@@ -97,15 +97,7 @@ class BrowserStore implements ModelStore {
     if (name === undefined) this.#folders.delete(folder);
     const parent = name === undefined ? this.#root : await ifThere(this.#root.getDirectoryHandle(folder));
     if (!parent) return false;
-    for (let waited = 0; ; waited += removePause) {
-      try {
-        return (await ifThere(parent.removeEntry(name ?? folder, { recursive: true }).then(() => true))) ?? false;
-      } catch (error) {
-        // The files of a page that was closed are free a moment later.
-        if ((error as DOMException).name !== "NoModificationAllowedError" || waited >= removePatience) throw error;
-        await new Promise((resolve) => setTimeout(resolve, removePause));
-      }
-    }
+    return (await untilFree(() => ifThere(parent.removeEntry(name ?? folder, { recursive: true }).then(() => true)))) ?? false;
   }
 }
 
@@ -165,6 +157,18 @@ async function openToRead(handle: FileSystemFileHandle, isComplete: (size: numbe
       },
       close: async () => {},
     };
+  }
+}
+
+// The files of a page that was closed are free a moment later; another load that looks whether a file is complete has it for a moment.
+async function untilFree<T>(action: () => Promise<T>): Promise<T> {
+  for (let waited = 0; ; waited += usePause) {
+    try {
+      return await action();
+    } catch (error) {
+      if ((error as DOMException).name !== "NoModificationAllowedError" || waited >= usePatience) throw error;
+      await new Promise((resolve) => setTimeout(resolve, usePause));
+    }
   }
 }
 
