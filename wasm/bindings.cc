@@ -62,7 +62,8 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .field("dimensions", &ImageOptionsObject::dimensions)
       .field("normalized", &ImageOptionsObject::normalized)
       .field("ignoreOrientation", &ImageOptionsObject::ignore_orientation)
-      .field("grid", &ImageOptionsObject::grid);
+      .field("grid", &ImageOptionsObject::grid)
+      .field("scaleGray16", &ImageOptionsObject::scale_gray16);
   value_object<EmbeddingObject>("Embedding")
       .field("code", &EmbeddingObject::code)
       .field("detail", &EmbeddingObject::detail)
@@ -70,14 +71,17 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .field("count", &EmbeddingObject::count)
       .field("tokens", &EmbeddingObject::tokens)
       .field("totalTokens", &EmbeddingObject::total_tokens)
-      .field("truncated", &EmbeddingObject::truncated);
+      .field("truncated", &EmbeddingObject::truncated)
+      .field("unknownTokens", &EmbeddingObject::unknown_tokens)
+      .field("warnings", &EmbeddingObject::warnings);
   value_object<EmbeddingsObject>("Embeddings")
       .field("code", &EmbeddingsObject::code)
       .field("detail", &EmbeddingsObject::detail)
       .field("pointer", &EmbeddingsObject::pointer)
       .field("count", &EmbeddingsObject::count)
       .field("texts", &EmbeddingsObject::texts)
-      .field("truncated", &EmbeddingsObject::truncated);
+      .field("truncated", &EmbeddingsObject::truncated)
+      .field("unknownTokens", &EmbeddingsObject::unknown_tokens);
   value_object<TokenCountObject>("TokenCount")
       .field("code", &TokenCountObject::code)
       .field("detail", &TokenCountObject::detail)

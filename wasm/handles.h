@@ -71,6 +71,7 @@ inline Result<ImageOptions> ToOptions(const ImageOptionsObject& in) {
   out.normalized = in.normalized;
   out.ignore_orientation = in.ignore_orientation;
   CLIPGLOT_RETURN_IF_ERROR(ToSize(in.grid, "grid", &out.grid));
+  out.scale_gray16 = in.scale_gray16;
   return out;
 }
 
@@ -151,6 +152,7 @@ class EngineHandle {
     Result<std::unique_ptr<Engine>> engine = Engine::Create(options);
     if (!engine.ok()) return Failed<StatusObject>(engine.status());
     engine_ = std::move(*engine);
+    engine_->set_stop_check([] { return clipglot_stop() != 0; });
     return {};
   }
 
@@ -189,10 +191,14 @@ class EngineHandle {
     if (!views.ok()) return Failed<EmbeddingsObject>(views.status());
     if (views->empty()) return {};
     truncated_.clear();
-    for (const EmbeddingView& view : *views) truncated_.push_back(view.truncated ? 1 : 0);
+    unknown_.clear();
+    for (const EmbeddingView& view : *views) {
+      truncated_.push_back(view.truncated ? 1 : 0);
+      unknown_.push_back(static_cast<uint32_t>(view.unknown_tokens));
+    }
     const std::span<const float> first = views->front().vector;
     return {0, {}, Address(first.data()), static_cast<int>(first.size()), static_cast<int>(views->size()),
-            Address(truncated_.data())};
+            Address(truncated_.data()), Address(unknown_.data())};
   }
   EmbeddingObject EmbedEncodedImage(double file, double bytes, const ImageOptionsObject& in) {
     const Result<ImageOptions> options = ToOptions(in);
@@ -250,14 +256,18 @@ class EngineHandle {
   }
   static EmbeddingObject Finish(const Result<EmbeddingView>& view) {
     if (!view.ok()) return Failed<EmbeddingObject>(view.status());
+    std::string warnings;
+    for (const std::string& warning : view->warnings) warnings += warning + "\n";
     return {0, {}, Address(view->vector.data()), static_cast<int>(view->vector.size()),
-            static_cast<int>(view->tokens), static_cast<int>(view->total_tokens), view->truncated};
+            static_cast<int>(view->tokens), static_cast<int>(view->total_tokens), view->truncated,
+            static_cast<int>(view->unknown_tokens), std::move(warnings)};
   }
 
   std::unique_ptr<Engine> engine_;
   std::vector<FileEntry> files_;
   StageKeeper keeper_;
   std::vector<uint8_t> truncated_;  // what EmbedTexts gave
+  std::vector<uint32_t> unknown_;
   bool tracing_ = false;
 };
 

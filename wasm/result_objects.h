@@ -56,9 +56,10 @@ struct ImageOptionsObject {
   bool normalized = true;
   bool ignore_orientation = false;
   double grid = 0;
+  bool scale_gray16 = false;
 };
 
-// `count` floats at `pointer`, valid until the engine's next call.
+// `count` floats at `pointer`, valid until the engine's next call. `warnings`: one sentence a line.
 struct EmbeddingObject {
   int code = 0;
   std::string detail;
@@ -67,10 +68,12 @@ struct EmbeddingObject {
   int tokens = 0;
   int total_tokens = 0;
   bool truncated = false;
+  int unknown_tokens = 0;
+  std::string warnings;
 };
 
 // The first `texts` of those that were given: `count` floats each, one behind the other at `pointer`; for each a byte at
-// `truncated`, 1 where it was cut. Valid until the engine's next call.
+// `truncated`, 1 where it was cut, and at `unknown_tokens` a count (uint32). Valid until the engine's next call.
 struct EmbeddingsObject {
   int code = 0;
   std::string detail;
@@ -78,6 +81,7 @@ struct EmbeddingsObject {
   int count = 0;
   int texts = 0;
   double truncated = 0;
+  double unknown_tokens = 0;
 };
 
 struct TokenCountObject {

@@ -65,8 +65,8 @@ export class Embedder implements AsyncDisposable {
     checkMany("images", images);
     images.forEach((image, i) => checkImage(`images[${i}]`, image));
     return this.#many(images, "images", options, async (work, first, priority) => {
-      const { vector, truncated } = await this.#image(work[first]!, settings, priority, options.signal);
-      return { vectors: vector, truncated: [truncated] };
+      const { vector, truncated, warnings } = await this.#image(work[first]!, settings, priority, options.signal);
+      return { vectors: vector, truncated: [truncated], unknownTokens: [0], warnings: [warnings] };
     });
   }
 
@@ -119,8 +119,8 @@ export class Embedder implements AsyncDisposable {
     }, priority, signal, onLayer);
   }
 
-  #embedding({ vector, tokens, totalTokens, truncated, milliseconds, decoder }: EmbeddingAnswer): Embedding {
-    const embedding = { vector, dimensions: vector.length, tokens, totalTokens, truncated, milliseconds, modelId: this.info.modelId };
+  #embedding({ vector, decoder, ...about }: EmbeddingAnswer): Embedding {
+    const embedding = { vector, dimensions: vector.length, ...about, modelId: this.info.modelId };
     return decoder === undefined ? embedding : { ...embedding, decoder };
   }
 
@@ -137,6 +137,8 @@ export class Embedder implements AsyncDisposable {
     const dimensions = options.dimensions ?? this.info.fullDimensions;
     const data = new Float32Array(work.length * dimensions);
     const truncated: number[] = [];
+    const unknownTokens: number[] = [];
+    const warnings: (readonly string[])[] = [];
     for (let done = 0; done < work.length; ) {
       let answer: EmbeddingsAnswer;
       try {
@@ -146,14 +148,16 @@ export class Embedder implements AsyncDisposable {
         throw new EmbedError(error.code, `${name}[${done}]: ${error.detail}`, { cause: error });
       }
       data.set(answer.vectors, done * dimensions);
-      for (const cut of answer.truncated) {
+      for (const [i, cut] of answer.truncated.entries()) {
         options.signal?.throwIfAborted(); // by the callback
         if (cut) truncated.push(done);
+        unknownTokens.push(answer.unknownTokens[i] ?? 0);
+        warnings.push(answer.warnings?.[i] ?? []);
         done++;
         options.onProgress?.(done, work.length);
       }
     }
-    return makeBatch(data, work.length, dimensions, truncated, this.info.modelId);
+    return makeBatch({ data, count: work.length, dimensions, truncated, unknownTokens, warnings, modelId: this.info.modelId });
   }
 }
 
@@ -176,9 +180,10 @@ function someOf(texts: readonly string[], first: number): string[] {
   return texts.slice(first, end);
 }
 
-function makeBatch(data: Float32Array, count: number, dimensions: number, truncated: readonly number[], modelId: string): EmbeddingBatch {
+function makeBatch(batch: Omit<EmbeddingBatch, "row">): EmbeddingBatch {
+  const { data, count, dimensions } = batch;
   return {
-    data, count, dimensions, truncated, modelId,
+    ...batch,
     row(i: number): Float32Array {
       checkInteger("i", i, 0, count - 1);
       return data.slice(i * dimensions, (i + 1) * dimensions);

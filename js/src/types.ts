@@ -118,6 +118,11 @@ export interface ImageOptions extends EmbedOptions {
    * tells what it costs.
    */
   grid?: number;
+  /**
+   * 16-bit gray PNG. "clip": values above 255 become white, which is what PIL and so the model's own pipeline does. "scale": the
+   * high byte, which is what viewers show. Default "clip".
+   */
+  gray16?: "clip" | "scale";
 }
 
 export interface ManyOptions {
@@ -133,6 +138,13 @@ export interface Embedding {
   readonly totalTokens: number;
   /** The text was longer than maxTokens and was cut. */
   readonly truncated: boolean;
+  /**
+   * Tokens, of those that were read, that stand for what the model's vocabulary does not have. A text of only such tokens has a
+   * vector without a meaning. 0 for images.
+   */
+  readonly unknownTokens: number;
+  /** What was wrong with the picture's file and was passed over, a sentence each: data that ends early, for instance. */
+  readonly warnings: readonly string[];
   /** Time in the engine. */
   readonly milliseconds: number;
   readonly modelId: string;
@@ -147,6 +159,10 @@ export interface EmbeddingBatch {
   readonly dimensions: number;
   /** Rows whose text was cut. */
   readonly truncated: readonly number[];
+  /** Of each row, the tokens that the vocabulary does not have; see Embedding. */
+  readonly unknownTokens: readonly number[];
+  /** Of each row, what was passed over in the picture's file; see Embedding. */
+  readonly warnings: readonly (readonly string[])[];
   readonly modelId: string;
   /** A copy of row i. */
   row(i: number): Float32Array;

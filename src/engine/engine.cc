@@ -46,6 +46,7 @@ class EngineImpl final : public Engine, private ModelSink {
   Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) override;
 
   std::atomic<uint32_t>& cancel_flag() override { return cancel_; }
+  void set_stop_check(std::function<bool()> check) override { stop_check_ = std::move(check); }
   size_t threads_seen() const override { return workspace_->threads_seen(); }
   Profile& profile() override { return workspace_->profile(); }
 
@@ -68,6 +69,8 @@ class EngineImpl final : public Engine, private ModelSink {
   // Takes the first of `utf8` that go together into group_. Errors: those of the first text.
   Status FillGroup(std::span<const std::string_view> utf8, const TextOptions& options);
   Status BeginImage(const ImageOptions& options);
+  // Whether the running call shall end.
+  bool Stopped();
   Result<EmbeddingView> EmbedImage(RgbImage image, const ImageOptions& options, TraceSink* trace);
   // Row `row` of pooled_ to row `row` of vectors_.
   Result<EmbeddingView> Finish(size_t row, const VectorOptions& options);
@@ -94,6 +97,8 @@ class EngineImpl final : public Engine, private ModelSink {
   bool begun_ = false;  // BeginLoad was called, whatever came of it
   bool ready_ = false;
   std::atomic<uint32_t> cancel_{0};
+  std::function<bool()> stop_check_;
+  std::vector<std::string> warnings_;  // of the last picture
 };
 
 Status EngineImpl::BeginLoad(std::vector<FileEntry> files) {
@@ -276,6 +281,7 @@ Status EngineImpl::FillGroup(std::span<const std::string_view> utf8, const TextO
     view.tokens = encoding->ids.size();
     view.total_tokens = encoding->total_tokens;
     view.truncated = encoding->truncated;
+    view.unknown_tokens = encoding->unknown_tokens;
     views.push_back(view);
   }
   return OkStatus();
@@ -318,8 +324,10 @@ Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> f
   CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
   const ProfileScope scope(profile(), Work::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbImage image,
-                            DecodeImage(file, options_.max_pixels,
-                                        options.ignore_orientation ? Orientation::kIgnore : Orientation::kApply));
+                            DecodeImage(file, {.max_pixels = options_.max_pixels,
+                                               .orientation = options.ignore_orientation ? Orientation::kIgnore : Orientation::kApply,
+                                               .gray16 = options.scale_gray16 ? Gray16::kScale : Gray16::kClip,
+                                               .stop = [this] { return Stopped(); }}));
   return EmbedImage(std::move(image), options, trace);
 }
 
@@ -331,7 +339,13 @@ Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const Image
   return EmbedImage(std::move(rgb), options, trace);
 }
 
+bool EngineImpl::Stopped() {
+  if (stop_check_ && stop_check_()) cancel_.store(1, std::memory_order_relaxed);
+  return cancel_.load(std::memory_order_relaxed) != 0;
+}
+
 Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions& options, TraceSink* trace) {
+  warnings_ = std::move(image.warnings);
   Trace(trace, "decoded_rgb", DType::kU8, {image.height, image.width, 3}, image.pixels.as<const uint8_t>());
   RgbImage crop;
   {
@@ -345,7 +359,9 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
   Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
   const ProfileScope scope(profile(), Work::kOther);
   CLIPGLOT_RETURN_IF_ERROR(vision_->Forward(pixels, pooled_.as<float>().first(config_.dimensions), trace, cancel_));
-  return Finish(0, options);
+  CLIPGLOT_ASSIGN_OR_RETURN(EmbeddingView view, Finish(0, options));
+  view.warnings = warnings_;
+  return view;
 }
 
 Result<EmbeddingView> EngineImpl::Truncate(std::span<const float> vector, const VectorOptions& options) {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -51,6 +52,7 @@ struct ImageOptions : VectorOptions {
   // Patches a side that are read, of a picture made so much smaller: 1 ... the model's own number; 0: that. Fewer are
   // faster and less exact (VisionTower::UseGrid).
   size_t grid = 0;
+  bool scale_gray16 = false;  // 16-bit gray: the high byte; false clips to white above 255, as upstream
 };
 
 // Raw pixels: RGBA, 4 bytes a pixel, rows without gaps, alpha ignored.
@@ -64,6 +66,9 @@ struct EmbeddingView {
   size_t tokens = 0;              // tokens read (text), 0 for images
   size_t total_tokens = 0;        // before cutting
   bool truncated = false;
+  size_t unknown_tokens = 0;      // of those read, tokens that stand for what the vocabulary does not have
+  // Images: what was wrong with the file and could be passed over; as the vector.
+  std::span<const std::string> warnings;
 };
 
 struct TokenCount {
@@ -123,6 +128,9 @@ class Engine {
   // Set to non-zero from any thread to stop the running call at the next layer; that call returns kCancelled. Each call
   // begins by clearing it.
   virtual std::atomic<uint32_t>& cancel_flag() = 0;
+  // A second way to stop a running call, for callers who share no memory: asked on the calling thread while a picture is
+  // decoded and brought to size, every few milliseconds; true stops as cancel_flag does. Empty: none.
+  virtual void set_stop_check(std::function<bool()> check) = 0;
   // Distinct threads that did work so far (1 without threads).
   virtual size_t threads_seen() const = 0;
   // Once it is started: where the time of embedding calls goes.

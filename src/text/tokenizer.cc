@@ -237,6 +237,7 @@ Result<Encoding> FastTokenizer::Encode(std::string_view utf8, size_t max_tokens)
     }
   }
   Encoding out;
+  out.unknown_tokens = static_cast<size_t>(std::count(run.sink.ids.begin(), run.sink.ids.end(), unigram_.unk_id()));
   out.total_tokens = run.sink.total + 2;
   out.ids = std::move(run.sink.ids);
   out.ids.insert(out.ids.begin(), bos_id_);

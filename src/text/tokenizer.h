@@ -23,6 +23,7 @@ struct Encoding {
   std::vector<int32_t> ids;  // <s> ... </s>, at most max_tokens
   size_t total_tokens = 0;   // length before cutting, both ends included
   bool truncated = false;    // ids is shorter than total_tokens
+  size_t unknown_tokens = 0;  // of ids, those that stand for what the vocabulary does not have
 };
 
 class Tokenizer {

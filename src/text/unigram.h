@@ -44,6 +44,7 @@ class Unigram {
   // The id of `piece`, or -1.
   int32_t Find(std::string_view piece) const { return trie_.Find(piece); }
   size_t size() const { return scores_.size(); }
+  int32_t unk_id() const { return unk_id_; }
 
  private:
   void FindBestPath(std::string_view word, Scratch* scratch) const;

@@ -212,10 +212,10 @@ bool IsBmp(std::span<const std::byte> file) {
   return file.size() >= 2 && file[0] == std::byte{'B'} && file[1] == std::byte{'M'};
 }
 
-Result<RgbImage> DecodeBmp(std::span<const std::byte> file, uint64_t max_pixels) {
+Result<RgbImage> DecodeBmp(std::span<const std::byte> file, const DecodeOptions& options) {
   BmpFile bmp;
   CLIPGLOT_RETURN_IF_ERROR(ReadHeader(file, &bmp));
-  CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(bmp.width, bmp.height, max_pixels));
+  CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(bmp.width, bmp.height, options.max_pixels));
   const size_t width = bmp.width, height = bmp.height;
   std::span<const std::byte> data = file.subspan(bmp.offset);
   AlignedBuffer expanded;

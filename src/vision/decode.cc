@@ -10,13 +10,12 @@
 
 namespace clipglot {
 
-Result<RgbImage> DecodeImage(std::span<const std::byte> file, uint64_t max_pixels,
-                             Orientation orientation) {
+Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOptions& options) {
   if (file.empty()) return Status(Code::kInvalidImage, "the image file is empty");
-  if (IsJpeg(file)) return DecodeJpeg(file, max_pixels, orientation);
-  if (IsPng(file)) return DecodePng(file, max_pixels, orientation);
-  if (IsGif(file)) return DecodeGif(file, max_pixels);
-  if (IsBmp(file)) return DecodeBmp(file, max_pixels);
+  if (IsJpeg(file)) return DecodeJpeg(file, options);
+  if (IsPng(file)) return DecodePng(file, options);
+  if (IsGif(file)) return DecodeGif(file, options);
+  if (IsBmp(file)) return DecodeBmp(file, options);
   return Status(Code::kInvalidImage, "unknown image format: none of JPEG, PNG, GIF, BMP");
 }
 

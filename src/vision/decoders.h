@@ -1,8 +1,7 @@
 // One decoder per file format, each from the whole file to upright RGB as PIL's convert("RGB")
 // gives it.
 //
-// All of them: `file` is the whole file, `max_pixels` refuses a larger width · height before memory
-// is taken for it, `orientation` applies or ignores EXIF. Memory: three bytes a pixel for the
+// All of them: `file` is the whole file; `options` as in vision/image.h. Memory: three bytes a pixel for the
 // result, plus what each says. Errors: kInvalidImage (damaged, truncated, zero-sized, too large,
 // unsupported kind; names the reason), kOutOfMemory. Thread-safe: no state.
 #pragma once
@@ -25,21 +24,19 @@ bool IsBmp(std::span<const std::byte> file);
 // Baseline and progressive JPEG. Upsampling and colours exactly as libjpeg's defaults; CMYK and
 // YCCK through PIL's plain formula, always taken as inverted (Adobe's way), as PIL does. Also takes
 // one byte a sample for the planes, or two and one plane more if progressive.
-Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, uint64_t max_pixels,
-                            Orientation orientation);
+Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions& options);
 
 // PNG of every kind. Alpha and transparency are dropped; 16-bit gray is clipped to 255 (PIL
 // converts its mode I so), other 16-bit kinds keep their high byte. Also takes the uncompressed
 // rows (1…8 bytes a pixel).
-Result<RgbImage> DecodePng(std::span<const std::byte> file, uint64_t max_pixels,
-                           Orientation orientation);
+Result<RgbImage> DecodePng(std::span<const std::byte> file, const DecodeOptions& options);
 
 // First frame of a GIF; transparent pixels take the colour of their palette entry. No EXIF.
-Result<RgbImage> DecodeGif(std::span<const std::byte> file, uint64_t max_pixels);
+Result<RgbImage> DecodeGif(std::span<const std::byte> file, const DecodeOptions& options);
 
 // BMP with 1, 4, 8, 16, 24 or 32 bits, plain, with bit fields or run lengths (which take a byte a
 // pixel more). No EXIF.
-Result<RgbImage> DecodeBmp(std::span<const std::byte> file, uint64_t max_pixels);
+Result<RgbImage> DecodeBmp(std::span<const std::byte> file, const DecodeOptions& options);
 
 // PIL fills what a palette does not define with this: entry i is the gray i.
 struct Palette {

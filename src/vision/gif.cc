@@ -159,7 +159,7 @@ bool IsGif(std::span<const std::byte> file) {
          (std::memcmp(file.data(), "GIF87a", 6) == 0 || std::memcmp(file.data(), "GIF89a", 6) == 0);
 }
 
-Result<RgbImage> DecodeGif(std::span<const std::byte> file, uint64_t max_pixels) {
+Result<RgbImage> DecodeGif(std::span<const std::byte> file, const DecodeOptions& options) {
   ByteReader in(file);
   in.Skip(6);
   uint32_t width = in.U16Le(), height = in.U16Le();
@@ -200,7 +200,7 @@ Result<RgbImage> DecodeGif(std::span<const std::byte> file, uint64_t max_pixels)
   if (!in.ok()) return Damaged("truncated header");
   width = std::max(width, frame.left + frame.width);
   height = std::max(height, frame.top + frame.height);
-  CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(width, height, max_pixels));
+  CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(width, height, options.max_pixels));
   if (frame.width == 0 || frame.height == 0) return Damaged("empty frame");
 
   CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,

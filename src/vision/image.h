@@ -6,7 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/status.h"
@@ -18,6 +21,8 @@ namespace clipglot {
 struct RgbImage {
   size_t width = 0, height = 0;
   AlignedBuffer pixels;
+  // What was wrong with the file and could be passed over, a sentence each: a part that is missing, for instance.
+  std::vector<std::string> warnings;
 };
 
 enum class Orientation : uint8_t {
@@ -25,10 +30,23 @@ enum class Orientation : uint8_t {
   kIgnore,  // as stored: what upstream does
 };
 
+enum class Gray16 : uint8_t {
+  kClip,   // values above 255 become white: what PIL's convert("RGB") does
+  kScale,  // the high byte: what a viewer shows
+};
+
+struct DecodeOptions {
+  uint64_t max_pixels = 0;  // width · height above it is refused before the pixels are decoded
+  Orientation orientation = Orientation::kApply;
+  Gray16 gray16 = Gray16::kClip;
+  // Asked every few milliseconds; true ends the work with kCancelled. Empty: never.
+  std::function<bool()> stop = nullptr;
+};
+
 // Decodes `file` to RGB as PIL's convert("RGB") does: alpha dropped, gray replicated, palette resolved, CMYK by the plain
-// formula. `max_pixels`: width · height above it is refused before the pixels are decoded.
-// Errors: kInvalidImage (unknown format, damaged, zero-sized, too large; names the reason), kOutOfMemory.
-Result<RgbImage> DecodeImage(std::span<const std::byte> file, uint64_t max_pixels, Orientation orientation);
+// formula.
+// Errors: kInvalidImage (unknown format, damaged, zero-sized, too large; names the reason), kOutOfMemory, kCancelled.
+Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOptions& options);
 
 // Raw RGBA, 4 bytes a pixel, row-major without gaps (ImageData); alpha is dropped.
 // Errors: kInvalidImage (zero-sized, over the limit), kInvalidArgument (length is not width · height · 4).

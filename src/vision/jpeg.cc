@@ -175,10 +175,9 @@ bool IsJpeg(std::span<const std::byte> file) {
          file[2] == std::byte{0xff};
 }
 
-Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, uint64_t max_pixels,
-                            Orientation orientation) {
-  CLIPGLOT_ASSIGN_OR_RETURN(JpegPlanes planes, ReadJpegPlanes(file, max_pixels));
-  const int turn = orientation == Orientation::kApply ? JpegOrientation(file) : kOrientationUpright;
+Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions& options) {
+  CLIPGLOT_ASSIGN_OR_RETURN(JpegPlanes planes, ReadJpegPlanes(file, options.max_pixels));
+  const int turn = options.orientation == Orientation::kApply ? JpegOrientation(file) : kOrientationUpright;
   CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(planes.width, planes.height, turn));
   std::array<Upsampler, 4> upsamplers;
   for (size_t i = 0; i < planes.count; ++i) {

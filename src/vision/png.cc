@@ -276,13 +276,12 @@ bool IsPng(std::span<const std::byte> file) {
          std::memcmp(file.data(), kSignature, sizeof(kSignature)) == 0;
 }
 
-Result<RgbImage> DecodePng(std::span<const std::byte> file, uint64_t max_pixels,
-                           Orientation orientation) {
+Result<RgbImage> DecodePng(std::span<const std::byte> file, const DecodeOptions& options) {
   PngFile png;
   CLIPGLOT_RETURN_IF_ERROR(ReadChunks(file, &png));
-  CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(png.width, png.height, max_pixels));
+  CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(png.width, png.height, options.max_pixels));
   CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer rows, Unpack(png));
-  const int turn = orientation == Orientation::kApply ? png.orientation : kOrientationUpright;
+  const int turn = options.orientation == Orientation::kApply ? png.orientation : kOrientationUpright;
   CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(png.width, png.height, turn));
   AlignedBuffer line;  // interlaced: one row of a pass as RGB
   if (png.interlaced) {

@@ -35,7 +35,7 @@ export function restartFor(variant) {
 
 const defaultWasmFolder = fileURLToPath(new URL("../../dist/wasm", import.meta.url));
 const textDefaults = { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false };
-const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: false, grid: 0 };
+const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: false, grid: 0, scaleGray16: false };
 
 /**
  * Starts exactly the build `variant` with `threads`, or fails with an EmbedError that says why. Gives an EngineAdapter

@@ -37,6 +37,7 @@ export interface ImageOptions {
   normalized: boolean;
   ignoreOrientation: boolean;
   grid: number;
+  scaleGray16: boolean;
 }
 export interface Embedding extends Status {
   pointer: number;
@@ -44,12 +45,15 @@ export interface Embedding extends Status {
   tokens: number;
   totalTokens: number;
   truncated: boolean;
+  unknownTokens: number;
+  warnings: string;
 }
 export interface Embeddings extends Status {
   pointer: number;
   count: number;
   texts: number;
   truncated: number;
+  unknownTokens: number;
 }
 export interface TokenCount extends Status {
   tokens: number;
@@ -161,5 +165,7 @@ export interface ModuleSettings {
   clipglotThreads: number;
   /** Called behind each layer of a running call with the number of layers done (first 0); true stops the call there. */
   clipglotLayer(done: number): boolean;
+  /** Asked every few milliseconds while a picture is decoded; true stops the call. */
+  clipglotStop(): boolean;
 }
 export type ModuleFactory = (settings: ModuleSettings) => Promise<EngineModule>;

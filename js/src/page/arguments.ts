@@ -81,6 +81,7 @@ export function imageSettings(options: ImageOptions, info: EngineInfo): ImageSet
     ...vectorSettings(options, info),
     ignoreOrientation: checkWord("orientation", options.orientation, ["exif", "ignore"], "exif") === "ignore",
     grid: options.grid === undefined ? 0 : checkInteger("grid", options.grid, 1, info.imageGrid),
+    scaleGray16: checkWord("gray16", options.gray16, ["clip", "scale"], "clip") === "scale",
   };
 }
 

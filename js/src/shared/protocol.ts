@@ -60,6 +60,7 @@ export interface TextSettings extends VectorSettings {
 export interface ImageSettings extends VectorSettings {
   readonly ignoreOrientation: boolean;
   readonly grid: number; // 0: the model's own
+  readonly scaleGray16: boolean;
 }
 
 export type ImagePayload =
@@ -95,6 +96,8 @@ export interface EmbeddingAnswer {
   readonly tokens: number;
   readonly totalTokens: number;
   readonly truncated: boolean;
+  readonly unknownTokens: number;
+  readonly warnings: readonly string[];
   readonly milliseconds: number;
   readonly decoder: "core" | "browser" | undefined;
 }
@@ -104,6 +107,10 @@ export interface EmbeddingsAnswer {
   readonly vectors: Float32Array;
   /** Whether each text was cut. */
   readonly truncated: readonly boolean[];
+  /** Tokens of each text that the vocabulary does not have. */
+  readonly unknownTokens: readonly number[];
+  /** Of pictures: what was passed over in each. */
+  readonly warnings?: readonly (readonly string[])[];
 }
 
 /** One kind of work: how often it was done, and the time without the work inside it. */

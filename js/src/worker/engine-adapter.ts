@@ -17,12 +17,15 @@ export interface VectorResult {
   readonly tokens: number;
   readonly totalTokens: number;
   readonly truncated: boolean;
+  readonly unknownTokens: number;
+  readonly warnings: readonly string[];
 }
 
-/** The vectors of some texts, one behind the other, and whether each text was cut. */
+/** The vectors of some texts, one behind the other, whether each text was cut, and how many of its tokens are unknown. */
 export interface VectorsResult {
   readonly vectors: Float32Array<ArrayBuffer>;
   readonly truncated: readonly boolean[];
+  readonly unknownTokens: readonly number[];
 }
 
 /** The numbers between two steps of a call; see src/base/trace.h for the names. */
@@ -119,10 +122,14 @@ export class EngineAdapter {
   embedTexts(texts: readonly string[], settings: TextSettings): VectorsResult {
     const packed = packTexts(texts);
     return this.#enter(() => {
-      const { code, detail, pointer, count, texts: taken, truncated } =
+      const { code, detail, pointer, count, texts: taken, truncated, unknownTokens } =
         this.heap.with(packed, (address) => this.#loaded().embedTexts(address, texts.length, settings));
       check({ code, detail });
-      return { vectors: this.heap.copyFloats(pointer, taken * count), truncated: Array.from(this.heap.copyBytes(truncated, taken), (cut) => cut !== 0) };
+      return {
+        vectors: this.heap.copyFloats(pointer, taken * count),
+        truncated: Array.from(this.heap.copyBytes(truncated, taken), (cut) => cut !== 0),
+        unknownTokens: Array.from(this.heap.copyIntegers(unknownTokens, taken)),
+      };
     });
   }
 
@@ -293,9 +300,10 @@ export class EngineAdapter {
 
   #vector(call: () => Embedding): VectorResult {
     return this.#enter(() => {
-      const { code, detail, pointer, count, tokens, totalTokens, truncated } = call();
+      const { code, detail, pointer, count, tokens, totalTokens, truncated, unknownTokens, warnings } = call();
       check({ code, detail });
-      return { vector: this.heap.copyFloats(pointer, count), tokens, totalTokens, truncated };
+      const sentences = warnings.split("\n").filter((line) => line !== "");
+      return { vector: this.heap.copyFloats(pointer, count), tokens, totalTokens, truncated, unknownTokens, warnings: sentences };
     });
   }
 

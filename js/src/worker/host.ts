@@ -13,7 +13,7 @@ import { variants } from "../shared/variants.js";
 import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js";
 import { coreDecodes } from "./image-format.js";
 import { reserveSharedMemory } from "./memory.js";
-import { EngineLost, startModule, type StartedModule } from "./module.js";
+import { EngineLost, startModule, type ModuleRequest, type StartedModule } from "./module.js";
 
 export function serve(platform: WorkerPlatform): void {
   const host = new Host(platform);
@@ -57,7 +57,7 @@ class Host {
     let source: OpenSource | undefined;
     try {
       // The engine starts, with its threads, while the source is asked what it has.
-      const starting = start(request, (done) => this.#layer(done));
+      const starting = start(request, { onLayer: (done) => this.#layer(done), onStopCheck: () => this.#stopped() });
       starting.catch(() => {}); // it is heard below
       source = await this.#open(request);
       const { build, module } = await starting;
@@ -106,6 +106,10 @@ class Host {
   // Runs inside a call, with this thread deep in the engine: messages go out, none comes in.
   #layer(done: number): boolean {
     if (this.#running?.report) this.#platform.post({ type: "layer", id: this.#running.id, done, total: this.#running.total }, []);
+    return this.#stopped();
+  }
+
+  #stopped(): boolean {
     return this.#stopFlag !== undefined && Atomics.load(this.#stopFlag, 0) !== 0;
   }
 
@@ -225,12 +229,12 @@ class Host {
 }
 
 // The build that was chosen, or the one for devices that cannot share memory.
-async function start({ build, fallback }: LoadRequest, onLayer: (done: number) => boolean): Promise<{ build: BuildRequest; module: StartedModule }> {
-  if (!variants[build.variant].threads) return { build, module: await startModule({ ...build, onLayer }) };
+async function start({ build, fallback }: LoadRequest, hooks: Pick<ModuleRequest, "onLayer" | "onStopCheck">): Promise<{ build: BuildRequest; module: StartedModule }> {
+  if (!variants[build.variant].threads) return { build, module: await startModule({ ...build, ...hooks }) };
   const memory = reserveSharedMemory();
-  if (memory) return { build, module: await startModule({ ...build, memory, onLayer }) };
+  if (memory) return { build, module: await startModule({ ...build, memory, ...hooks }) };
   if (!fallback) throw new EmbedError("out-of-memory", `variant "${build.variant}": this device gives no memory that threads can share`);
-  return { build: fallback, module: await startModule({ ...fallback, onLayer }) };
+  return { build: fallback, module: await startModule({ ...fallback, ...hooks }) };
 }
 
 function timed(embed: () => VectorResult, decoder: EmbeddingAnswer["decoder"]): Answer {

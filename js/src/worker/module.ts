@@ -10,6 +10,8 @@ export interface ModuleRequest {
   readonly memory?: WebAssembly.Memory;
   /** Hears of each layer of a running call; true stops the call. */
   readonly onLayer?: (done: number) => boolean;
+  /** Asked every few milliseconds while a picture is decoded; true stops the call. */
+  readonly onStopCheck?: () => boolean;
 }
 
 /** The engine is dead: it trapped, aborted, or a thread of it broke. Nothing may be called any more. */
@@ -36,6 +38,7 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
     onAbort: (reason) => write(`abort: ${String(reason)}`),
     clipglotThreads: request.threads,
     clipglotLayer: request.onLayer ?? (() => false),
+    clipglotStop: request.onStopCheck ?? (() => false),
     ...(request.memory ? { wasmMemory: request.memory } : {}),
   };
   try {

@@ -52,7 +52,7 @@ TEST(Exif, DamagedMeansUpright) {
       const int found = TiffOrientation(bad);
       EXPECT_GE(found, 1);
       EXPECT_LE(found, 8);
-      EXPECT_TRUE(DecodeImage(WithExif(jpeg, bad), kPlenty, Orientation::kApply).ok());
+      EXPECT_TRUE(DecodeImage(WithExif(jpeg, bad), {.max_pixels = kPlenty, .orientation = Orientation::kApply}).ok());
     }
   }
 }
@@ -111,14 +111,14 @@ std::pair<size_t, size_t> Place(int orientation, size_t x, size_t y, size_t widt
 // Taller than one band of rows, through the whole decoder.
 TEST(Exif, TurnsJpeg) {
   const auto jpeg = testing::ReadImage("jpeg_444.jpg");
-  const auto stored = DecodeImage(jpeg, kPlenty, Orientation::kIgnore);
+  const auto stored = DecodeImage(jpeg, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
   ASSERT_TRUE(stored.ok());
   const auto in = Pixels(*stored);
   for (int orientation = 1; orientation <= 8; ++orientation) {
     SCOPED_TRACE(orientation);
     const auto file = WithExif(jpeg, Tiff(orientation, orientation % 2 == 0));
-    const auto ignored = DecodeImage(file, kPlenty, Orientation::kIgnore);
-    const auto applied = DecodeImage(file, kPlenty, Orientation::kApply);
+    const auto ignored = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
+    const auto applied = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply});
     ASSERT_TRUE(ignored.ok() && applied.ok());
     EXPECT_EQ(Pixels(*ignored), in);
     const bool turned = orientation >= 5;
@@ -142,8 +142,8 @@ TEST(Exif, TurnsJpeg) {
 TEST(Exif, TurnsPng) {
   for (const int orientation : {3, 6}) {  // 6 is interlaced
     const auto file = testing::ReadImage("png_exif" + std::to_string(orientation) + ".png");
-    const auto stored = DecodeImage(file, kPlenty, Orientation::kIgnore);
-    const auto applied = DecodeImage(file, kPlenty, Orientation::kApply);
+    const auto stored = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
+    const auto applied = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply});
     ASSERT_TRUE(stored.ok() && applied.ok());
     const auto in = Pixels(*stored), out = Pixels(*applied);
     for (size_t y = 0; y < stored->height; ++y) {

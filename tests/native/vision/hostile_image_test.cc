@@ -17,7 +17,7 @@ using Bytes = std::vector<std::byte>;
 
 // Decodes; what fails must be an image error (or a refused allocation) with a reason.
 bool Decodes(const Bytes& file, uint64_t max_pixels = kPlenty) {
-  const auto image = DecodeImage(file, max_pixels, Orientation::kApply);
+  const auto image = DecodeImage(file, {.max_pixels = max_pixels, .orientation = Orientation::kApply});
   if (image.ok()) {
     EXPECT_EQ(image->pixels.size(), image->width * image->height * 3);
     EXPECT_LE(image->width * image->height, max_pixels);
@@ -159,7 +159,7 @@ TEST(HostileImage, EndlessScans) {
   Bytes file(whole.begin(), last);
   for (int i = 0; i < 1000; ++i) file.insert(file.end(), last, whole.end() - 2);
   file.insert(file.end(), whole.end() - 2, whole.end());
-  const auto image = DecodeImage(file, kPlenty, Orientation::kApply);
+  const auto image = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply});
   ASSERT_FALSE(image.ok());
   EXPECT_NE(image.status().detail().find("scans"), std::string::npos) << image.status().detail();
 }

@@ -108,14 +108,15 @@ export default async function createFakeModule(settings) {
         const alone = text(at, lengths[i]).includes(":") || ["trap", "late", "done"].includes(text(at, lengths[i]));
         if (alone && i > 0) break;
         const one = this.embedText(at, lengths[i], options);
-        if (one.code !== 0) return { code: one.code, detail: one.detail, pointer: 0, count: 0, texts: 0, truncated: 0 };
+        if (one.code !== 0) return { code: one.code, detail: one.detail, pointer: 0, count: 0, texts: 0, truncated: 0, unknownTokens: 0 };
         vectors.push(...new Float32Array(memory.buffer, result, width));
         truncated.push(lengths[i] > 20 ? 1 : 0);
         if (alone) break;
       }
       new Float32Array(memory.buffer, result, vectors.length).set(vectors);
       new Uint8Array(memory.buffer, result + 2048, truncated.length).set(truncated);
-      return { code: 0, detail: "", pointer: result, count: width, texts: truncated.length, truncated: result + 2048 };
+      new Uint32Array(memory.buffer, result + 3072, truncated.length).fill(0);
+      return { code: 0, detail: "", pointer: result, count: width, texts: truncated.length, truncated: result + 2048, unknownTokens: result + 3072 };
     }
     embedEncodedImage(pointer, bytes, options) {
       if (bytes === 0) return { ...this.#vector([], options), code: 7, detail: "no bytes" };
@@ -131,7 +132,7 @@ export default async function createFakeModule(settings) {
       const count = dimensions || 8;
       const vector = new Float32Array(memory.buffer, result, count).fill(0);
       vector.set(numbers.slice(0, count));
-      return { code: 0, detail: "", pointer: result, count, tokens: numbers[0] ?? 0, totalTokens: numbers[0] ?? 0, truncated: false };
+      return { code: 0, detail: "", pointer: result, count, tokens: numbers[0] ?? 0, totalTokens: numbers[0] ?? 0, truncated: false, unknownTokens: 0, warnings: "" };
     }
     cancelFlag() {
       return 16;
