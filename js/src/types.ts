@@ -2,9 +2,9 @@
 // The public types. They name no type of the DOM, so that a project without it (Node) can use the package: what a page
 // hands over (File, ImageData, ImageBitmap …) is described by the members that are used.
 import type { BlobLike } from "./shared/protocol.js";
-import type { DType, LoadProgress, Tower, Variant } from "./shared/engine-types.js";
+import type { DType, LoadProgress, LoadWarning, Tower, Variant } from "./shared/engine-types.js";
 
-export type { DType, EngineInfo, LoadProgress, Tower, Variant } from "./shared/engine-types.js";
+export type { DType, EngineInfo, LoadProgress, LoadWarning, Tower, Variant } from "./shared/engine-types.js";
 export type { BlobLike, ProfileEntry } from "./shared/protocol.js";
 
 /** A `File`, from a file input or a drop. */
@@ -60,6 +60,8 @@ export interface LoadOptions {
   /** Ends the load; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
+  /** Hears of what `load` does without, so that nothing is given up in silence. */
+  onWarning?: (warning: LoadWarning) => void;
 }
 
 /** A model in the cache. */

@@ -1,6 +1,6 @@
 // The caller's side of one engine: starts it, sends calls, ends it. One of its lives: loading → ready → ended.
 import { EmbedError } from "../errors.js";
-import type { EngineInfo, LoadProgress } from "../shared/engine-types.js";
+import type { EngineInfo, LoadProgress, LoadWarning } from "../shared/engine-types.js";
 import type { AnswerOf, Call, CallKind, CallOf, CancelFlag, FromWorker, LoadRequest, WireError } from "../shared/protocol.js";
 import type { ModelSource } from "../types.js";
 import { CallQueue, type Lane } from "./queue.js";
@@ -15,6 +15,7 @@ interface Request {
 export interface LoadHooks {
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: LoadProgress) => void) | undefined;
+  readonly onWarning: ((warning: LoadWarning) => void) | undefined;
   /** For a source that the user supplies. */
   readonly source: ModelSource | undefined;
 }
@@ -91,7 +92,9 @@ export class EngineClient {
         this.#greeted = true;
         return;
       case "progress":
-        return this.#report(message.progress);
+        return this.#tell(() => this.#hooks?.onProgress?.(message.progress));
+      case "warning":
+        return this.#tell(() => this.#hooks?.onWarning?.(message.warning));
       case "source-read":
         void this.#bring(message.read, message.path, message.offset, message.length);
         return;
@@ -115,9 +118,9 @@ export class EngineClient {
     }
   }
 
-  #report(progress: LoadProgress): void {
+  #tell(callback: () => void): void {
     try {
-      this.#hooks?.onProgress?.(progress);
+      callback();
     } catch (error) {
       this.#fail(error); // the user's own error, to whom awaits the load
     }

@@ -21,6 +21,7 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   checkOptions("options", options);
   checkSignal(options.signal);
   checkFunction("onProgress", options.onProgress);
+  checkFunction("onWarning", options.onWarning);
   options.signal?.throwIfAborted();
   const towers = checkTowers(options.towers);
   const wanted = checkWord("variant", options.variant, ["auto", ...variantNames], "auto");
@@ -44,7 +45,7 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const source = await abortable(describe(model), options.signal);
   const client = new EngineClient(platform.createWorker());
   const request = { source, sourceName: model.name, build, fallback, cache, selfTest, profile, towers, dtype, maxTokens, maxPixels };
-  const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, source: model.source });
+  const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, onWarning: options.onWarning, source: model.source });
   return { client, info, profiled: profile };
 }
 

@@ -31,6 +31,13 @@ export interface EngineInfo {
   readonly numerics: "simd" | "relaxed-simd";
 }
 
+/** Something that `load` could do without, and did. */
+export interface LoadWarning {
+  /** "not-kept": the model could not be kept in the cache. "other-build": the first choice of build could not start here. */
+  readonly code: "not-kept" | "other-build";
+  readonly detail: string;
+}
+
 /** Progress of `load`, in the shape of transformers.js's events. Never goes backwards. */
 export interface LoadProgress {
   /** "progress_total" is the sum over all files; the others speak of `file`; "ready" comes last. */

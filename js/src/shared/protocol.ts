@@ -3,7 +3,7 @@
 // One load, then one call at a time: the page sends the next call when the answer to the last one is there. Everything is
 // structured-cloneable. Vectors are transferred, so each has one owner.
 import type { ErrorCode } from "../errors.js";
-import type { DType, EngineInfo, LoadProgress, Tower, Variant } from "./engine-types.js";
+import type { DType, EngineInfo, LoadProgress, LoadWarning, Tower, Variant } from "./engine-types.js";
 
 /** A file whose bytes come through `slice(…).arrayBuffer()`: a Blob, without naming the platform's type. */
 export interface BlobLike {
@@ -148,6 +148,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly type: "hello" }
   | { readonly type: "progress"; readonly progress: LoadProgress }
+  | { readonly type: "warning"; readonly warning: LoadWarning }
   | { readonly type: "source-read"; readonly read: number; readonly path: string; readonly offset: number; readonly length: number }
   | { readonly type: "ready"; readonly info: EngineInfo; readonly cancelFlag: CancelFlag | undefined }
   | { readonly type: "load-failed"; readonly error: WireError }
