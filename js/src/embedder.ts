@@ -1,9 +1,11 @@
 // A loaded model: texts and images in, vectors out. All work happens in the worker; calls may overlap and are done one at
 // a time, interactive ones first.
 import { EmbedError } from "./errors.js";
-import { checkFunction, checkInteger, checkOptions, checkText, imageSettings, invalid, lane, shown, textSettings } from "./page/arguments.js";
+import { checkInteger, checkText, imageSettings, invalid, lane, shown, textSettings } from "./page/arguments.js";
 import type { EngineClient } from "./page/client.js";
+import { fenced, fencedNow, fencedPlain, reading } from "./page/fence.js";
 import { checkImage, packImage } from "./page/image-input.js";
+import { imageNames, indexNames, textNames } from "./page/option-names.js";
 import type { StartedEngine } from "./page/start.js";
 import type { Diagnostics, EmbeddingAnswer, EmbeddingsAnswer, ImageSettings, ProfileEntry, TextSettings } from "./shared/protocol.js";
 import type { EngineInfo } from "./shared/engine-types.js";
@@ -22,81 +24,106 @@ type LayerProgress = (done: number, total: number) => void;
 export class Embedder implements AsyncDisposable {
   readonly #client: EngineClient;
   readonly #profiled: boolean;
-  /** What was loaded, and how it runs. */
-  readonly info: EngineInfo;
+  readonly #info: EngineInfo;
 
   /** @internal Embedders come from load(). */
   constructor({ client, info, profiled }: StartedEngine) {
     this.#client = client;
-    this.info = info;
+    for (const list of [info.towers, info.dimensions]) Object.freeze(list);
+    this.#info = Object.freeze(info);
     this.#profiled = profiled;
   }
 
+  /** What was loaded, and how it runs. Stays when the embedder is disposed. */
+  get info(): EngineInfo {
+    return fencedNow(() => Embedder.#of(this, "info").#info);
+  }
+
   /** The vector of a text. The empty text is valid. */
-  async embedText(text: string, options: TextOptions = {}): Promise<Embedding> {
-    const settings = textSettings(options, this.info);
-    checkFunction("onProgress", options.onProgress);
-    return this.#embedding(await this.#text(checkText("text", text), settings, lane(options, "interactive"), options.signal, options.onProgress));
+  embedText(text: string, options: TextOptions = {}): Promise<Embedding> {
+    return fenced(textNames, options, async (given) => {
+      const self = Embedder.#of(this, "embedText");
+      const settings = textSettings(given, self.#info);
+      return self.#embedding(await self.#text(checkText("text", text), settings, lane(given, "interactive"), given.signal, given.onProgress));
+    });
   }
 
   /** The vectors of many texts, in their order. One that fails rejects the call; `detail` begins with its position. */
-  async embedTexts(texts: readonly string[], options: TextOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
-    const settings = textSettings(options, this.info);
-    checkMany("texts", texts);
-    texts.forEach((text, i) => checkText(`texts[${i}]`, text));
-    return this.#many(texts, "texts", options, (work, first, priority) =>
-      this.#client.call(() => ({ call: { kind: "embed-texts", texts: someOf(work, first), settings } }), priority, options.signal));
+  embedTexts(texts: readonly string[], options: TextOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
+    return fenced(textNames, options, async (given) => {
+      const self = Embedder.#of(this, "embedTexts");
+      const settings = textSettings(given, self.#info);
+      const work = readMany("texts", texts, checkText);
+      return self.#many(work, "texts", given, (first, priority) =>
+        self.#client.call(() => ({ call: { kind: "embed-texts", texts: someOf(work, first), settings } }), priority, given.signal));
+    });
   }
 
   /**
    * The vector of a picture: a Blob or the bytes of a file, pixels, or an ImageBitmap. The input is not changed and not
    * detached; leave it unchanged until the promise settles.
    */
-  async embedImage(image: ImageInput, options: ImageOptions = {}): Promise<Embedding> {
-    const settings = imageSettings(options, this.info);
-    checkImage("image", image);
-    checkFunction("onProgress", options.onProgress);
-    return this.#embedding(await this.#image(image, settings, lane(options, "interactive"), options.signal, options.onProgress));
+  embedImage(image: ImageInput, options: ImageOptions = {}): Promise<Embedding> {
+    return fenced(imageNames, options, async (given) => {
+      const self = Embedder.#of(this, "embedImage");
+      const settings = imageSettings(given, self.#info);
+      reading("image", () => checkImage("image", image));
+      return self.#embedding(await self.#image(image, settings, lane(given, "interactive"), given.signal, given.onProgress));
+    });
   }
 
   /** The vectors of many pictures, in their order. One that fails rejects the call; `detail` begins with its position. */
-  async embedImages(images: readonly ImageInput[], options: ImageOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
-    const settings = imageSettings(options, this.info);
-    checkMany("images", images);
-    images.forEach((image, i) => checkImage(`images[${i}]`, image));
-    return this.#many(images, "images", options, async (work, first, priority) => {
-      const { vector, truncated, warnings } = await this.#image(work[first]!, settings, priority, options.signal);
-      return { vectors: vector, truncated: [truncated], unknownTokens: [0], warnings: [warnings] };
+  embedImages(images: readonly ImageInput[], options: ImageOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
+    return fenced(imageNames, options, async (given) => {
+      const self = Embedder.#of(this, "embedImages");
+      const settings = imageSettings(given, self.#info);
+      const work = readMany("images", images, (name, image) => {
+        checkImage(name, image);
+        return image;
+      });
+      return self.#many(work, "images", given, async (first, priority) => {
+        const { vector, truncated, warnings } = await self.#image(work[first]!, settings, priority, given.signal);
+        return { vectors: vector, truncated: [truncated], unknownTokens: [0], warnings: [warnings] };
+      });
     });
   }
 
   /** How many tokens a text has (with `task`: the instruction included), and how many would be read at most. */
-  async countTokens(text: string, options: TextOptions = {}): Promise<{ tokens: number; maxTokens: number }> {
-    const settings = textSettings(options, this.info);
-    checkText("text", text);
-    return this.#client.call(() => ({ call: { kind: "count-tokens", text, settings } }), lane(options, "interactive"), options.signal);
+  countTokens(text: string, options: TextOptions = {}): Promise<{ tokens: number; maxTokens: number }> {
+    return fenced(textNames, options, async (given) => {
+      const self = Embedder.#of(this, "countTokens");
+      const settings = textSettings(given, self.#info);
+      checkText("text", text);
+      return self.#client.call(() => ({ call: { kind: "count-tokens", text, settings } }), lane(given, "interactive"), given.signal);
+    });
   }
 
   /** An empty index for vectors of this model. It lives in the engine's worker and ends with the embedder. */
-  async createIndex(options: IndexOptions = {}): Promise<VectorIndex> {
-    checkOptions("options", options);
-    const dimensions = checkInteger("dimensions", options.dimensions ?? this.info.fullDimensions, 1, this.info.fullDimensions);
-    const { index } = await this.#client.call(() => ({ call: { kind: "index-create", dimensions } }), "interactive");
-    return new VectorIndex(this.#client, index, dimensions, this.info.modelId);
+  createIndex(options: IndexOptions = {}): Promise<VectorIndex> {
+    return fenced(indexNames, options, async (given) => {
+      const self = Embedder.#of(this, "createIndex");
+      const { fullDimensions, modelId } = self.#info;
+      const dimensions = checkInteger("dimensions", given.dimensions ?? fullDimensions, 1, fullDimensions);
+      const { index } = await self.#client.call(() => ({ call: { kind: "index-create", dimensions } }), "interactive");
+      return new VectorIndex(self.#client, index, dimensions, modelId);
+    });
   }
 
   /**
    * Where the engine's time went since this was asked last, by kind of work. Only with `load({ profile: true })`, which costs
    * embeddings some microseconds.
    */
-  async profile(): Promise<readonly ProfileEntry[]> {
-    if (!this.#profiled) throw invalid("profile() needs load({ profile: true })");
-    return this.#client.call(() => ({ call: { kind: "profile" } }), "interactive");
+  profile(): Promise<readonly ProfileEntry[]> {
+    return fencedPlain(async () => {
+      const self = Embedder.#of(this, "profile");
+      if (!self.#profiled) throw invalid("profile() needs load({ profile: true })");
+      return self.#client.call(() => ({ call: { kind: "profile" } }), "interactive");
+    });
   }
 
   /** Ends the worker, which gives all memory back. What still waits rejects with "disposed". May be called twice. */
   dispose(): Promise<void> {
-    return this.#client.dispose();
+    return fencedPlain(() => Embedder.#of(this, "dispose").#client.dispose());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -108,56 +135,60 @@ export class Embedder implements AsyncDisposable {
     return this.#client.call(() => ({ call: { kind: "diagnostics" } }), "interactive");
   }
 
+  // A method may be called without its object, as in texts.map(embedder.embedText).
+  static #of(self: unknown, method: string): Embedder {
+    if (typeof self === "object" && self !== null && #client in self) return self;
+    throw invalid(`${method} was called without its embedder: write embedder.${method}(…)`);
+  }
+
   #text(text: string, settings: TextSettings, priority: "interactive" | "background", signal: AbortSignal | undefined, onLayer?: LayerProgress): Promise<EmbeddingAnswer> {
     return this.#client.call(() => ({ call: { kind: "embed-text", text, settings, report: onLayer !== undefined } }), priority, signal, onLayer);
   }
 
   #image(input: ImageInput, settings: ImageSettings, priority: "interactive" | "background", signal: AbortSignal | undefined, onLayer?: LayerProgress): Promise<EmbeddingAnswer> {
     return this.#client.call(() => {
-      const { image, transfer } = packImage(input);
+      const { image, transfer } = reading("image", () => packImage(input));
       return { call: { kind: "embed-image", image, settings, report: onLayer !== undefined }, transfer };
     }, priority, signal, onLayer);
   }
 
   #embedding({ vector, decoder, ...about }: EmbeddingAnswer): Embedding {
-    const embedding = { vector, dimensions: vector.length, ...about, modelId: this.info.modelId };
+    const embedding = { vector, dimensions: vector.length, ...about, modelId: this.#info.modelId };
     return decoder === undefined ? embedding : { ...embedding, decoder };
   }
 
   // Few items at a time, so that a query can go between, and only they are copied. `embed` does one or more of the items from
-  // `first` on; what it rejects with is the fault of the first.
+  // `first` on; what it rejects with is the fault of the first. A callback that throws aborts the signal (fence.ts).
   async #many<T>(
-    items: readonly T[], name: string, options: EmbedOptions & ManyOptions,
-    embed: (items: readonly T[], first: number, priority: "interactive" | "background") => Promise<EmbeddingsAnswer>,
+    work: readonly T[], name: string, options: EmbedOptions & ManyOptions,
+    embed: (first: number, priority: "interactive" | "background") => Promise<EmbeddingsAnswer>,
   ): Promise<EmbeddingBatch> {
-    checkFunction("onProgress", options.onProgress);
+    const { signal, onProgress, dimensions = this.#info.fullDimensions } = options;
     const priority = lane(options, "background");
-    options.signal?.throwIfAborted();
-    const work = items.slice(); // the list as it was when the call was made
-    const dimensions = options.dimensions ?? this.info.fullDimensions;
-    const data = new Float32Array(work.length * dimensions);
+    signal?.throwIfAborted();
+    const data = roomFor(work.length, dimensions);
     const truncated: number[] = [];
     const unknownTokens: number[] = [];
     const warnings: (readonly string[])[] = [];
     for (let done = 0; done < work.length; ) {
       let answer: EmbeddingsAnswer;
       try {
-        answer = await embed(work, done, priority);
+        answer = await embed(done, priority);
       } catch (error) {
-        if (options.signal?.aborted || !(error instanceof EmbedError) || error.code === "disposed" || error.code === "engine-lost") throw error;
+        if (signal?.aborted || !(error instanceof EmbedError) || error.code === "disposed" || error.code === "engine-lost") throw error;
         throw new EmbedError(error.code, `${name}[${done}]: ${error.detail}`, { cause: error });
       }
       data.set(answer.vectors, done * dimensions);
       for (const [i, cut] of answer.truncated.entries()) {
-        options.signal?.throwIfAborted(); // by the callback
         if (cut) truncated.push(done);
         unknownTokens.push(answer.unknownTokens[i] ?? 0);
         warnings.push(answer.warnings?.[i] ?? []);
         done++;
-        options.onProgress?.(done, work.length);
+        onProgress?.(done, work.length);
+        signal?.throwIfAborted(); // by the callback
       }
     }
-    return makeBatch({ data, count: work.length, dimensions, truncated, unknownTokens, warnings, modelId: this.info.modelId });
+    return makeBatch({ data, count: work.length, dimensions, truncated, unknownTokens, warnings, modelId: this.#info.modelId });
   }
 }
 
@@ -166,8 +197,25 @@ export function makeEmbedder(started: StartedEngine): Embedder {
   return new Embedder(started);
 }
 
-function checkMany(name: string, items: unknown): void {
-  if (!Array.isArray(items)) throw invalid(`${name} must be an array, not ${shown(items)}`);
+/** The list as it is when the call is made, each item read by `read`. Lists with holes have items that are undefined. */
+function readMany<T>(name: string, items: readonly T[], read: (name: string, item: T) => T): T[] {
+  return reading(name, () => {
+    if (!Array.isArray(items)) throw invalid(`${name} must be an array, not ${shown(items)}`);
+    const list: T[] = [];
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i] as T;
+      list.push(reading(`${name}[${i}]`, () => read(`${name}[${i}]`, item)));
+    }
+    return list;
+  });
+}
+
+function roomFor(count: number, dimensions: number): Float32Array {
+  try {
+    return new Float32Array(count * dimensions);
+  } catch (cause) {
+    throw new EmbedError("out-of-memory", `no room for ${count} vectors of ${dimensions} numbers`, { cause });
+  }
 }
 
 /** Texts from `first` on. */
@@ -185,8 +233,9 @@ function makeBatch(batch: Omit<EmbeddingBatch, "row">): EmbeddingBatch {
   return {
     ...batch,
     row(i: number): Float32Array {
+      if (count === 0) throw invalid(`there is no row ${shown(i)}: the batch is empty`);
       checkInteger("i", i, 0, count - 1);
-      return data.slice(i * dimensions, (i + 1) * dimensions);
+      return reading("data", () => data.slice(i * dimensions, (i + 1) * dimensions)); // its buffer may have been transferred
     },
   };
 }

@@ -1,25 +1,27 @@
 // The package in a browser. Node takes index.node.ts, with the same names.
 import { makeEmbedder, type Embedder } from "./embedder.js";
 import { startHere } from "./page/start.browser.js";
+import { fenced } from "./page/fence.js";
+import { cacheNames, loadNames } from "./page/option-names.js";
 import { deleteHere, listHere } from "./page/cached.browser.js";
 import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "./types.js";
 
 /**
  * Starts an engine in a worker of its own and loads a model into it.
- * Rejects with an `EmbedError`, or with the reason of `signal`; nothing is left running then.
+ * Rejects with an `EmbedError`, or with the reason of `signal`, and with nothing else; nothing is left running then.
  */
 export async function load(options: LoadOptions): Promise<Embedder> {
-  return makeEmbedder(await startHere(options));
+  return fenced(loadNames, options, async (given) => makeEmbedder(await startHere(given as LoadOptions)));
 }
 
 /** The models that `load` has kept, whole or in part. */
 export async function listCached(options: CacheOptions = {}): Promise<CachedModel[]> {
-  return listHere(options);
+  return fenced(cacheNames, options, listHere);
 }
 
 /** Removes a model that `load` has kept, given as it was given to `load` or as `listCached` names it. Gives whether there was one. */
 export async function deleteCached(model: URL | string | ModelAddresses, options: CacheOptions = {}): Promise<boolean> {
-  return deleteHere(model, options);
+  return fenced(cacheNames, options, (given) => deleteHere(model, given));
 }
 
 export { EmbedError, type ErrorCode } from "./errors.js";

@@ -199,8 +199,8 @@ export interface IndexItem {
 }
 
 export interface SearchOptions {
-  /** How many hits at most. */
-  k: number;
+  /** How many hits at most. Default 10. */
+  k?: number;
   signal?: AbortSignal;
 }
 

@@ -17,7 +17,8 @@ const isInvalid = (error, pattern, code = "invalid-argument") => {
 };
 
 const loads = {
-  "options": [undefined, /options/],
+  "no options": [undefined, /model is missing/],
+  "options": [7, /options must be an object, not 7/],
   "model": [{ model: 7 }, /model/],
   "empty model": [{ model: "" }, /model/],
   "model without files": [{ model: [] }, /none of the 0 files is manifest.json or config.json/],
@@ -40,7 +41,8 @@ for (const [name, [options, pattern]] of Object.entries(loads))
 
 const calls = {
   "text": [() => embedder.embedText(7), /text must be a string, not 7/],
-  "options": [() => embedder.embedText("x", null), /options/],
+  "options": [() => embedder.embedText("x", "y"), /options must be an object, not "y"/],
+  "options as array": [() => embedder.embedText("x", []), /options must be an object, not Array/],
   "dimensions 0": [() => embedder.embedText("x", { dimensions: 0 }), /dimensions must be an integer from 1 to 8, not 0/],
   "dimensions 9": [() => embedder.embedImage(new Uint8Array(1), { dimensions: 9 }), /dimensions/],
   "dimensions as text": [() => embedder.embedText("x", { dimensions: "4" }), /dimensions/],

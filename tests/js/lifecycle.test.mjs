@@ -12,6 +12,11 @@ const hasCode = (error, code, detail = /./) => {
   assert.match(error.detail, detail);
 };
 
+const isOfCallback = (error, cause) => {
+  hasCode(error, "invalid-argument", /^onProgress threw: mine$/);
+  assert.equal(error.cause, cause);
+};
+
 test("load brings every byte and reports progress", async () => {
   const events = [];
   const files = { "config.json": new Uint8Array(2500).fill(2), "weights": new Uint8Array(10_500).fill(3), "empty": new Uint8Array(0) };
@@ -70,9 +75,10 @@ test("abort before and during load", async () => {
   assert.equal(await rejection(stuck), "list");
 });
 
-test("a progress callback that throws ends the load with its error", async () => {
+test("a progress callback that throws ends the load, with its error as the cause", async () => {
   const error = new Error("mine");
-  assert.equal(await rejection(loadFake({ onProgress: () => { throw error; } })), error);
+  isOfCallback(await rejection(loadFake({ onProgress: () => { throw error; } })), error);
+  isOfCallback(await rejection(loadFake({ onProgress: async () => { throw error; } })), error);
 });
 
 test("a failed call does not harm the next", async () => {
@@ -110,7 +116,7 @@ test("many-calls keep the order, report progress, and name the item that failed"
   assert.ok(failed.cause instanceof EmbedError);
   hasCode(await rejection(embedder.embedImages([new Uint8Array(1), new Uint8Array(0)])), "invalid-image", /^images\[1\]: /);
   const mine = new Error("mine");
-  assert.equal(await rejection(embedder.embedTexts(["a"], { onProgress: () => { throw mine; } })), mine);
+  isOfCallback(await rejection(embedder.embedTexts(["a"], { onProgress: () => { throw mine; } })), mine);
   assert.equal((await embedder.embedText("ok")).tokens, 2);
   await embedder.dispose();
 });
@@ -197,7 +203,7 @@ test("a single call tells its layers when asked, stops behind one when aborted, 
   assert.equal((await embedder.embedText("layers:1")).tokens, 8);
   assert.equal((await embedder.embedText("done")).tokens, 2);
   const mine = new Error("mine");
-  assert.equal(await rejection(embedder.embedText("layers:400", { onProgress: () => { throw mine; } })), mine);
+  isOfCallback(await rejection(embedder.embedText("layers:400", { onProgress: () => { throw mine; } })), mine);
   assert.equal((await embedder.embedText("ok")).tokens, 2);
   await embedder.dispose();
 });

@@ -4,8 +4,14 @@ import { EmbedError } from "../errors.js";
 import type { EngineInfo } from "../shared/engine-types.js";
 import type { ImageSettings, TextSettings, VectorSettings } from "../shared/protocol.js";
 import { unpairedSurrogate } from "../shared/unicode.js";
+import { isUrl, tagOf } from "../shared/values.js";
 import type { EmbedOptions, ImageOptions, TextOptions } from "../types.js";
 import type { Lane } from "./queue.js";
+
+/** Bytes of UTF-8 that the tokenizer reads at most (kMaxTextBytes in src/text/tokenizer.cc); a longer text is not even sent there. */
+export const maxTextBytes = 16 << 20;
+/** Bytes that an index holds at most (kMaxBytes in src/index/flat_index.cc). */
+export const maxIndexBytes = 2 ** 31;
 
 export function invalid(detail: string): EmbedError {
   return new EmbedError("invalid-argument", detail);
@@ -15,7 +21,7 @@ export function invalid(detail: string): EmbedError {
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return String(value);
-  return Object.prototype.toString.call(value).slice(8, -1);
+  return tagOf(value);
 }
 
 export function checkInteger(name: string, value: unknown, least: number, most: number): number {
@@ -51,17 +57,23 @@ export function checkSignal(value: unknown): void {
     throw invalid(`signal must be an AbortSignal, not ${shown(value)}`);
 }
 
+/** An address or a path, given as text or as URL. */
+export function checkAddress(name: string, value: unknown): string {
+  if (typeof value === "string" && value !== "") return value;
+  if (isUrl(value)) return value.href;
+  throw invalid(`${name} must be a URL or a string that is not empty, not ${shown(value)}`);
+}
+
 /** A text that UTF-8 can express. `name` is how the caller would call it, e.g. "texts[3]". */
 export function checkText(name: string, value: unknown): string {
   if (typeof value !== "string") throw invalid(`${name} must be a string, not ${shown(value)}`);
+  if (value.length > maxTextBytes) throw invalid(`${name} has ${value.length} characters; texts have at most ${maxTextBytes} bytes in UTF-8`);
   const place = unpairedSurrogate(value);
   if (place >= 0) throw new EmbedError("invalid-text", `${name} has an unpaired surrogate at position ${place}`);
   return value;
 }
 
 function vectorSettings(options: EmbedOptions, info: EngineInfo): VectorSettings {
-  checkOptions("options", options);
-  checkSignal(options.signal);
   const dimensions = options.dimensions === undefined ? 0 : checkInteger("dimensions", options.dimensions, 1, info.fullDimensions);
   return { dimensions, normalized: checkBoolean("normalized", options.normalized, true) };
 }

@@ -2,11 +2,12 @@
 import { nodePlatform } from "../platform/node.js";
 import { nodeStore } from "../platform/node-store.js";
 import type { CachedModel, CacheOptions, ModelAddresses } from "../types.js";
-import { invalid } from "./arguments.js";
+import { checkAddress, invalid } from "./arguments.js";
+import { reading } from "./fence.js";
 import { deleteIn, listIn } from "./cached.js";
 
 function storeOf({ cache }: CacheOptions) {
-  const folder = cache === undefined ? false : nodePlatform.describeCache(String(cache));
+  const folder = cache === undefined ? false : reading("cache", () => nodePlatform.describeCache(checkAddress("cache", cache)));
   if (typeof folder !== "string") throw invalid("cache must be the folder that load() was given");
   return nodeStore(folder);
 }

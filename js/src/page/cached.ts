@@ -6,15 +6,21 @@ import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { ModelStore } from "../shared/store.js";
 import type { CachedModel, ModelAddresses } from "../types.js";
-import { invalid, shown } from "./arguments.js";
+import { messageOf } from "../shared/values.js";
+import { checkAddress } from "./arguments.js";
+import { reading } from "./fence.js";
 import { describeAddresses } from "./model-input.js";
 
 export async function listIn(store: ModelStore | undefined): Promise<CachedModel[]> {
-  return store ? listKept(store) : [];
+  try {
+    return store ? await listKept(store) : [];
+  } catch (cause) {
+    throw new EmbedError("invalid-argument", `cache cannot be read: ${messageOf(cause)}`, { cause });
+  }
 }
 
 export async function deleteIn(store: ModelStore | undefined, model: URL | string | ModelAddresses, platform: PagePlatform): Promise<boolean> {
-  const addresses = addressesOf(model, platform);
+  const addresses = reading("model", () => addressesOf(model, platform));
   if (!store) return false;
   try {
     let found = false;
@@ -27,9 +33,8 @@ export async function deleteIn(store: ModelStore | undefined, model: URL | strin
 
 function addressesOf(model: URL | string | ModelAddresses, platform: PagePlatform): readonly string[] {
   const of = (source: SourceDescription) => (source.kind === "url" ? [source.href] : source.kind === "addresses" ? [cacheAddress(source.addresses)] : []);
-  // A name of listCached() is one already; anything else is a folder, as in load().
-  if (typeof model === "string" && model !== "") return [model, ...of(platform.describeFolder(model))];
-  if (model instanceof URL) return of(platform.describeFolder(String(model)));
   if (typeof model === "object" && model !== null && "files" in model) return of(describeAddresses(model, platform));
-  throw invalid(`model must be a URL or addresses, not ${shown(model)}`);
+  const address = checkAddress("model", model);
+  // A name of listCached() is one already; anything else is a folder, as in load().
+  return [address, ...of(platform.describeFolder(address))];
 }

@@ -2,6 +2,7 @@
 import { EmbedError } from "../errors.js";
 import type { EngineInfo, LoadProgress, LoadWarning } from "../shared/engine-types.js";
 import type { AnswerOf, Call, CallKind, CallOf, CancelFlag, FromWorker, LoadRequest, WireError } from "../shared/protocol.js";
+import { isUint8Array, messageOf } from "../shared/values.js";
 import type { ModelSource } from "../types.js";
 import { CallQueue, type Lane } from "./queue.js";
 import type { WorkerPort } from "../shared/worker-port.js";
@@ -12,6 +13,7 @@ interface Request {
   readonly transfer: ArrayBuffer[];
 }
 
+/** The callbacks do not throw: fence.ts sees to that. */
 export interface LoadHooks {
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: LoadProgress) => void) | undefined;
@@ -52,7 +54,11 @@ export class EngineClient {
       if (signal?.aborted) return onAbort();
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#port.setBusy(true);
-      this.#port.post({ type: "load", request }, []);
+      try {
+        this.#port.post({ type: "load", request }, []);
+      } catch (cause) {
+        this.#fail(new EmbedError("invalid-argument", `model cannot be sent to the engine's worker: ${messageOf(cause)}`, { cause }));
+      }
     }).finally(() => signal?.removeEventListener("abort", onAbort));
   }
 
@@ -92,9 +98,9 @@ export class EngineClient {
         this.#greeted = true;
         return;
       case "progress":
-        return this.#tell(() => this.#hooks?.onProgress?.(message.progress));
+        return this.#hooks?.onProgress?.(message.progress);
       case "warning":
-        return this.#tell(() => this.#hooks?.onWarning?.(message.warning));
+        return this.#hooks?.onWarning?.(message.warning);
       case "source-read":
         void this.#bring(message.read, message.path, message.offset, message.length);
         return;
@@ -118,25 +124,17 @@ export class EngineClient {
     }
   }
 
-  #tell(callback: () => void): void {
-    try {
-      callback();
-    } catch (error) {
-      this.#fail(error); // the user's own error, to whom awaits the load
-    }
-  }
-
   // Brings bytes of the user's own source to the worker. They are copied: the source keeps what it gave.
   async #bring(read: number, path: string, offset: number, length: number): Promise<void> {
     try {
       const given = await this.#hooks?.source?.read(path, offset, length, this.#reading.signal);
       if (this.#end) return;
-      if (!(given instanceof Uint8Array) || given.byteLength !== length)
+      if (!isUint8Array(given) || given.byteLength !== length)
         throw new Error(`read("${path}", ${offset}, ${length}) must give ${length} bytes in a Uint8Array`);
       const bytes = new Uint8Array(given);
       this.#port.post({ type: "source-bytes", read, bytes }, [bytes.buffer]);
     } catch (error) {
-      if (!this.#end) this.#port.post({ type: "source-error", read, message: error instanceof Error ? error.message : String(error) }, []);
+      if (!this.#end) this.#port.post({ type: "source-error", read, message: messageOf(error) }, []);
     }
   }
 
@@ -144,7 +142,7 @@ export class EngineClient {
     try {
       this.#port.post({ type: "call", id, call }, transfer);
     } catch (cause) {
-      throw new EmbedError("invalid-argument", `cannot be sent to the engine's worker: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw new EmbedError("invalid-argument", `cannot be sent to the engine's worker: ${messageOf(cause)}`, { cause });
     }
   }
 

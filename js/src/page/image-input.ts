@@ -2,6 +2,7 @@
 // moves to the worker.
 import type { ImagePayload } from "../shared/protocol.js";
 import type { BitmapLike, BlobLike, EncodedImage, ImageInput, RgbaImage } from "../types.js";
+import { isByteArray } from "../shared/values.js";
 import { invalid, shown } from "./arguments.js";
 
 export interface PackedImage {
@@ -24,7 +25,7 @@ export function checkImage(name: string, input: unknown): void {
   }
   if ("data" in input) {
     const { data, width, height } = input as { data: unknown; width: unknown; height: unknown };
-    if (!(data instanceof Uint8ClampedArray || data instanceof Uint8Array))
+    if (!isByteArray(data))
       throw invalid(`${name}.data must be a Uint8ClampedArray or Uint8Array, not ${shown(data)}`);
     for (const [side, value] of Object.entries({ width, height })) {
       if (typeof value !== "number" || !Number.isInteger(value) || value < 0)

@@ -2,7 +2,10 @@
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { FileLike, LoadOptions, ModelAddresses, ModelSource } from "../types.js";
+import { isUrl } from "../shared/values.js";
 import { invalid, shown } from "./arguments.js";
+import { readOptions, reading } from "./fence.js";
+import { addressNames } from "./option-names.js";
 
 export interface ModelInput {
   readonly name: string; // for progress events
@@ -12,18 +15,24 @@ export interface ModelInput {
 }
 
 export function readModel(model: LoadOptions["model"], platform: PagePlatform): ModelInput {
-  if (typeof model === "string" || model instanceof URL) {
-    if (typeof model === "string" && model === "") throw invalid("model must not be an empty string");
-    const folder = platform.describeFolder(String(model));
-    return { name: String(model), describe: async () => folder, source: undefined };
+  return reading("model", () => read(model, platform));
+}
+
+function read(model: LoadOptions["model"] | undefined, platform: PagePlatform): ModelInput {
+  if (model === undefined) throw invalid("model is missing: a URL, files, addresses or a ModelSource");
+  if (model === "") throw invalid("model must not be an empty string");
+  if (typeof model === "string" || isUrl(model)) {
+    const name = typeof model === "string" ? model : model.href;
+    const folder = platform.describeFolder(name);
+    return { name, describe: async () => folder, source: undefined };
   }
   if (typeof model !== "object" || model === null) throw invalid(`model must be a URL, files, addresses or a ModelSource, not ${shown(model)}`);
   if ("list" in model && "read" in model) {
-    const source = model;
+    const source = model as ModelSource;
     return { name: "ModelSource", source, describe: async () => ({ kind: "custom", files: checkList(await source.list()) }) };
   }
   if ("files" in model) {
-    const files = describeAddresses(model, platform);
+    const files = describeAddresses(model as ModelAddresses, platform);
     return { name: "files", describe: async () => files, source: undefined };
   }
   if (typeof (model as ArrayLike<FileLike>).length === "number") {
@@ -49,11 +58,12 @@ function describeFiles(files: readonly FileLike[]): SourceDescription {
 }
 
 /** What `{ files }` stands for. */
-export function describeAddresses({ files }: ModelAddresses, platform: PagePlatform): SourceDescription {
+export function describeAddresses(model: ModelAddresses, platform: PagePlatform): SourceDescription {
+  const { files } = readOptions("model", model, addressNames);
   if (typeof files !== "object" || files === null) throw invalid(`model.files must be an object, not ${shown(files)}`);
   const addresses = Object.entries(files).map(([path, address]) => {
-    if (typeof address !== "string" && !(address instanceof URL)) throw invalid(`model.files["${path}"] must be a URL, not ${shown(address)}`);
-    return [path, String(address)] as const;
+    if (typeof address !== "string" && !isUrl(address)) throw invalid(`model.files["${path}"] must be a URL, not ${shown(address)}`);
+    return [path, typeof address === "string" ? address : address.href] as const;
   });
   if (!("manifest.json" in files || "config.json" in files)) throw invalid("model.files has neither manifest.json nor config.json");
   return platform.describeFiles(addresses);

@@ -56,15 +56,11 @@ export class CallQueue<Q> {
     });
   }
 
-  /** Call `id` is so far. A callback that throws ends the call with its error. */
+  /** Call `id` is so far. */
   progress(id: number, done: number, total: number): void {
     const job = this.#running;
     if (job === undefined || job.id !== id || job.settled) return;
-    try {
-      job.onProgress?.(done, total);
-    } catch (error) {
-      this.#abort(job, error);
-    }
+    job.onProgress?.(done, total);
   }
 
   /** The engine answered call `id`. */

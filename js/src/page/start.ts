@@ -3,11 +3,13 @@ import { EmbedError } from "../errors.js";
 import { assetUrls } from "../platform/assets.js";
 import type { EngineInfo, Tower } from "../shared/engine-types.js";
 import type { PagePlatform } from "../shared/platforms.js";
+import { messageOf } from "../shared/values.js";
 import { chooseVariant, maxThreads, variantNames } from "../shared/variants.js";
 import type { LoadOptions } from "../types.js";
 import { abortable } from "./abort.js";
-import { checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
+import { checkAddress, checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
 import { EngineClient } from "./client.js";
+import { reading } from "./fence.js";
 import { readModel } from "./model-input.js";
 
 export interface StartedEngine {
@@ -23,14 +25,15 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   checkFunction("onProgress", options.onProgress);
   checkFunction("onWarning", options.onWarning);
   options.signal?.throwIfAborted();
-  const towers = checkTowers(options.towers);
+  const towers = reading("towers", () => checkTowers(options.towers));
   const wanted = checkWord("variant", options.variant, ["auto", ...variantNames], "auto");
   const threads = options.threads === undefined ? undefined : checkInteger("threads", options.threads, 1, maxThreads);
   const dtype = checkWord("dtype", options.dtype, ["f32", "q8", "q4"], "q8");
   const maxTokens = checkInteger("maxTokens", options.maxTokens ?? 512, 2, 8192);
   const maxPixels = checkInteger("maxPixels", options.maxPixels ?? 64_000_000, 1, 2 ** 31);
   const model = readModel(options.model, platform);
-  const cache = platform.describeCache(typeof options.cache === "object" ? String(options.cache) : options.cache);
+  const { cache: keep } = options;
+  const cache = reading("cache", () => platform.describeCache(keep === undefined || typeof keep === "boolean" ? keep : checkAddress("cache", keep)));
   const selfTest = checkBoolean("selfTest", options.selfTest, true);
   const profile = checkBoolean("profile", options.profile, false);
   const can = platform.capabilities();
@@ -54,7 +57,7 @@ async function describe(model: ReturnType<typeof readModel>) {
     return await model.describe();
   } catch (error) {
     if (error instanceof EmbedError) throw error;
-    throw new EmbedError("network", `model.list() failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new EmbedError("network", `model.list() failed: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -68,6 +71,6 @@ function checkTowers(towers: readonly Tower[] | undefined): readonly Tower[] {
 }
 
 function movedAssets(platform: PagePlatform, base: URL | string, variant: string): { moduleUrl: string; wasmUrl: string } {
-  const folder = platform.resolveFolder(String(base));
+  const folder = reading("assetBase", () => platform.resolveFolder(checkAddress("assetBase", base)));
   return { moduleUrl: `${folder}clipglot-${variant}.mjs`, wasmUrl: `${folder}clipglot-${variant}.wasm` };
 }
