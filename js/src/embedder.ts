@@ -3,7 +3,7 @@
 import { EmbedError } from "./errors.js";
 import { checkInteger, checkText, imageSettings, invalid, lane, shown, textSettings } from "./page/arguments.js";
 import type { EngineClient } from "./page/client.js";
-import { fenced, fencedNow, fencedPlain, reading } from "./page/fence.js";
+import { fencedMethod, fencedNow, fencedPlain, reading } from "./page/fence.js";
 import { checkImage, packImage } from "./page/image-input.js";
 import { imageNames, indexNames, textNames } from "./page/option-names.js";
 import type { StartedEngine } from "./page/start.js";
@@ -41,8 +41,7 @@ export class Embedder implements AsyncDisposable {
 
   /** The vector of a text. The empty text is valid. */
   embedText(text: string, options: TextOptions = {}): Promise<Embedding> {
-    return fenced(textNames, options, async (given) => {
-      const self = Embedder.#of(this, "embedText");
+    return fencedMethod(() => Embedder.#of(this, "embedText"), textNames, options, async (self, given) => {
       const settings = textSettings(given, self.#info);
       return self.#embedding(await self.#text(checkText("text", text), settings, lane(given, "interactive"), given.signal, given.onProgress));
     });
@@ -50,8 +49,7 @@ export class Embedder implements AsyncDisposable {
 
   /** The vectors of many texts, in their order. One that fails rejects the call; `detail` begins with its position. */
   embedTexts(texts: readonly string[], options: TextOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
-    return fenced(textNames, options, async (given) => {
-      const self = Embedder.#of(this, "embedTexts");
+    return fencedMethod(() => Embedder.#of(this, "embedTexts"), textNames, options, async (self, given) => {
       const settings = textSettings(given, self.#info);
       const work = readMany("texts", texts, checkText);
       return self.#many(work, "texts", given, (first, priority) =>
@@ -64,8 +62,7 @@ export class Embedder implements AsyncDisposable {
    * detached; leave it unchanged until the promise settles.
    */
   embedImage(image: ImageInput, options: ImageOptions = {}): Promise<Embedding> {
-    return fenced(imageNames, options, async (given) => {
-      const self = Embedder.#of(this, "embedImage");
+    return fencedMethod(() => Embedder.#of(this, "embedImage"), imageNames, options, async (self, given) => {
       const settings = imageSettings(given, self.#info);
       reading("image", () => checkImage("image", image));
       return self.#embedding(await self.#image(image, settings, lane(given, "interactive"), given.signal, given.onProgress));
@@ -74,8 +71,7 @@ export class Embedder implements AsyncDisposable {
 
   /** The vectors of many pictures, in their order. One that fails rejects the call; `detail` begins with its position. */
   embedImages(images: readonly ImageInput[], options: ImageOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
-    return fenced(imageNames, options, async (given) => {
-      const self = Embedder.#of(this, "embedImages");
+    return fencedMethod(() => Embedder.#of(this, "embedImages"), imageNames, options, async (self, given) => {
       const settings = imageSettings(given, self.#info);
       const work = readMany("images", images, (name, image) => {
         checkImage(name, image);
@@ -90,8 +86,7 @@ export class Embedder implements AsyncDisposable {
 
   /** How many tokens a text has (with `task`: the instruction included), and how many would be read at most. */
   countTokens(text: string, options: TextOptions = {}): Promise<{ tokens: number; maxTokens: number }> {
-    return fenced(textNames, options, async (given) => {
-      const self = Embedder.#of(this, "countTokens");
+    return fencedMethod(() => Embedder.#of(this, "countTokens"), textNames, options, async (self, given) => {
       const settings = textSettings(given, self.#info);
       checkText("text", text);
       return self.#client.call(() => ({ call: { kind: "count-tokens", text, settings } }), lane(given, "interactive"), given.signal);
@@ -100,8 +95,7 @@ export class Embedder implements AsyncDisposable {
 
   /** An empty index for vectors of this model. It lives in the engine's worker and ends with the embedder. */
   createIndex(options: IndexOptions = {}): Promise<VectorIndex> {
-    return fenced(indexNames, options, async (given) => {
-      const self = Embedder.#of(this, "createIndex");
+    return fencedMethod(() => Embedder.#of(this, "createIndex"), indexNames, options, async (self, given) => {
       const { fullDimensions, modelId } = self.#info;
       const dimensions = checkInteger("dimensions", given.dimensions ?? fullDimensions, 1, fullDimensions);
       const { index } = await self.#client.call(() => ({ call: { kind: "index-create", dimensions } }), "interactive");

@@ -3,7 +3,7 @@
 import { EmbedError } from "./errors.js";
 import { checkInteger, invalid, maxIndexBytes, shown } from "./page/arguments.js";
 import type { EngineClient } from "./page/client.js";
-import { fenced, fencedNow, fencedPlain, reading } from "./page/fence.js";
+import { fencedMethod, fencedNow, fencedPlain, reading } from "./page/fence.js";
 import { searchNames } from "./page/option-names.js";
 import { isFloat32Array } from "./shared/values.js";
 import type { Embedding, Hit, IndexItem, SearchOptions } from "./types.js";
@@ -63,8 +63,7 @@ export class VectorIndex implements AsyncDisposable {
 
   /** The `k` best vectors, best first; equal scores in order of adding. Fewer when the index holds fewer. */
   search(query: Embedding | Float32Array, options: SearchOptions = {}): Promise<Hit[]> {
-    return fenced(searchNames, options, async ({ k: wanted = defaultHits, signal }) => {
-      const self = VectorIndex.#of(this, "search");
+    return fencedMethod(() => VectorIndex.#of(this, "search"), searchNames, options, async (self, { k: wanted = defaultHits, signal }) => {
       self.#checkAlive();
       const k = checkInteger("k", wanted, 1, 2 ** 31 - 1);
       const vector = reading("query", () => new Float32Array(self.#vector("query", query)));

@@ -13,9 +13,16 @@ export type Given<T> = { readonly [K in keyof T]?: T[K] };
 
 /** Runs a public function that has options. */
 export async function fenced<T extends object, R>(names: OptionNames<NoInfer<T>>, options: T | undefined | null, act: (options: Given<T>) => R | PromiseLike<R>): Promise<R> {
+  return fencedMethod(() => undefined, names, options, (_, given) => act(given));
+}
+
+/** The same for a method; `find` gives its object, or throws when the method was called without. */
+export async function fencedMethod<S, T extends object, R>(
+  find: () => S, names: OptionNames<NoInfer<T>>, options: T | undefined | null, act: (self: S, options: Given<T>) => R | PromiseLike<R>,
+): Promise<R> {
   const border = new Border();
   try {
-    return await act(border.take(readOptions("options", options, names), names, options));
+    return await act(find(), border.take(readOptions("options", options, names), names, options));
   } catch (error) {
     throw border.outward(error);
   } finally {
