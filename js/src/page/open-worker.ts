@@ -9,29 +9,30 @@ import type { WorkerPort } from "../shared/worker-port.js";
  * no worker is left then.
  */
 export async function openWorker(ways: readonly WorkerWay[], silence: number, signal: AbortSignal | undefined): Promise<WorkerPort> {
-  let first: EmbedError | undefined;
-  for (const [i, way] of ways.entries()) {
+  const errors: EmbedError[] = [];
+  for (const way of ways) {
     signal?.throwIfAborted();
     let port: WorkerPort;
     try {
       port = way.open();
     } catch (error) {
-      first ??= error instanceof EmbedError ? error : refused(way.url, error);
+      errors.push(error instanceof EmbedError ? error : refused(way.url, error));
       continue;
     }
+    let fault: WorkerFault | undefined;
     try {
-      const fault = await greeting(port, way, silence, signal);
-      if (!fault) return port;
-      first ??= new EmbedError("network", `the engine's worker could not start: ${fault.reason}`);
-      if (!way.another(fault)) break;
-    } catch (error) {
-      first = undefined;
+      fault = await greeting(port, way, silence, signal);
+    } catch (reason) {
       await close(port);
-      throw error; // the signal's reason
+      throw reason; // the signal's
     }
+    if (!fault) return port;
     await close(port);
-    if (i === ways.length - 1) break;
+    errors.push(new EmbedError("network", `the engine's worker could not start: ${fault.reason}`));
+    if (!way.another(fault)) break;
   }
+  const [first, second] = errors;
+  if (first && second) throw new EmbedError(first.code, `${first.detail}; nor by a blob: ${second.detail}`, { cause: first.cause });
   throw first ?? new EmbedError("internal", "there is no way to start a worker");
 }
 
