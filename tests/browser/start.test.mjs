@@ -133,6 +133,101 @@ describe("one thread", () => {
   });
 });
 
+// The module of a build with threads is fetched once to be imported and then once for the worker of each thread.
+describe("threads", () => {
+  const threads = 2;
+  const second = (wrong) => (path, time) => ({ headers: isolation, ...(path.endsWith("-threads.mjs") && time > 1 ? wrong : {}) });
+
+  test("nothing in the way", async () => {
+    const result = await attempt(everywhere(isolation), { threads });
+    runs(result, "relaxed-simd-threads");
+    assert.equal(result.threads, 2);
+  });
+
+  test("the worker's script never comes: one thread, and why; an error for a build asked for by name", async () => {
+    const result = await attempt(second({ stall: true }), { threads, startTimeout });
+    runs(result, "relaxed-simd", [/worker of a thread \(.*clipglot-relaxed-simd-threads\.mjs\) did not start: 1 of 1 workers said nothing for 4 s/]);
+    fails(await attempt(second({ stall: true }), { threads, startTimeout: 1000, variant: "simd-threads" }), "network", /worker of a thread \(.*clipglot-simd-threads\.mjs\) did not start/);
+  });
+
+  for (const [what, wrong, pattern] of [
+    ["503", { status: 503 }, /its script could not be loaded: .*: the server answers 503 Service Unavailable/],
+    ["a cut connection", { reset: true }, /its script could not be loaded: .*: cannot be fetched/],
+    ["a page in its place", { body: "<!doctype html>" }, /an HTML page/],
+  ]) {
+    test(`${what} for the worker's script: one thread, and why`, async () => {
+      runs(await attempt(second(wrong), { threads }), "relaxed-simd", [pattern]);
+      fails(await attempt(second(wrong), { threads, variant: "simd-threads" }), "network", pattern);
+    });
+  }
+
+  test("one moment without an answer: the threads start in another way", async () => {
+    const once = (path, time) => ({ headers: isolation, ...(path.endsWith("-threads.mjs") && time === 2 ? { status: 503 } : {}) });
+    const result = await attempt(once, { threads });
+    runs(result, "relaxed-simd-threads");
+    assert.equal(result.threads, 2);
+  });
+
+  test("the .mjs without the header that isolated pages ask for: threads start from blobs", async () => {
+    const result = await attempt((path) => ({ headers: path.endsWith(".mjs") && path.startsWith("/dist") ? {} : isolation }), { threads });
+    runs(result, "relaxed-simd-threads");
+  });
+
+  test("the same where blobs may not be workers: one thread, and the header is named", async () => {
+    const policy = { "Content-Security-Policy": "worker-src 'self'" };
+    const answer = (path) => ({ headers: path.endsWith(".mjs") && path.startsWith("/dist") ? policy : { ...isolation, ...policy } });
+    runs(await attempt(answer, { threads }), "relaxed-simd", [/relaxed-simd-threads\.mjs: the page is cross-origin isolated, so this file must carry the header Cross-Origin-Embedder-Policy/]);
+    fails(await attempt(answer, { threads, variant: "simd-threads" }), "network", /must carry the header Cross-Origin-Embedder-Policy/);
+  });
+
+  test("the headers on the HTML alone: everything starts from blobs", async () => {
+    const result = await attempt((path) => (isHtml(path) ? { headers: isolation } : {}), { threads });
+    runs(result, "relaxed-simd-threads");
+    assert.equal(result.threads, 2);
+  });
+
+  test("the same where blobs may not be workers: the error names the file and the header", async () => {
+    const result = await attempt((path) => (isHtml(path) ? { headers: { ...isolation, "Content-Security-Policy": "worker-src 'self'" } } : {}), { threads });
+    fails(result, "network", /main\.browser\.js: the page is cross-origin isolated, so this file must carry the header Cross-Origin-Embedder-Policy/);
+  });
+
+  test("the package, or only the engine's files, on another origin", async () => {
+    const both = { ...isolation, ...shared };
+    const result = await attempt(everywhere(isolation), { threads }, { at: everywhere(both) });
+    runs(result, "relaxed-simd-threads");
+    runs(await attempt(everywhere(isolation), { threads, assetBase: "{other}dist/wasm" }, { at: everywhere(shared) }), "relaxed-simd-threads");
+    const strict = { ...isolation, "Content-Security-Policy": "worker-src 'self'" };
+    runs(await attempt(everywhere(strict), { threads, assetBase: "{other}dist/wasm" }, { at: everywhere(shared) }), "relaxed-simd", [/worker of a thread/]);
+  });
+
+  test("Trusted Types", async () => {
+    const policy = (names) => ({ ...isolation, "Content-Security-Policy": `require-trusted-types-for 'script'; trusted-types ${names}` });
+    runs(await attempt(everywhere(policy("clipglot")), { threads }), "relaxed-simd-threads");
+    // The page's own policy makes the worker; the worker has no policy for its threads.
+    const own = await attempt(everywhere(policy("mine")), { threads, createWorker: "policy" });
+    runs(own, "relaxed-simd", [/worker of a thread cannot start: .*TrustedScriptURL.*trusted-types clipglot/]);
+  });
+
+  test("a relaxed module that cannot be compiled: plain SIMD with the same threads", async () => {
+    const body = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0x7f]);
+    const result = await attempt((path) => ({ headers: isolation, ...(path.endsWith("relaxed-simd-threads.wasm") ? { body, type: "application/wasm" } : {}) }), { threads });
+    runs(result, "simd-threads", [/cannot be compiled here/]);
+    assert.equal(result.threads, 2);
+  });
+
+  test("an isolated page whose browser has no SharedArrayBuffer is told so", async () => {
+    const server = await serveFaults(everywhere(isolation));
+    const page = await browser.newPage();
+    await page.goto(`${server.url}tests/browser/start/page.html`);
+    await page.waitForFunction(() => window.ready);
+    await page.evaluate(() => delete globalThis.SharedArrayBuffer);
+    fails(await page.evaluate((at) => window.tryLoad(at, { variant: "simd-threads" }), server.url), "invalid-argument", /isolated, but this browser has no SharedArrayBuffer/);
+    runs(await page.evaluate((at) => window.tryLoad(at), server.url), "relaxed-simd");
+    await page.close();
+    await server.close();
+  });
+});
+
 describe("policies", () => {
   const policy = (more, script = "'self' 'wasm-unsafe-eval'", worker = "'self'") =>
     ({ "Content-Security-Policy": `default-src 'none'; script-src ${script}; connect-src 'self'; worker-src ${worker}; img-src data:; ${more}` });

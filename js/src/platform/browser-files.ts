@@ -147,7 +147,9 @@ function startThread(url: string, options: object, way: ThreadWay, events: Threa
     worker = new Worker(trustedAddress(address), options);
   } catch (error) {
     release();
-    throw new StartFailure("threads", `the worker of a thread cannot start: ${reasonOf(error)}`, { cause: error });
+    const said = reasonOf(error);
+    const hint = /TrustedScriptURL/i.test(said) ? "; the page's Content-Security-Policy demands Trusted Types: allow the policy name in it (trusted-types clipglot)" : "";
+    throw new StartFailure("threads", `the worker of a thread cannot start: ${said}${hint}`, { cause: error });
   }
   // These listeners are the first, and end what Emscripten would make of an error: an uncaught event.
   worker.addEventListener("error", (event) => {
