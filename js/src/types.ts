@@ -2,9 +2,11 @@
 // The public types. They name no type of the DOM, so that a project without it (Node) can use the package: what a page
 // hands over (File, ImageData, ImageBitmap …) is described by the members that are used.
 import type { BlobLike } from "./shared/protocol.js";
+import type { CreateWorker } from "./shared/worker-port.js";
 import type { DType, LoadProgress, LoadWarning, Tower, Variant } from "./shared/engine-types.js";
 
-export type { DType, EngineInfo, LoadProgress, LoadWarning, Tower, Variant } from "./shared/engine-types.js";
+export type { CreateWorker, WorkerLike, WorkerStart } from "./shared/worker-port.js";
+export type { DType, EngineInfo, FailedBuild, LoadProgress, LoadWarning, Tower, Variant } from "./shared/engine-types.js";
 export type { BlobLike, ProfileEntry } from "./shared/protocol.js";
 
 /** A `File`, from a file input or a drop. */
@@ -48,6 +50,17 @@ export interface LoadOptions {
   dtype?: DType;
   /** Folder of the engine's files (clipglot-<variant>.mjs and .wasm), if they were moved. */
   assetBase?: URL | string;
+  /**
+   * Makes the engine's worker: for pages whose Trusted Types ask for an address of a policy of theirs, and for bundlers that do not
+   * bring the worker themselves. `url` is the address of the package's own script (also exported as "clipglot/worker"), `options`
+   * belong to the platform's Worker. What it throws is the cause of an "invalid-argument".
+   */
+  createWorker?: CreateWorker;
+  /**
+   * Milliseconds without a byte or a word of it until a file of the engine, its worker or one of its threads is given up and something
+   * else is tried: 100 … 3 600 000. Default 10 000. Bytes of the model have their own patience.
+   */
+  startTimeout?: number;
   /**
    * Keep the files of a pack that comes from a URL, and read them from there the next time; see `listCached`. In browsers
    * true or false, by default true; in Node a folder, by default none.

@@ -59,7 +59,8 @@ test("8192 tokens tell how far they are, and stop behind a layer", async () => {
 });
 
 test("a call stops before the next layer when the flag in shared memory is set, and the next call is right", async () => {
-  const engine = await openEngine({ variant: "simd-threads", threads: 2, folder: goldenFolder, towers: ["text"], maxTokens: LONGEST });
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
+  const engine = await openEngine({ variant: "simd-threads", threads: 2, folder: goldenFolder, towers: ["text"], maxTokens: LONGEST, memory });
   try {
     const wanted = engine.embedText("Fuchs").vector;
     const text = textOf(9000);
@@ -70,7 +71,7 @@ test("a call stops before the next layer when the flag in shared memory is set, 
       Atomics.store(stop, 1, 1);
       Atomics.notify(stop, 1);
       while (Atomics.load(stop, 0) === 0) { Atomics.wait(stop, 0, 0, 5); Atomics.store(flag, 0, 1); }
-    `, { eval: true, workerData: { ...engine.adapter.heap.sharedFlag(engine.adapter.cancelFlag()), seen: new SharedArrayBuffer(8) } });
+    `, { eval: true, workerData: { buffer: memory.buffer, byteOffset: engine.adapter.cancelFlag(), seen: new SharedArrayBuffer(8) } });
     await new Promise((resolve) => worker.once("online", resolve));
     try {
       assert.throws(() => engine.embedText(text), (error) => error.name === "Cancelled" && /before text layer [0-2]/.test(error.message));

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import vm from "node:vm";
-import { isUint8Array, isUrl, messageOf, tagOf, typedArrayName } from "../../dist/js/shared/values.js";
+import { reasonOf } from "../../dist/js/shared/reason.js";
+import { isUint8Array, isUrl, tagOf, typedArrayName } from "../../dist/js/shared/values.js";
 import { EmbedError } from "clipglot";
 import { loadFake, memorySource, rejection } from "./support/fake.mjs";
 
@@ -89,13 +90,13 @@ test("what is said of anything that may be thrown", () => {
   };
   const throwing = { get message() { throw new Error("no"); }, get [Symbol.toStringTag]() { throw new Error("no"); } };
   const said = [
-    [new Error("plain"), /^plain$/], [run("new TypeError('other realm')"), /^other realm$/], ["text", /^text$/], ["", /empty/], [undefined, /^undefined$/],
+    [new Error("plain"), /^plain$/], [run("new TypeError('other realm')"), /^other realm$/], ["text", /^text$/], ["", /no reason/], [undefined, /^undefined$/],
     [null, /^null$/], [Symbol("s"), /Symbol/], [7n, /^7$/], [{}, /Object without a message/], [new Event("error"), /event "error"/],
-    [Object.assign(new Event("error"), { error: new Error("inside") }), /^inside$/], [new DOMException("", "DataCloneError"), /DataCloneError/], [new Error(), /^Error$/], [revoked(), /cannot be looked at/], [throwing, /without a message/],
+    [Object.assign(new Event("error"), { error: new Error("inside") }), /^inside$/], [new DOMException("", "DataCloneError"), /DataCloneError/], [new Error(), /^Error without a message$/], [revoked(), /cannot be looked at/], [throwing, /without a message/],
     [{ message: "like an error" }, /like an error/], [{ message: 7 }, /without/], [() => {}, /Function|^$|./],
   ];
   for (const [thrown, pattern] of said) {
-    const message = messageOf(thrown);
+    const message = reasonOf(thrown);
     assert.match(message, pattern);
     assert.doesNotMatch(message, /\[object/);
   }

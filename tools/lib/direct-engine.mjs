@@ -39,25 +39,25 @@ const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: fals
 
 /**
  * Starts exactly the build `variant` with `threads`, or fails with an EmbedError that says why. Gives an EngineAdapter
- * (js/src/worker/engine-adapter.ts) without a model.
+ * (js/src/worker/engine-adapter.ts) without a model. `memory`: of builds with threads, if not their own.
  */
-export async function startAdapter({ variant, threads = 1, wasmFolder = defaultWasmFolder }) {
+export async function startAdapter({ variant, threads = 1, wasmFolder = defaultWasmFolder, memory }) {
   const { EngineAdapter, startModule, nodePlatform, chooseVariant } = await parts();
   chooseVariant(variant, threads, nodePlatform.capabilities());
   const base = pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
-  return new EngineAdapter(await startModule({ moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm`, threads }));
+  return new EngineAdapter(await startModule({ moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm`, threads, ...(memory ? { memory } : {}) }));
 }
 
 /**
  * An engine with the model in `folder`, or in `files`: the place of each file, by its path in the model.
- *   variant, threads       as startAdapter
+ *   variant, threads, memory   as startAdapter
  *   towers, dtype, maxTokens, maxPixels, selfTest   as the options of load()
  */
 export async function openEngine({
-  variant, threads = 1, folder, files, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, selfTest = true, wasmFolder, onProgress = () => {},
+  variant, threads = 1, folder, files, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, selfTest = true, wasmFolder, memory, onProgress = () => {},
 }) {
   const { openPath, openPaths, ProgressMeter, pump } = await parts();
-  const adapter = await startAdapter({ variant, threads, wasmFolder });
+  const adapter = await startAdapter({ variant, threads, wasmFolder, memory });
   adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype, threads, maxTokens, maxPixels, selfTest });
   const source = files ? await openPaths(files) : await openPath(resolve(folder));
   try {

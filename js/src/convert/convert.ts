@@ -11,6 +11,7 @@ import type { Patience } from "../loading/http-reader.js";
 import { assetUrls } from "../platform/assets.js";
 import type { DType, Tower } from "../shared/engine-types.js";
 import { EngineAdapter, type FinishedTensor, type PackConversation } from "../worker/engine-adapter.js";
+import { nodeEngineFiles } from "../platform/node-files.js";
 import { startModule } from "../worker/module.js";
 import { chunkBytes, ConvertError, diskError, isPartial, NewFile, writeToDisk, writeWhole, type FileEntry, type Write } from "./disk.js";
 import { formatVersion, removeOldPack, signedManifest } from "./manifest.js";
@@ -20,6 +21,11 @@ import { loadState, removeState, saveState, stateName, type ConvertState } from 
 
 /** Numbers of checkpoints that are known by name. */
 const knownParameters: { readonly [modelId: string]: number } = { "jinaai/jina-clip-v2": 865_278_476 };
+
+// A thread of the engine broke: nobody could wait for it. The process ends, as with any error of its own.
+const lost = (reason: string) => {
+  throw new Error(reason);
+};
 
 export interface ConvertOptions {
   /** A folder, or the address of one. */
@@ -140,7 +146,7 @@ class Conversion {
     const { wasmFolder } = this.#options;
     const base = wasmFolder === undefined ? undefined : pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
     const urls = base === undefined ? assetUrls(variant) : { moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm` };
-    return new EngineAdapter(await startModule({ ...urls, threads: this.#threads }));
+    return new EngineAdapter(await startModule({ ...urls, threads: this.#threads, watched: { files: nodeEngineFiles(), threadWay: "address", silence: 10_000, onLost: lost } }));
   }
 
   async #convert(engine: EngineAdapter, state: ConvertState | undefined): Promise<unknown> {

@@ -167,5 +167,11 @@ export interface ModuleSettings {
   clipglotLayer(done: number): boolean;
   /** Asked every few milliseconds while a picture is decoded; true stops the call. */
   clipglotStop(): boolean;
+  /** Brings the instance; calls `done` with it later. Left out: the module fetches the .wasm itself. */
+  instantiateWasm?(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void): object;
+  /** Makes the worker of a thread; left out: `new Worker(url, options)`. Builds with threads only. */
+  clipglotWorker?(url: URL, options: object): object;
+  /** The heap of builds with threads; left out: the module makes its own. */
+  wasmMemory?: WebAssembly.Memory;
 }
 export type ModuleFactory = (settings: ModuleSettings) => Promise<EngineModule>;

@@ -6,7 +6,7 @@ import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { ModelStore } from "../shared/store.js";
 import type { CachedModel, ModelAddresses } from "../types.js";
-import { messageOf } from "../shared/values.js";
+import { reasonOf } from "../shared/reason.js";
 import { checkAddress } from "./arguments.js";
 import { reading } from "./fence.js";
 import { describeAddresses } from "./model-input.js";
@@ -15,7 +15,7 @@ export async function listIn(store: ModelStore | undefined): Promise<CachedModel
   try {
     return store ? await listKept(store) : [];
   } catch (cause) {
-    throw new EmbedError("invalid-argument", `cache cannot be read: ${messageOf(cause)}`, { cause });
+    throw new EmbedError("invalid-argument", `cache cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

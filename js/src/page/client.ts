@@ -2,7 +2,8 @@
 import { EmbedError } from "../errors.js";
 import type { EngineInfo, LoadProgress, LoadWarning } from "../shared/engine-types.js";
 import type { AnswerOf, Call, CallKind, CallOf, CancelFlag, FromWorker, LoadRequest, WireError } from "../shared/protocol.js";
-import { isUint8Array, messageOf } from "../shared/values.js";
+import { isUint8Array } from "../shared/values.js";
+import { reasonOf } from "../shared/reason.js";
 import type { ModelSource } from "../types.js";
 import { CallQueue, type Lane } from "./queue.js";
 import type { WorkerPort } from "../shared/worker-port.js";
@@ -30,9 +31,9 @@ export class EngineClient {
   #hooks: LoadHooks | undefined;
   #loaded: { resolve(info: EngineInfo): void; reject(reason: unknown): void } | undefined;
   #cancelFlag: CancelFlag | undefined;
-  #greeted = false;
   #end: Promise<void> | undefined;
 
+  /** `port`: of a worker that runs. */
   constructor(port: WorkerPort) {
     this.#port = port;
     this.#queue = new CallQueue<Request>({
@@ -41,7 +42,7 @@ export class EngineClient {
       busy: (busy) => port.setBusy(busy),
     });
     port.onMessage = (message) => this.#receive(message);
-    port.onFailure = (detail) => this.#lose(detail);
+    port.onFailure = (detail) => this.#lose(detail || "its worker broke without a message");
   }
 
   /** To be called once. Rejects with an EmbedError or the signal's reason; the worker is ended then. */
@@ -57,7 +58,7 @@ export class EngineClient {
       try {
         this.#port.post({ type: "load", request }, []);
       } catch (cause) {
-        this.#fail(new EmbedError("invalid-argument", `model cannot be sent to the engine's worker: ${messageOf(cause)}`, { cause }));
+        this.#fail(new EmbedError("invalid-argument", `model cannot be sent to the engine's worker: ${reasonOf(cause)}`, { cause }));
       }
     }).finally(() => signal?.removeEventListener("abort", onAbort));
   }
@@ -87,16 +88,14 @@ export class EngineClient {
   }
 
   #lose(detail: string): void {
-    if (this.#greeted) this.#fail(new EmbedError("engine-lost", detail));
-    else this.#fail(new EmbedError("network", `the engine's worker could not start: ${detail}`));
+    this.#fail(new EmbedError("engine-lost", detail));
   }
 
   #receive(message: FromWorker): void {
     if (this.#end) return; // what a dying worker still says
     switch (message.type) {
       case "hello":
-        this.#greeted = true;
-        return;
+        return; // heard before this client was made (open-worker.ts)
       case "progress":
         return this.#hooks?.onProgress?.(message.progress);
       case "warning":
@@ -134,7 +133,7 @@ export class EngineClient {
       const bytes = new Uint8Array(given);
       this.#port.post({ type: "source-bytes", read, bytes }, [bytes.buffer]);
     } catch (error) {
-      if (!this.#end) this.#port.post({ type: "source-error", read, message: messageOf(error) }, []);
+      if (!this.#end) this.#port.post({ type: "source-error", read, message: reasonOf(error) }, []);
     }
   }
 
@@ -142,7 +141,7 @@ export class EngineClient {
     try {
       this.#port.post({ type: "call", id, call }, transfer);
     } catch (cause) {
-      throw new EmbedError("invalid-argument", `cannot be sent to the engine's worker: ${messageOf(cause)}`, { cause });
+      throw new EmbedError("invalid-argument", `cannot be sent to the engine's worker: ${reasonOf(cause)}`, { cause });
     }
   }
 
@@ -150,8 +149,7 @@ export class EngineClient {
   // stops this call or none.
   #raiseCancelFlag(): void {
     if (!this.#cancelFlag) return; // no memory is shared: the engine finishes the call, and nobody listens
-    const { buffer, byteOffset } = this.#cancelFlag;
-    Atomics.store(new Int32Array(buffer, byteOffset, 1), 0, 1);
+    Atomics.store(new Int32Array(this.#cancelFlag), 0, 1);
   }
 }
 

@@ -4,7 +4,8 @@
 // Options are read once, when the call begins. The user's signal and callbacks stay at the border: inside there is a signal
 // of our own, which is aborted when theirs is, and also when a callback of theirs throws.
 import { EmbedError } from "../errors.js";
-import { member, messageOf } from "../shared/values.js";
+import { reasonOf } from "../shared/reason.js";
+import { member } from "../shared/values.js";
 import { invalid, shown } from "./arguments.js";
 import { nearestName, type OptionKind, type OptionNames } from "./option-names.js";
 
@@ -54,7 +55,7 @@ export function reading<R>(name: string, read: () => R): R {
     return read();
   } catch (error) {
     if (error instanceof EmbedError) throw error;
-    throw new EmbedError("invalid-argument", `${name} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new EmbedError("invalid-argument", `${name} cannot be read: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -79,7 +80,7 @@ export function readOptions<T extends object>(name: string, given: T | undefined
 }
 
 function typed(error: unknown): EmbedError {
-  return error instanceof EmbedError ? error : new EmbedError("internal", messageOf(error), { cause: error });
+  return error instanceof EmbedError ? error : new EmbedError("internal", reasonOf(error), { cause: error });
 }
 
 // What a call has on the other side: a signal to listen to, callbacks to call.
@@ -117,7 +118,7 @@ class Border {
 
   #wrap(name: string, value: unknown, self: unknown): (...args: unknown[]) => void {
     if (typeof value !== "function") throw invalid(`${name} must be a function, not ${shown(value)}`);
-    const failed = (cause: unknown) => this.#control.abort(new EmbedError("invalid-argument", `${name} threw: ${messageOf(cause)}`, { cause }));
+    const failed = (cause: unknown) => this.#control.abort(new EmbedError("invalid-argument", `${name} threw: ${reasonOf(cause)}`, { cause }));
     return (...args) => {
       try {
         const given: unknown = Reflect.apply(value, self, args);

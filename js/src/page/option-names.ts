@@ -21,6 +21,8 @@ export const loadNames: OptionNames<LoadOptions> = {
   signal: "signal",
   onProgress: "callback",
   onWarning: "callback",
+  createWorker: "value",
+  startTimeout: "value",
 };
 
 const embedNames: OptionNames<EmbedOptions & ManyOptions> = {

@@ -3,14 +3,16 @@ import { EmbedError } from "../errors.js";
 import { assetUrls } from "../platform/assets.js";
 import type { EngineInfo, Tower } from "../shared/engine-types.js";
 import type { PagePlatform } from "../shared/platforms.js";
-import { messageOf } from "../shared/values.js";
-import { chooseVariant, maxThreads, variantNames } from "../shared/variants.js";
+import type { BuildRequest } from "../shared/protocol.js";
+import { reasonOf } from "../shared/reason.js";
+import { chooseVariant, fallbackChoices, maxThreads, variantNames } from "../shared/variants.js";
 import type { LoadOptions } from "../types.js";
 import { abortable } from "./abort.js";
 import { checkAddress, checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
 import { EngineClient } from "./client.js";
 import { reading } from "./fence.js";
 import { readModel } from "./model-input.js";
+import { openWorker } from "./open-worker.js";
 
 export interface StartedEngine {
   readonly client: EngineClient;
@@ -36,18 +38,21 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const cache = reading("cache", () => platform.describeCache(keep === undefined || typeof keep === "boolean" ? keep : checkAddress("cache", keep)));
   const selfTest = checkBoolean("selfTest", options.selfTest, true);
   const profile = checkBoolean("profile", options.profile, false);
+  checkFunction("createWorker", options.createWorker);
+  const startTimeout = checkInteger("startTimeout", options.startTimeout ?? 10_000, 100, 3_600_000);
   const can = platform.capabilities();
   const choice = chooseVariant(wanted, threads, can);
   const locate = (build: typeof choice) => ({
     ...build,
     ...(options.assetBase === undefined ? assetUrls(build.variant) : movedAssets(platform, options.assetBase, build.variant)),
   });
-  const build = locate(choice);
-  const fallback = wanted === "auto" && choice.threads > 1 ? locate(chooseVariant("auto", 1, can)) : undefined;
+  const builds = [locate(choice), ...(wanted === "auto" ? fallbackChoices(choice).map(locate) : [])] as [BuildRequest, ...BuildRequest[]];
 
+  const ways = platform.workerWays(options.createWorker);
   const source = await abortable(describe(model), options.signal);
-  const client = new EngineClient(platform.createWorker());
-  const request = { source, sourceName: model.name, build, fallback, cache, selfTest, profile, towers, dtype, maxTokens, maxPixels };
+  const port = await openWorker(ways, startTimeout, options.signal);
+  const client = new EngineClient(port);
+  const request = { source, sourceName: model.name, builds, startTimeout, cache, selfTest, profile, towers, dtype, maxTokens, maxPixels };
   const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, onWarning: options.onWarning, source: model.source });
   return { client, info, profiled: profile };
 }
@@ -57,7 +62,7 @@ async function describe(model: ReturnType<typeof readModel>) {
     return await model.describe();
   } catch (error) {
     if (error instanceof EmbedError) throw error;
-    throw new EmbedError("network", `model.list() failed: ${messageOf(error)}`, { cause: error });
+    throw new EmbedError("network", `model.list() failed: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -1,7 +1,9 @@
 // The worker's side in a browser.
+import { browserEngineFiles } from "./browser-files.js";
 import { browserStore } from "./browser-store.js";
 import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
+import { reasonOf } from "../shared/reason.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -12,9 +14,10 @@ export const browserWorkerPlatform: WorkerPlatform = {
     // A thread of the engine broke, or something of ours: the engine cannot be trusted any more.
     self.onunhandledrejection = (event) => {
       event.preventDefault();
-      self.postMessage({ type: "lost", detail: String(event.reason) });
+      self.postMessage({ type: "lost", detail: reasonOf(event.reason) });
     };
   },
+  engineFiles: browserEngineFiles,
   openStore: browserStore,
   async decode(file, ignoreOrientation) {
     const bitmap = await createImageBitmap(new Blob([file as Uint8Array<ArrayBuffer>]), {

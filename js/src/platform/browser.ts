@@ -1,23 +1,23 @@
 // The caller's side in a browser: a page, or a worker of the user's own.
 import { EmbedError } from "../errors.js";
 import { probeSimd } from "../shared/variants.js";
-import type { FromWorker } from "../shared/protocol.js";
 import type { PagePlatform } from "../shared/platforms.js";
-import type { WorkerPort } from "../shared/worker-port.js";
+import { reasonOf } from "../shared/reason.js";
+import { browserWorkerWays } from "./browser-page-worker.js";
 
 export const browserPlatform: PagePlatform = {
   capabilities() {
-    const isolated = globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
+    const noThreadsBecause = whyNoThreads();
     return {
-      ...probeSimd((module) => WebAssembly.validate(module)),
-      threads: isolated,
-      noThreadsBecause:
-        "the page is not cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp",
+      ...(typeof WebAssembly === "object" ? probeSimd((module) => WebAssembly.validate(module)) : { simd: false, relaxedSimd: false }),
+      noSimdBecause: typeof WebAssembly === "object" ? "this browser has none" : "this browser has no WebAssembly at all (Lockdown Mode of Apple's devices switches it off)",
+      threads: noThreadsBecause === "",
+      noThreadsBecause,
       noRelaxedSimdBecause: "this browser has no relaxed SIMD",
-      processors: navigator.hardwareConcurrency || 1,
+      processors: globalThis.navigator?.hardwareConcurrency || 1,
     };
   },
-  createWorker,
+  workerWays: browserWorkerWays,
   describeFolder: (model) => ({ kind: "url", href: resolveFolder(model) }),
   describeFiles: (files) => ({ kind: "addresses", addresses: Object.fromEntries(files.map(([path, address]) => [path, resolve(address).href])) }),
   describeCache(cache = true) {
@@ -35,23 +35,16 @@ function resolveFolder(address: string): string {
 }
 
 function resolve(address: string): URL {
-  return new URL(address, typeof document === "undefined" ? location.href : document.baseURI);
+  try {
+    return new URL(address, typeof document === "undefined" ? location.href : document.baseURI);
+  } catch (cause) {
+    throw new EmbedError("invalid-argument", `not an address that this place can resolve: ${JSON.stringify(address.slice(0, 200))} (${reasonOf(cause)})`, { cause });
+  }
 }
 
-function createWorker(): WorkerPort {
-  const worker = new Worker(new URL("../worker/main.browser.js", import.meta.url), { type: "module", name: "clipglot" });
-  const port: WorkerPort = {
-    post: (message, transfer) => worker.postMessage(message, transfer),
-    onMessage: () => {},
-    onFailure: () => {},
-    setBusy: () => {},
-    terminate: async () => worker.terminate(),
-  };
-  worker.onmessage = (event: MessageEvent<FromWorker>) => port.onMessage(event.data);
-  worker.onerror = (event) => {
-    event.preventDefault(); // it is reported through the promises
-    port.onFailure(event.message || "its script could not be loaded");
-  };
-  worker.onmessageerror = () => port.onFailure("a message could not be read");
-  return port;
+function whyNoThreads(): string {
+  if (globalThis.crossOriginIsolated !== true)
+    return "the page is not cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
+  if (typeof SharedArrayBuffer !== "function") return "the page is cross-origin isolated, but this browser has no SharedArrayBuffer (it is switched off)";
+  return "";
 }

@@ -6,6 +6,7 @@ import { EmbedError } from "../errors.js";
 import type { WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
+import { nodeEngineFiles } from "./node-files.js";
 import { nodeStore } from "./node-store.js";
 
 /** Of a worker thread only. */
@@ -15,6 +16,7 @@ export function nodeWorkerPlatform(): WorkerPlatform {
   return {
     post: (message, transfer) => port.postMessage(message, transfer),
     listen: (handle) => port.on("message", (message: ToWorker) => handle(message)),
+    engineFiles: nodeEngineFiles,
     openPath,
     openPaths,
     openStore: async (cache) => (typeof cache === "string" ? nodeStore(cache) : undefined),

@@ -1,4 +1,5 @@
 // The caller's side in Node.
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -6,18 +7,20 @@ import { Worker } from "node:worker_threads";
 import { EmbedError } from "../errors.js";
 import { probeSimd } from "../shared/variants.js";
 import type { FromWorker, SourceDescription } from "../shared/protocol.js";
-import type { PagePlatform } from "../shared/platforms.js";
-import type { WorkerPort } from "../shared/worker-port.js";
+import type { PagePlatform, WorkerWay } from "../shared/platforms.js";
+import { reasonOf } from "../shared/reason.js";
+import type { CreateWorker, WorkerLike, WorkerPort } from "../shared/worker-port.js";
 
 export const nodePlatform: PagePlatform = {
   capabilities: () => ({
     ...probeSimd((module) => WebAssembly.validate(module)),
+    noSimdBecause: "this Node has none",
     threads: true,
     noThreadsBecause: "",
     noRelaxedSimdBecause: "this Node has no relaxed SIMD; Node 20 has it behind --experimental-wasm-relaxed-simd",
     processors: availableParallelism(),
   }),
-  createWorker,
+  workerWays,
   describeFolder,
   describeFiles(files) {
     const onDisk = files.filter(([, address]) => !/^(https?|data|blob):/i.test(address));
@@ -54,10 +57,30 @@ function pathOf(folder: SourceDescription): string {
   throw new EmbedError("invalid-argument", `not a path or a file: URL: ${folder.kind === "url" ? folder.href : folder.kind}`);
 }
 
-function createWorker(): WorkerPort {
+const workerUrl = () => new URL("../worker/main.node.js", import.meta.url);
+
+function workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[] {
+  const url = workerUrl();
   // No flags for the thread: some that a process may have (--input-type) break a worker that is a file, and V8's hold for
   // the whole process anyway.
-  const worker = new Worker(new URL("../worker/main.node.js", import.meta.url), { name: "clipglot", execArgv: [] });
+  const open = () => portOf(createWorker ? checkWorker(createWorker(url.href, { name: "clipglot" }), url.href) : new Worker(workerUrl(), { name: "clipglot", execArgv: [] }));
+  return [{ url: url.href, open, another: () => false, explain: async () => explainScript(url) }];
+}
+
+function checkWorker(given: WorkerLike, url: string): Worker {
+  const worker = given as Partial<Worker> | null | undefined;
+  const fits = typeof worker === "object" && worker !== null && [worker.postMessage, worker.terminate, worker.on, worker.ref, worker.unref].every((member) => typeof member === "function");
+  if (!fits) throw new EmbedError("invalid-argument", `createWorker must give a Worker of node:worker_threads with ${url}, not ${Object.prototype.toString.call(given).slice(8, -1)}`);
+  return worker as Worker;
+}
+
+function explainScript(url: URL) {
+  const missing = url.protocol === "file:" && !existsSync(url);
+  const hint = "a bundler that moves this package must leave it out (`external`, `serverExternalPackages`) or bring its worker: see API.md, Starting, and `createWorker`";
+  return { none: !missing, headerMissing: false, reason: missing ? `${url.href}: there is no such file; ${hint}` : url.href };
+}
+
+function portOf(worker: Worker): WorkerPort {
   worker.unref(); // an idle engine keeps no process alive
   let ended = false;
   const port: WorkerPort = {
@@ -75,7 +98,7 @@ function createWorker(): WorkerPort {
   };
   worker.on("message", (message: FromWorker) => port.onMessage(message));
   worker.on("messageerror", () => port.onFailure("a message could not be read"));
-  worker.on("error", (error: Error) => port.onFailure(error.message));
+  worker.on("error", (error: unknown) => port.onFailure(reasonOf(error)));
   worker.on("exit", (code) => {
     if (!ended) port.onFailure(`the worker ended with code ${code}`);
   });

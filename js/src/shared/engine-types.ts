@@ -29,6 +29,16 @@ export interface EngineInfo {
    * "simd": the same input gives the same bits on every machine. "relaxed-simd": machines may differ in the last digits.
    */
   readonly numerics: "simd" | "relaxed-simd";
+  /** Builds that were tried before this one, in their order, and why they did not start. Empty as a rule. */
+  readonly fallbacks: readonly FailedBuild[];
+}
+
+/** A build that did not start here. */
+export interface FailedBuild {
+  readonly variant: Variant;
+  readonly threads: number;
+  /** Names the file, the status or the policy, and what to change. */
+  readonly reason: string;
 }
 
 /** Something that `load` could do without, and did. */

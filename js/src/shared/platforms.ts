@@ -1,4 +1,5 @@
 // What the two sides need from the place they run in; ../platform/ has one of each for browsers and for Node.
+import type { CreateWorker } from "./worker-port.js";
 import type { FromWorker, SourceDescription, ToWorker } from "./protocol.js";
 import type { OpenSource } from "./source.js";
 import type { ModelStore } from "./store.js";
@@ -8,7 +9,11 @@ import type { WorkerPort } from "./worker-port.js";
 /** The caller's side. */
 export interface PagePlatform {
   capabilities(): Capabilities;
-  createWorker(): WorkerPort;
+  /**
+   * Ways to start the engine's worker, the first to be tried first. A way gives a port or throws what the platform throws.
+   * Throws an EmbedError where there are no workers.
+   */
+  workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[];
   /** A model given as URL (or path, in Node). Throws "invalid-argument" for what this place cannot read. */
   describeFolder(model: string): SourceDescription;
   /** A model given as an address for each path. */
@@ -19,6 +24,25 @@ export interface PagePlatform {
   resolveFolder(address: string): string;
 }
 
+export interface WorkerWay {
+  /** Address of the worker's script. */
+  readonly url: string;
+  open(): WorkerPort;
+  /** Whether the next way may help when the worker did not start, or did not even say why within the time. */
+  readonly another: (fault: WorkerFault) => boolean;
+  /** Looks for what is wrong when the worker did not start. Ends by itself, after `silence` milliseconds without an answer. */
+  explain(silence: number): Promise<WorkerFault>;
+}
+
+export interface WorkerFault {
+  /** Nothing wrong was found with the script itself. */
+  readonly none: boolean;
+  /** For people. */
+  readonly reason: string;
+  /** The script lacks a header that workers of isolated pages need. */
+  readonly headerMissing: boolean;
+}
+
 export interface Pixels {
   /** RGBA, 4 bytes each. */
   readonly bytes: Uint8Array;
@@ -26,12 +50,44 @@ export interface Pixels {
   readonly height: number;
 }
 
+/** A worker of one of the engine's threads. */
+export interface Thread {
+  /** What the engine's module takes for a Worker. */
+  readonly worker: object;
+  end(): void;
+}
+
+export interface ThreadEvents {
+  /** It waits for work. */
+  loaded(): void;
+  /** Its script did not come, or it broke, now or later. */
+  failed(reason: string): void;
+}
+
+/** How the engine's own files come, and how its threads start. Errors: StartFailure. */
+export interface EngineFiles {
+  importModule(url: string): Promise<object>;
+  /** Gives a WebAssembly.Module. */
+  compile(url: string): Promise<object>;
+  /** Ways to start threads whose script is `url`, the best first; none: with the reason. */
+  threadWays(url: string): { readonly ways: readonly ThreadWay[]; readonly noneBecause: string };
+  /** `options`: as the module would give them to the platform's Worker. */
+  startThread(url: string, options: object, way: ThreadWay, events: ThreadEvents): Thread;
+  /** What may be wrong with the script of a thread that did not start. */
+  explainThread(url: string): Promise<string>;
+}
+
+/** A thread's worker starts from the address of the module, or from a line of its own (a blob) that imports it. */
+export type ThreadWay = "address" | "blob";
+
 /** The worker's side. */
 export interface WorkerPlatform {
   /** `transfer`: buffers that move instead of being copied. */
   post(message: FromWorker, transfer: ArrayBuffer[]): void;
   /** Calls `handle` for each message, in their order. */
   listen(handle: (message: ToWorker) => void): void;
+  /** `silence`: milliseconds without a byte or a word until something is given up. */
+  engineFiles(silence: number): EngineFiles;
   /** A model in a folder on disk, where there are such. */
   openPath?(path: string): Promise<OpenSource>;
   openPaths?(paths: { readonly [path: string]: string }): Promise<OpenSource>;

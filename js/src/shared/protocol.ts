@@ -33,9 +33,10 @@ export interface BuildRequest {
 export interface LoadRequest {
   readonly source: SourceDescription;
   readonly sourceName: string;
-  readonly build: BuildRequest;
-  /** Taken when the device has no shared memory for the other one. */
-  readonly fallback: BuildRequest | undefined;
+  /** The build to start, and behind it those that may be taken when it does not start. */
+  readonly builds: readonly [BuildRequest, ...BuildRequest[]];
+  /** Milliseconds without a byte or a word until a file or a thread is given up. */
+  readonly startTimeout: number;
   /** Whether and where the files of a URL are kept. */
   readonly cache: boolean | string;
   readonly selfTest: boolean;
@@ -133,11 +134,11 @@ export interface WireError {
   readonly cause?: { readonly name: string; readonly message: string };
 }
 
-/** Lets the page stop a running call: a 32-bit flag in a heap that both threads see. */
-export interface CancelFlag {
-  readonly buffer: SharedArrayBuffer;
-  readonly byteOffset: number;
-}
+/**
+ * Lets the page stop a running call: 32 bits that both threads see. Memory of its own: the page keeps it as long as it keeps the
+ * embedder, and would keep a whole heap for a flag that lies in one.
+ */
+export type CancelFlag = SharedArrayBuffer;
 
 export type ToWorker =
   | { readonly type: "load"; readonly request: LoadRequest }

@@ -42,17 +42,3 @@ export function member(value: unknown, name: PropertyKey): unknown {
     return undefined;
   }
 }
-
-/** What went wrong, for people, of whatever was thrown: errors, error events, strings, anything. */
-export function messageOf(thrown: unknown): string {
-  if (typeof thrown === "string") return thrown || "an empty text was thrown";
-  if (thrown === null || (typeof thrown !== "object" && typeof thrown !== "function")) return String(thrown);
-  const [message, name, type] = ["message", "name", "type"].map((key) => member(thrown, key));
-  if (typeof message === "string" && message !== "") return message;
-  // An event of a worker or a script that did not load says no more than its type; an error event holds the error.
-  const inner = member(thrown, "error") ?? member(thrown, "reason");
-  if (inner !== undefined && inner !== thrown && typeof member(inner, "message") === "string") return messageOf(member(inner, "message"));
-  if (typeof name === "string" && name !== "") return name;
-  if (typeof type === "string" && type !== "") return `an event "${type}" without a message`;
-  return `${tagOf(thrown)} without a message`;
-}

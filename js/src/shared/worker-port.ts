@@ -12,3 +12,18 @@ export interface WorkerPort {
   setBusy(busy: boolean): void;
   terminate(): Promise<void>;
 }
+
+/** What the library needs of a Worker; the platform's own fit (of browsers, and of node:worker_threads). */
+export interface WorkerLike {
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  terminate(): unknown;
+}
+
+/** The options for the platform's Worker. */
+export interface WorkerStart {
+  /** Left out where a bundler made a classic script of the worker, and in Node. */
+  readonly type?: "module" | "classic";
+  readonly name: string;
+}
+
+export type CreateWorker = (url: string, options: WorkerStart) => WorkerLike;

@@ -4,6 +4,7 @@
 import { EmbedError, engineCode } from "../errors.js";
 import type { Engine, Handle, Index, PackTensor, PackWriter, PackOptions, EngineOptions, Embedding, Range, Status } from "../generated/engine-module.js";
 import type { ImageSettings, ProfileEntry, TextSettings } from "../shared/protocol.js";
+import { reasonOf } from "../shared/reason.js";
 import { Heap } from "./heap.js";
 import { EngineLost, type StartedModule } from "./module.js";
 
@@ -344,7 +345,7 @@ export class EngineAdapter {
       return call();
     } catch (error) {
       if (error instanceof EmbedError || error instanceof Cancelled || error instanceof EngineLost) throw error;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = reasonOf(error);
       const log = this.#started.log.length ? ` (${this.#started.log.slice(-3).join("; ")})` : "";
       this.#lost = new EngineLost(`${message}${log}`, { cause: error });
       throw this.#lost;

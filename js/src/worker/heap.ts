@@ -48,11 +48,4 @@ export class Heap {
       this.#module.release(pointer);
     }
   }
-
-  /** The 32-bit flag at `pointer`, if other threads can reach it. It stays where it is when the heap grows. */
-  sharedFlag(pointer: number): { buffer: SharedArrayBuffer; byteOffset: number } | undefined {
-    const { buffer } = this.#module.wasmMemory;
-    const shared = typeof SharedArrayBuffer === "function" && buffer instanceof SharedArrayBuffer;
-    return shared ? { buffer, byteOffset: pointer >>> 0 } : undefined;
-  }
 }

@@ -7,13 +7,14 @@ import { ProgressMeter, pump } from "../loading/pump.js";
 import { openUrlSource } from "../loading/url-source.js";
 import type { EngineInfo } from "../shared/engine-types.js";
 import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
-import type { AnswerOf, BuildRequest, Call, CallKind, CancelFlag, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
+import type { AnswerOf, Call, CallKind, CancelFlag, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
+import { isErrorLike, nameOf, reasonOf } from "../shared/reason.js";
 import type { OpenSource } from "../shared/source.js";
 import { variants } from "../shared/variants.js";
 import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js";
 import { coreDecodes } from "./image-format.js";
-import { reserveSharedMemory } from "./memory.js";
-import { EngineLost, startModule, type ModuleRequest, type StartedModule } from "./module.js";
+import { EngineLost } from "./module.js";
+import { startEngineModule, type StartedEngineModule } from "./start-engine.js";
 
 export function serve(platform: WorkerPlatform): void {
   const host = new Host(platform);
@@ -46,7 +47,7 @@ class Host {
   #layers = { text: 0, vision: 0 };
   /** The call that runs, and whether its caller wants to hear of the layers. */
   #running: { readonly id: number; readonly total: number; readonly report: boolean } | undefined;
-  /** Where the heap is not shared but other memory can be: what the caller sets to stop the running call. */
+  /** What the caller sets to stop the running call, where memory can be shared. */
   #stopFlag: Int32Array | undefined;
 
   constructor(platform: WorkerPlatform) {
@@ -57,10 +58,10 @@ class Host {
     let source: OpenSource | undefined;
     try {
       // The engine starts, with its threads, while the source is asked what it has.
-      const starting = start(request, { onLayer: (done) => this.#layer(done), onStopCheck: () => this.#stopped() });
+      const starting = this.#start(request);
       starting.catch(() => {}); // it is heard below
       source = await this.#open(request);
-      const { build, module } = await starting;
+      const { build, module, fallbacks } = await starting;
       const engine = new EngineAdapter(module);
       const options = {
         text: request.towers.includes("text"),
@@ -80,8 +81,8 @@ class Host {
       this.#engine = engine;
       const { textLayers, visionLayers, ...about } = engine.info() as { textLayers: number; visionLayers: number };
       this.#layers = { text: textLayers, vision: visionLayers };
-      const info = { ...about, variant: build.variant, numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd" };
-      this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: engine.heap.sharedFlag(engine.cancelFlag()) ?? this.#ownFlag() }, []);
+      const info = { ...about, variant: build.variant, numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd", fallbacks };
+      this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: this.#makeStopFlag() }, []);
     } catch (error) {
       if (error instanceof EngineLost) this.#platform.post({ type: "lost", detail: error.message }, []);
       else this.#platform.post({ type: "load-failed", error: toWire(error) }, []);
@@ -113,14 +114,25 @@ class Host {
     return this.#stopFlag !== undefined && Atomics.load(this.#stopFlag, 0) !== 0;
   }
 
-  #ownFlag(): CancelFlag | undefined {
+  #makeStopFlag(): CancelFlag | undefined {
     try {
       const buffer = new SharedArrayBuffer(4);
       this.#stopFlag = new Int32Array(buffer);
-      return { buffer, byteOffset: 0 };
+      return buffer;
     } catch {
       return undefined; // a page that is not isolated has no such memory
     }
+  }
+
+  #start({ builds, startTimeout }: LoadRequest): Promise<StartedEngineModule> {
+    return startEngineModule({
+      builds,
+      startTimeout,
+      files: this.#platform.engineFiles(startTimeout),
+      hooks: { onLayer: (done) => this.#layer(done), onStopCheck: () => this.#stopped() },
+      onLost: (detail) => this.#platform.post({ type: "lost", detail }, []),
+      onWarning: (warning) => this.#platform.post({ type: "warning", warning }, []),
+    });
   }
 
   brought(read: number, bytes: Uint8Array): void {
@@ -228,15 +240,6 @@ class Host {
   }
 }
 
-// The build that was chosen, or the one for devices that cannot share memory.
-async function start({ build, fallback }: LoadRequest, hooks: Pick<ModuleRequest, "onLayer" | "onStopCheck">): Promise<{ build: BuildRequest; module: StartedModule }> {
-  if (!variants[build.variant].threads) return { build, module: await startModule({ ...build, ...hooks }) };
-  const memory = reserveSharedMemory();
-  if (memory) return { build, module: await startModule({ ...build, memory, ...hooks }) };
-  if (!fallback) throw new EmbedError("out-of-memory", `variant "${build.variant}": this device gives no memory that threads can share`);
-  return { build: fallback, module: await startModule({ ...fallback, ...hooks }) };
-}
-
 function timed(embed: () => VectorResult, decoder: EmbeddingAnswer["decoder"]): Answer {
   const start = performance.now();
   const result = embed();
@@ -247,13 +250,13 @@ async function bytesOf(blob: { arrayBuffer(): Promise<ArrayBuffer> }): Promise<U
   try {
     return new Uint8Array(await blob.arrayBuffer());
   } catch (cause) {
-    throw new EmbedError("invalid-image", `the file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new EmbedError("invalid-image", `the file cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 
 function toWire(error: unknown): WireError {
   if (error instanceof Cancelled) return { code: "cancelled", detail: error.message };
-  if (!(error instanceof EmbedError)) return { code: "internal", detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  if (!(error instanceof EmbedError)) return { code: "internal", detail: `${nameOf(error)}: ${reasonOf(error)}` };
   const { code, detail, cause } = error;
-  return cause instanceof Error ? { code, detail, cause: { name: cause.name, message: cause.message } } : { code, detail };
+  return isErrorLike(cause) ? { code, detail, cause: { name: nameOf(cause), message: reasonOf(cause) } } : { code, detail };
 }

@@ -1,6 +1,10 @@
 // Starts one build of the engine.
 import type { EngineModule, ModuleFactory, ModuleSettings } from "../generated/engine-module.js";
 import { EmbedError } from "../errors.js";
+import { Watch } from "../platform/watch.js";
+import type { EngineFiles, Thread, ThreadWay } from "../shared/platforms.js";
+import { reasonOf } from "../shared/reason.js";
+import { StartFailure } from "../shared/start-failure.js";
 
 export interface ModuleRequest {
   readonly moduleUrl: string;
@@ -8,10 +12,21 @@ export interface ModuleRequest {
   readonly threads: number;
   /** For builds with threads; left out, the module makes its own. */
   readonly memory?: WebAssembly.Memory;
+  /** How files come and threads start, watched. Left out, Emscripten does it, which is enough for tools. */
+  readonly watched?: WatchedStart;
   /** Hears of each layer of a running call; true stops the call. */
   readonly onLayer?: (done: number) => boolean;
   /** Asked every few milliseconds while a picture is decoded; true stops the call. */
   readonly onStopCheck?: () => boolean;
+}
+
+export interface WatchedStart {
+  readonly files: EngineFiles;
+  readonly threadWay: ThreadWay;
+  /** Milliseconds in which no thread has begun to wait for work, until threads are given up. */
+  readonly silence: number;
+  /** A thread broke after the start. */
+  readonly onLost: (reason: string) => void;
 }
 
 /** The engine is dead: it trapped, aborted, or a thread of it broke. Nothing may be called any more. */
@@ -25,28 +40,138 @@ export interface StartedModule {
   readonly log: readonly string[];
 }
 
-/** Errors: "network" when the files do not come, "out-of-memory" when the first heap is refused. */
+/** Errors: StartFailure. Nothing is left running then. */
 export async function startModule(request: ModuleRequest): Promise<StartedModule> {
   const log: string[] = [];
   const write = (line: string) => {
     if (log.push(line) > 50) log.shift();
   };
-  const settings: ModuleSettings & { wasmMemory?: WebAssembly.Memory } = {
+  const settings: ModuleSettings = {
     locateFile: (name) => (name.endsWith(".wasm") ? request.wasmUrl : new URL(name, request.moduleUrl).href),
     print: write,
     printErr: write,
-    onAbort: (reason) => write(`abort: ${String(reason)}`),
+    onAbort: (reason) => write(`abort: ${reasonOf(reason)}`),
     clipglotThreads: request.threads,
     clipglotLayer: request.onLayer ?? (() => false),
     clipglotStop: request.onStopCheck ?? (() => false),
     ...(request.memory ? { wasmMemory: request.memory } : {}),
   };
   try {
-    const { default: factory } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ request.moduleUrl)) as { default: ModuleFactory };
-    return { module: await factory(settings), log };
+    const module = request.watched ? await startWatched(request, request.watched, settings) : await factoryOf(await importPlain(request.moduleUrl), request)(settings);
+    return { module, log };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof RangeError) throw new EmbedError("out-of-memory", `the engine's heap was refused: ${message}`, { cause: error });
-    throw new EmbedError("network", `cannot start the engine from ${request.moduleUrl} and ${request.wasmUrl}: ${message}`, { cause: error });
+    if (error instanceof EmbedError) throw error;
+    if (error instanceof RangeError) throw new StartFailure("memory", `the engine's heap was refused: ${error.message}`, { cause: error });
+    throw new StartFailure("files", `cannot start the engine from ${request.moduleUrl} and ${request.wasmUrl}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+const importPlain = (url: string) => import(/* @vite-ignore */ /* webpackIgnore: true */ url) as Promise<object>;
+
+function factoryOf(module: object, { moduleUrl }: ModuleRequest): ModuleFactory {
+  const { default: factory } = module as { default?: unknown };
+  if (typeof factory !== "function") throw new StartFailure("files", `${moduleUrl}: not the engine's module: it exports no function`);
+  return factory as ModuleFactory;
+}
+
+// Emscripten waits for ever for a .wasm or a thread's worker that does not come; so both are brought from here, and the
+// start ends with the first thing that fails.
+async function startWatched(request: ModuleRequest, watched: WatchedStart, settings: ModuleSettings): Promise<EngineModule> {
+  const { files } = watched;
+  const threads = new ThreadSet(request.moduleUrl, watched);
+  const compiling = files.compile(request.wasmUrl);
+  compiling.catch(() => {}); // it is heard when the module asks for it
+  try {
+    const factory = factoryOf(await files.importModule(request.moduleUrl), request);
+    const instantiateWasm: ModuleSettings["instantiateWasm"] = (imports, done) => {
+      const instantiating = async () => {
+        const compiled = (await compiling) as WebAssembly.Module;
+        const instance = await WebAssembly.instantiate(compiled, imports);
+        if (threads.ended) return;
+        threads.expect();
+        done(instance, compiled);
+      };
+      instantiating().catch((error) => threads.fail(error));
+      return {};
+    };
+    const module = await threads.over(factory({ ...settings, instantiateWasm, clipglotWorker: (url, options) => threads.start(url, options) }));
+    threads.started();
+    return module;
+  } catch (error) {
+    threads.end();
+    throw error;
+  }
+}
+
+/** The workers of one start. */
+class ThreadSet {
+  readonly #url: string;
+  readonly #request: WatchedStart;
+  readonly #threads: Thread[] = [];
+  readonly #watch: Watch;
+  #loaded = 0;
+  #state: "starting" | "failing" | "started" | "ended" = "starting";
+
+  constructor(url: string, request: WatchedStart) {
+    this.#url = url;
+    this.#request = request;
+    const { silence } = request;
+    this.#watch = new Watch(silence, () => this.#missing(`${this.#threads.length - this.#loaded} of ${this.#threads.length} workers said nothing for ${silence / 1000} s`));
+  }
+
+  get ended(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** The worker of one more thread. */
+  start(url: URL, options: object): object {
+    let waits = false;
+    const thread = this.#request.files.startThread(url.href, options, this.#request.threadWay, {
+      loaded: () => {
+        if (waits) return;
+        waits = true;
+        if (++this.#loaded === this.#threads.length) this.#watch.end();
+        else if (this.#state === "starting") this.#watch.heard();
+      },
+      failed: (reason) => this.#failed(reason),
+    });
+    this.#threads.push(thread);
+    return thread.worker;
+  }
+
+  /** From now on the workers have what they need. */
+  expect(): void {
+    if (this.#loaded < this.#threads.length) this.#watch.heard();
+  }
+
+  over<T>(promise: Promise<T>): Promise<T> {
+    return this.#watch.over(promise);
+  }
+
+  fail(error: unknown): void {
+    this.#watch.fail(error);
+  }
+
+  started(): void {
+    this.#watch.end();
+    this.#state = "started";
+  }
+
+  end(): void {
+    this.#watch.end();
+    this.#state = "ended";
+    for (const thread of this.#threads) thread.end();
+  }
+
+  async #failed(reason: string): Promise<void> {
+    if (this.#state === "started") this.#request.onLost(`a thread of the engine broke: ${reason || "its worker gave no reason"}`);
+    if (this.#state !== "starting") return;
+    this.#state = "failing";
+    this.#watch.end();
+    this.#watch.fail(this.#missing(reason || `its script could not be loaded: ${await this.#request.files.explainThread(this.#url)}`));
+  }
+
+  #missing(reason: string): StartFailure {
+    return new StartFailure("threads", `the worker of a thread (${this.#url}) did not start: ${reason}`);
   }
 }

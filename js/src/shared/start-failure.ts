@@ -1,0 +1,29 @@
+// Why one build of the engine did not start.
+import { EmbedError, type ErrorCode } from "../errors.js";
+
+/**
+ * What failed, which says what may be tried in its place:
+ * - "files": the module or the .wasm did not come
+ * - "compile": this place does not know an instruction of it
+ * - "threads": a worker of a thread did not start
+ * - "memory": the heap was refused
+ * - "policy": the page forbids it, whatever the build
+ */
+export type FailedStep = "files" | "compile" | "threads" | "memory" | "policy";
+
+const codes: { readonly [S in FailedStep]: ErrorCode } = {
+  files: "network",
+  compile: "invalid-argument",
+  threads: "network",
+  memory: "out-of-memory",
+  policy: "invalid-argument",
+};
+
+export class StartFailure extends EmbedError {
+  readonly step: FailedStep;
+
+  constructor(step: FailedStep, detail: string, options?: { cause?: unknown }) {
+    super(codes[step], detail, options);
+    this.step = step;
+  }
+}
