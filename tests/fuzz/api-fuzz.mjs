@@ -27,6 +27,7 @@ async function child() {
   const { default: fc } = await import("fast-check");
   const { carryOut, runArbitrary } = await import("./steps.mjs");
   const counts = { steps: 0, runs: 0 };
+  const outcomes = {};
   let raw;
   let current;
   const heard = (kind) => (error) => { raw ??= `${kind} after ${JSON.stringify(current)}: ${inspect(error)}`; };
@@ -34,7 +35,7 @@ async function child() {
   process.on("uncaughtException", heard("uncaught exception"));
   const property = fc.asyncProperty(runArbitrary, async (run) => {
     process.send({ run });
-    await carryOut(run, (step) => { counts.steps++; current = step; });
+    await carryOut(run, (step) => { counts.steps++; current = step; }, outcomes);
     await new Promise((resolve) => setTimeout(resolve, 0)); // what nobody handles is told now
     const problem = raw;
     raw = undefined;
@@ -49,6 +50,6 @@ async function child() {
       return;
     }
   }
-  console.log(`seed ${seed}: ${counts.steps} steps in ${counts.runs} runs, nothing found`);
+  console.log(`seed ${seed}: ${counts.steps} steps in ${counts.runs} runs, nothing found; ${Object.entries(outcomes).sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`).join(", ")}`);
   process.exit(0);
 }
