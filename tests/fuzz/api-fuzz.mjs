@@ -43,9 +43,9 @@ async function child() {
     counts.runs++;
   });
   for (let batch = 0; counts.steps < wanted; batch++) {
-    const result = await fc.check(property, { seed: seed + batch, numRuns: Math.max(1, Math.min(10, Math.ceil((wanted - counts.steps) / 30))), endOnFailure: false, interruptAfterTimeLimit: 120_000 });
+    const result = await fc.check(property, { seed: seed + batch, numRuns: Math.max(1, Math.min(10, Math.ceil((wanted - counts.steps) / 30))), endOnFailure: false, interruptAfterTimeLimit: 60_000 });
     if (result.failed) {
-      console.log(`seed ${seed} (batch ${seed + batch}, path ${result.counterexamplePath}), ${counts.steps} steps:\n${result.errorInstance?.message ?? "interrupted"}\n\nthe shortest run:\n${JSON.stringify(result.counterexample?.[0], null, 1)}`);
+      console.log(`seed ${seed} (batch ${seed + batch}, path ${result.counterexamplePath}), ${counts.steps} steps:\n${result.errorInstance?.message ?? "interrupted"}\n\nthe shortest run found (real: ${result.counterexample?.[0].real}):\n${result.counterexample?.[0].steps.map((step) => JSON.stringify(step)).join("\n")}`);
       process.send({ reported: true }, () => process.exit(1));
       return;
     }

@@ -2,6 +2,7 @@
 import { browserStore } from "./browser-store.js";
 import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
+import { messageOf } from "../shared/values.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -12,7 +13,7 @@ export const browserWorkerPlatform: WorkerPlatform = {
     // A thread of the engine broke, or something of ours: the engine cannot be trusted any more.
     self.onunhandledrejection = (event) => {
       event.preventDefault();
-      self.postMessage({ type: "lost", detail: String(event.reason) });
+      self.postMessage({ type: "lost", detail: messageOf(event.reason) });
     };
   },
   openStore: browserStore,

@@ -7,6 +7,7 @@ import type { WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
 import { nodeStore } from "./node-store.js";
+import { messageOf } from "../shared/values.js";
 
 /** Of a worker thread only. */
 export function nodeWorkerPlatform(): WorkerPlatform {
@@ -45,7 +46,7 @@ export async function openPaths(paths: { readonly [path: string]: string }): Pro
 }
 
 const failed = (path: string, cause: unknown) =>
-  new EmbedError("network", `cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  new EmbedError("network", `cannot read ${path}: ${messageOf(cause)}`, { cause });
 
 function openFiles(files: readonly SourceFile[], placeOf: (path: string) => string): OpenSource {
   let buffer = new Uint8Array(0);

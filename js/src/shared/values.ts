@@ -43,16 +43,23 @@ export function member(value: unknown, name: PropertyKey): unknown {
   }
 }
 
-/** What went wrong, for people, of whatever was thrown: errors, error events, strings, anything. */
+/** What went wrong, for people, of whatever was thrown: errors, error events, strings, anything. Never empty. */
 export function messageOf(thrown: unknown): string {
   if (typeof thrown === "string") return thrown || "an empty text was thrown";
   if (thrown === null || (typeof thrown !== "object" && typeof thrown !== "function")) return String(thrown);
-  const [message, name, type] = ["message", "name", "type"].map((key) => member(thrown, key));
-  if (typeof message === "string" && message !== "") return message;
-  // An event of a worker or a script that did not load says no more than its type; an error event holds the error.
+  const [message, name, type, file, line] = ["message", "name", "type", "filename", "lineno"].map((key) => member(thrown, key));
+  if (typeof message === "string" && message !== "") return typeof file === "string" && file !== "" ? `${message} (${file}:${String(line)})` : message;
+  // An event of a worker or of a script that did not load says no more than its type; some hold the error.
   const inner = member(thrown, "error") ?? member(thrown, "reason");
-  if (inner !== undefined && inner !== thrown && typeof member(inner, "message") === "string") return messageOf(member(inner, "message"));
+  const said = inner === undefined || inner === null || inner === thrown ? undefined : typeof inner === "string" ? inner : member(inner, "message");
+  if (typeof said === "string" && said !== "") return said;
   if (typeof name === "string" && name !== "") return name;
   if (typeof type === "string" && type !== "") return `an event "${type}" without a message`;
   return `${tagOf(thrown)} without a message`;
+}
+
+/** The name of what is like an error: "TypeError", "AbortError" … */
+export function nameOf(thrown: unknown): string {
+  const name = member(thrown, "name");
+  return typeof name === "string" && name !== "" ? name : "Error";
 }

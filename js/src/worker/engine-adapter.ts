@@ -6,6 +6,7 @@ import type { Engine, Handle, Index, PackTensor, PackWriter, PackOptions, Engine
 import type { ImageSettings, ProfileEntry, TextSettings } from "../shared/protocol.js";
 import { Heap } from "./heap.js";
 import { EngineLost, type StartedModule } from "./module.js";
+import { messageOf } from "../shared/values.js";
 
 /** The engine saw the cancel flag. */
 export class Cancelled extends Error {
@@ -344,7 +345,7 @@ export class EngineAdapter {
       return call();
     } catch (error) {
       if (error instanceof EmbedError || error instanceof Cancelled || error instanceof EngineLost) throw error;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       const log = this.#started.log.length ? ` (${this.#started.log.slice(-3).join("; ")})` : "";
       this.#lost = new EngineLost(`${message}${log}`, { cause: error });
       throw this.#lost;

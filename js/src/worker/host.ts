@@ -14,6 +14,7 @@ import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js
 import { coreDecodes } from "./image-format.js";
 import { reserveSharedMemory } from "./memory.js";
 import { EngineLost, startModule, type ModuleRequest, type StartedModule } from "./module.js";
+import { messageOf, nameOf } from "../shared/values.js";
 
 export function serve(platform: WorkerPlatform): void {
   const host = new Host(platform);
@@ -247,13 +248,13 @@ async function bytesOf(blob: { arrayBuffer(): Promise<ArrayBuffer> }): Promise<U
   try {
     return new Uint8Array(await blob.arrayBuffer());
   } catch (cause) {
-    throw new EmbedError("invalid-image", `the file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new EmbedError("invalid-image", `the file cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
 function toWire(error: unknown): WireError {
   if (error instanceof Cancelled) return { code: "cancelled", detail: error.message };
-  if (!(error instanceof EmbedError)) return { code: "internal", detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  if (!(error instanceof EmbedError)) return { code: "internal", detail: `${nameOf(error)}: ${messageOf(error)}` };
   const { code, detail, cause } = error;
-  return cause instanceof Error ? { code, detail, cause: { name: cause.name, message: cause.message } } : { code, detail };
+  return cause === undefined ? { code, detail } : { code, detail, cause: { name: nameOf(cause), message: messageOf(cause) } };
 }

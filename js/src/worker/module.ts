@@ -1,6 +1,7 @@
 // Starts one build of the engine.
 import type { EngineModule, ModuleFactory, ModuleSettings } from "../generated/engine-module.js";
 import { EmbedError } from "../errors.js";
+import { messageOf } from "../shared/values.js";
 
 export interface ModuleRequest {
   readonly moduleUrl: string;
@@ -35,7 +36,7 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
     locateFile: (name) => (name.endsWith(".wasm") ? request.wasmUrl : new URL(name, request.moduleUrl).href),
     print: write,
     printErr: write,
-    onAbort: (reason) => write(`abort: ${String(reason)}`),
+    onAbort: (reason) => write(`abort: ${messageOf(reason)}`),
     clipglotThreads: request.threads,
     clipglotLayer: request.onLayer ?? (() => false),
     clipglotStop: request.onStopCheck ?? (() => false),
@@ -45,7 +46,7 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
     const { default: factory } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ request.moduleUrl)) as { default: ModuleFactory };
     return { module: await factory(settings), log };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     if (error instanceof RangeError) throw new EmbedError("out-of-memory", `the engine's heap was refused: ${message}`, { cause: error });
     throw new EmbedError("network", `cannot start the engine from ${request.moduleUrl} and ${request.wasmUrl}: ${message}`, { cause: error });
   }
