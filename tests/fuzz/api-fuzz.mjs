@@ -27,6 +27,7 @@ async function child() {
   const { default: fc } = await import("fast-check");
   const { carryOut, runArbitrary } = await import("./steps.mjs");
   const counts = { steps: 0, runs: 0 };
+  const outcomes = {};
   let raw;
   let current;
   const heard = (kind) => (error) => { raw ??= `${kind} after ${JSON.stringify(current)}: ${inspect(error)}`; };
@@ -34,7 +35,7 @@ async function child() {
   process.on("uncaughtException", heard("uncaught exception"));
   const property = fc.asyncProperty(runArbitrary, async (run) => {
     process.send({ run });
-    await carryOut(run, (step) => { counts.steps++; current = step; });
+    await carryOut(run, (step) => { counts.steps++; current = step; }, outcomes);
     await new Promise((resolve) => setTimeout(resolve, 0)); // what nobody handles is told now
     const problem = raw;
     raw = undefined;
@@ -42,13 +43,13 @@ async function child() {
     counts.runs++;
   });
   for (let batch = 0; counts.steps < wanted; batch++) {
-    const result = await fc.check(property, { seed: seed + batch, numRuns: Math.max(1, Math.min(10, Math.ceil((wanted - counts.steps) / 30))), endOnFailure: false, interruptAfterTimeLimit: 120_000 });
+    const result = await fc.check(property, { seed: seed + batch, numRuns: Math.max(1, Math.min(10, Math.ceil((wanted - counts.steps) / 30))), endOnFailure: false, interruptAfterTimeLimit: 60_000 });
     if (result.failed) {
-      console.log(`seed ${seed} (batch ${seed + batch}, path ${result.counterexamplePath}), ${counts.steps} steps:\n${result.errorInstance?.message ?? "interrupted"}\n\nthe shortest run:\n${JSON.stringify(result.counterexample?.[0], null, 1)}`);
+      console.log(`seed ${seed} (batch ${seed + batch}, path ${result.counterexamplePath}), ${counts.steps} steps:\n${result.errorInstance?.message ?? "interrupted"}\n\nthe shortest run found (real: ${result.counterexample?.[0].real}):\n${result.counterexample?.[0].steps.map((step) => JSON.stringify(step)).join("\n")}`);
       process.send({ reported: true }, () => process.exit(1));
       return;
     }
   }
-  console.log(`seed ${seed}: ${counts.steps} steps in ${counts.runs} runs, nothing found`);
+  console.log(`seed ${seed}: ${counts.steps} steps in ${counts.runs} runs, nothing found; ${Object.entries(outcomes).sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`).join(", ")}`);
   process.exit(0);
 }

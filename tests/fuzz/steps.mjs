@@ -34,7 +34,7 @@ const options = {
 const withSignal = new Set(["load", "text", "image", "search"]);
 const withProgress = new Set(["load", "text", "image"]);
 
-const rarely = (arbitrary) => fc.option(arbitrary, { nil: undefined, freq: 3 });
+const now = (weight, arbitrary) => fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 const signalOf = fc.oneof(
   { weight: 6, arbitrary: fc.record({ when: fc.constantFrom("before", "at once", "soon", "later", "after", "never"), reason: fc.constantFrom(...Object.keys(reasons)) }) },
   { weight: 1, arbitrary: fc.constantFrom(...Object.keys(strangeSignals)).map((strange) => ({ strange })) });
@@ -46,14 +46,14 @@ function optionsOf(kind) {
   const wrongNames = [...names, "signal", "onProgress", "onWarning", "model", "assetBase", "cache", "dimension", "__proto__", "constructor", "then"];
   return fc.record({
     good,
-    wrong: rarely(fc.tuple(fc.constantFrom(...wrongNames), fc.constantFrom(...Object.keys(junk)))),
-    getter: rarely(fc.constantFrom(...wrongNames)),
-    ...(withSignal.has(kind) ? { signal: rarely(signalOf) } : {}),
-    ...(withProgress.has(kind) ? { progress: rarely(progressOf) } : {}),
+    wrong: now(5, fc.tuple(fc.constantFrom(...wrongNames), fc.constantFrom(...Object.keys(junk)))),
+    getter: now(25, fc.constantFrom(...wrongNames)),
+    ...(withSignal.has(kind) ? { signal: now(2, signalOf) } : {}),
+    ...(withProgress.has(kind) ? { progress: now(2, progressOf) } : {}),
   });
 }
 
-const argument = (kind) => fc.oneof({ weight: 4, arbitrary: right[kind] }, { weight: 1, arbitrary: anyJunk });
+const argument = (kind) => fc.oneof({ weight: 3, arbitrary: right[kind] }, { weight: 1, arbitrary: anyJunk });
 const optionsArgument = (kind) => fc.oneof({ weight: 8, arbitrary: optionsOf(kind).map((given) => ({ options: given })) }, { weight: 1, arbitrary: anyJunk });
 const step = (weight, call, ...args) => ({ weight, arbitrary: fc.record({ call: fc.constant(call), on: fc.nat(5), args: fc.tuple(...args), wait: fc.boolean(), bare: fc.integer({ min: 0, max: 30 }).map((n) => n === 0) }) });
 const model = fc.oneof(
@@ -72,16 +72,17 @@ export const runArbitrary = fc.record({
     step(4, "countTokens", argument("text"), optionsArgument("text")), step(4, "createIndex", optionsArgument("index")), step(1, "profile", anyJunk),
     step(8, "add", argument("items")), step(8, "search", argument("query"), optionsArgument("search")), step(1, "clear"), step(1, "disposeIndex"), step(1, "dispose"),
     step(2, "listCached", optionsArgument("cache")), step(2, "deleteCached", argument("cached"), optionsArgument("cache")), step(2, "row", argument("row")), step(1, "look"), step(3, "pause"),
-  ), { minLength: 1, maxLength: 60, size: "max" }),
+  ), { minLength: 1, maxLength: 80, size: "max" }),
 });
 
 const knownCodes = new Set(["invalid-argument", "unsupported-version", "unsupported-model", "corrupt-model", "out-of-memory", "invalid-text", "invalid-image", "too-long", "not-loaded", "network", "disposed", "engine-lost", "model-mismatch"]);
 
-/** Carries out the steps of a run. Throws when an outcome is none that is promised. */
-export async function carryOut({ real, steps }, watch) {
-  const world = { real, embedders: [], indexes: [], embeddings: [], batches: [], pending: [], release: [], ends: [], problems: [] };
+/** Carries out the steps of a run, and counts how they end in `outcomes`. Throws when an outcome is none that is promised. */
+export async function carryOut({ real, steps }, watch, outcomes = {}) {
+  const world = { real, outcomes, embedders: [], indexes: [], embeddings: [], batches: [], pending: [], release: [], ends: [], problems: [] };
   try {
-    if (real || steps.some(({ call }) => call !== "load")) await perform(world, firstLoad(real));
+    await perform(world, firstLoad(real));
+    await perform(world, { call: "createIndex", on: 0, args: [] });
     for (const one of steps) {
       watch(one);
       const done = perform(world, one);
@@ -147,13 +148,17 @@ function looking(look) {
 }
 
 function judge(world, one, error, allowed) {
-  if (allowed.some((reason) => Object.is(reason, error))) return;
-  if (allowed.abortError && error instanceof DOMException && error.name === "AbortError") return;
+  const count = (name) => { world.outcomes[name] = (world.outcomes[name] ?? 0) + 1; };
+  if (allowed.some((reason) => Object.is(reason, error))) return count("the signal's reason");
+  if (allowed.abortError && error instanceof DOMException && error.name === "AbortError") return count("the signal's reason");
   const typed = error instanceof EmbedError && knownCodes.has(error.code) && typeof error.detail === "string" && error.detail !== "" && !/\[object /.test(error.detail);
   if (!typed) world.problems.push(`${JSON.stringify(one)} rejected with ${told(error)}`);
+  else count(error.code);
 }
 
 function keep(world, one, result) {
+  const name = result === undefined && !["add", "clear", "dispose", "disposeIndex"].includes(one.call) ? "nothing" : "result";
+  world.outcomes[name] = (world.outcomes[name] ?? 0) + 1;
   if (one.call === "load") world.embedders.push(result);
   if (one.call === "createIndex" && result) world.indexes.push(result);
   if (one.call === "embedText" && result) world.embeddings.push(result);

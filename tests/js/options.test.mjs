@@ -73,6 +73,13 @@ test("what must be given is named", async () => {
     assert.equal((await rejection(call())).detail, "model is missing: a URL, files, addresses or a ModelSource");
 });
 
+test("a name of a model hub is taken for a folder, and the error says so", async () => {
+  const error = await rejection(loadFake({ model: "org/name" }));
+  assert.equal(error.code, "network");
+  assert.match(error.detail, /cannot read .*org.name.*ENOENT.*"org\/name" was taken for a folder, since names of model hubs are not looked up/);
+  for (const model of ["./org/name", "/org/name"]) assert.doesNotMatch((await rejection(loadFake({ model }))).detail, /hubs/);
+});
+
 test("a search that names no k gives ten hits", async () => {
   const many = await embedder.createIndex({ dimensions: 1 });
   await many.add(Array.from({ length: 15 }, (_, i) => ({ id: `${i}`, vector: new Float32Array([i]) })));

@@ -7,6 +7,7 @@ import type { Tower } from "../shared/engine-types.js";
 import { convertModel, type ConvertOptions } from "./convert.js";
 import { ConvertError } from "./disk.js";
 import { progressDisplay } from "./progress.js";
+import { reasonOf } from "../shared/reason.js";
 
 const usage = `usage: clipglot convert SOURCE --out DIR [options]
 
@@ -46,7 +47,7 @@ function readArguments(args: string[]): { options: ConvertOptions; quiet: boolea
       options: { quiet: { type: "boolean" }, ...(Object.fromEntries(texts.map((name) => [name, { type: "string" }])) as Record<(typeof texts)[number], { type: "string" }>) },
     });
   } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
+    return fail(reasonOf(error));
   }
   const { positionals: [source, ...more], values } = parsed;
   if (source === undefined || more.length > 0) fail("one source is expected");

@@ -8,6 +8,7 @@ import { defaultPatience, type Patience } from "../loading/http-reader.js";
 import { openUrlSource } from "../loading/url-source.js";
 import { openPath } from "../platform/node-worker.js";
 import type { OpenSource } from "../shared/source.js";
+import { reasonOf } from "../shared/reason.js";
 
 const tensorFile = "model.safetensors";
 const smallFileBytes = 64 << 20;
@@ -74,7 +75,7 @@ export async function readJson(open: OpenSource, path: string): Promise<unknown>
   try {
     return JSON.parse(new TextDecoder().decode(await readFile(open, path)));
   } catch (cause) {
-    throw new EmbedError("corrupt-model", `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new EmbedError("corrupt-model", `${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 

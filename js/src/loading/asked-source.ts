@@ -1,6 +1,7 @@
 // A model whose bytes someone else supplies: each piece is asked for by a message.
 import { EmbedError } from "../errors.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
+import { reasonOf } from "../shared/reason.js";
 
 /** Gives exactly `length` bytes, or fails. */
 export type Ask = (path: string, offset: number, length: number) => Promise<Uint8Array>;
@@ -13,7 +14,7 @@ export function openAskedSource(files: readonly SourceFile[], ask: Ask): OpenSou
         try {
           return await ask(file.path, from, bytes);
         } catch (cause) {
-          throw new EmbedError("network", `${file.path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+          throw new EmbedError("network", `${file.path}: ${reasonOf(cause)}`, { cause });
         }
       };
       return readInPieces(offset, length, readPiece, take);

@@ -2,6 +2,7 @@
 import { EmbedError } from "../errors.js";
 import type { BlobLike } from "../shared/protocol.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
+import { reasonOf } from "../shared/reason.js";
 
 export function openBlobSource(blobs: readonly { readonly path: string; readonly blob: BlobLike }[]): OpenSource {
   const blobOf = new Map(blobs.map(({ path, blob }) => [path, blob]));
@@ -13,7 +14,7 @@ export function openBlobSource(blobs: readonly { readonly path: string; readonly
           const piece = await blobOf.get(file.path)?.slice(from, from + bytes).arrayBuffer();
           if (piece?.byteLength === bytes) return new Uint8Array(piece);
         } catch (cause) {
-          throw new EmbedError("network", `${file.path}: cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+          throw new EmbedError("network", `${file.path}: cannot be read: ${reasonOf(cause)}`, { cause });
         }
         throw new EmbedError("network", `${file.path}: no ${bytes} bytes at ${from}`);
       };

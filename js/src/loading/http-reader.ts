@@ -2,6 +2,7 @@
 // end to end costs one request. A transfer that breaks off, stalls or is turned away for the moment is taken up again where
 // it ended, after a pause. Servers that ignore Range work too: what comes before the range is passed over.
 import { EmbedError } from "../errors.js";
+import { reasonOf } from "../shared/reason.js";
 
 export interface Patience {
   /** Milliseconds before each new attempt; as many attempts as there are numbers, counted anew when bytes have come. */
@@ -294,5 +295,5 @@ const ended = (href: string, at: number, end: number | undefined) =>
 export const describe = (response: Response) => `${response.status} ${response.statusText}`.trim();
 
 export function failed(url: string, what: string, cause: unknown): EmbedError {
-  return new EmbedError("network", `${url}: ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new EmbedError("network", `${url}: ${what}: ${reasonOf(cause)}`, { cause });
 }

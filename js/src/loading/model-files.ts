@@ -2,6 +2,7 @@
 // only matters that nothing it may ask for is missing.
 import { EmbedError } from "../errors.js";
 import type { Tower } from "../shared/engine-types.js";
+import { reasonOf } from "../shared/reason.js";
 
 export const manifestName = "manifest.json";
 
@@ -29,7 +30,7 @@ export function filesOfManifest(text: string, where: string): readonly ManifestF
   try {
     manifest = JSON.parse(text);
   } catch (error) {
-    throw damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw damaged(`not JSON (${reasonOf(error)})`);
   }
   if (typeof manifest !== "object" || manifest === null) throw damaged("not a JSON object");
   const { tokenizer, shards } = manifest as { tokenizer?: unknown; shards?: unknown };

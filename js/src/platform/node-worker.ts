@@ -8,6 +8,7 @@ import type { ToWorker } from "../shared/protocol.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
 import { nodeEngineFiles } from "./node-files.js";
 import { nodeStore } from "./node-store.js";
+import { reasonOf } from "../shared/reason.js";
 
 /** Of a worker thread only. */
 export function nodeWorkerPlatform(): WorkerPlatform {
@@ -47,7 +48,7 @@ export async function openPaths(paths: { readonly [path: string]: string }): Pro
 }
 
 const failed = (path: string, cause: unknown) =>
-  new EmbedError("network", `cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  new EmbedError("network", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
 
 function openFiles(files: readonly SourceFile[], placeOf: (path: string) => string): OpenSource {
   let buffer = new Uint8Array(0);

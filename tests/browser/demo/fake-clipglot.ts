@@ -2,7 +2,7 @@
 // layout, keyboard, progress and failures are tested without the engine. Never part of what is served or built.
 //
 // Address parameters: failLoads=N (the first N loads fail), failLoad=N (that one does), loadMs, imageMs, textMs (time each takes). A drawing is
-// always a red heart.
+// always a red heart. Egyptian hieroglyphs are unknown to it.
 
 export type Variant = "simd" | "relaxed-simd" | "simd-threads" | "relaxed-simd-threads";
 
@@ -113,7 +113,7 @@ export class Embedder {
   async embedText(text: string, options: { signal?: AbortSignal } = {}) {
     await sleep(setting("textMs"));
     options.signal?.throwIfAborted();
-    return { vector: this.#text(text), dimensions: fullDimensions, tokens: 2 + [...text].length, totalTokens: 2 + [...text].length, truncated: false, milliseconds: 1 };
+    return { vector: this.#text(text), dimensions: fullDimensions, tokens: 2 + [...text].length, totalTokens: 2 + [...text].length, truncated: false, unknownTokens: [...text].filter((letter) => /\p{Script=Egyptian_Hieroglyphs}/u.test(letter)).length, milliseconds: 1 };
   }
 
   async embedTexts(texts: readonly string[], options: { signal?: AbortSignal } = {}) {

@@ -20,6 +20,18 @@ test("results come while typing, without a button", () => onPage({}, async (page
   assert.match(await page.locator("#search-status").textContent(), /5 tokens read in .* · 1,922 pictures searched in /);
 }));
 
+test("a text of characters that the model does not know says so", () => onPage({}, async (page) => {
+  await waitUntilReady(page);
+  const statusOf = async (text) => {
+    await page.locator("#query").fill(text);
+    await page.waitForFunction((wanted) => document.querySelector("#grid").dataset.answered === wanted, text);
+    return page.locator("#search-status").textContent();
+  };
+  assert.match(await statusOf("\u{13000}\u{13001}"), /^The model does not know these characters: what is found is chance · /);
+  assert.match(await statusOf("cat food \u{13000}"), /^The model does not know a part of this text · /);
+  assert.doesNotMatch(await statusOf("cat"), /does not know/);
+}));
+
 test("the last text typed is the one answered, however slow the engine is", () => onPage({ query: "?textMs=1500" }, async (page) => {
   await waitUntilReady(page);
   const statuses = await page.evaluate(() => {

@@ -44,6 +44,25 @@ TEST(TokenizerRules, NeighbouringUnknownsShareOneId) {
   EXPECT_EQ(Ids(*tokenizer, "海海a海 海"), (IntList{0, 4, 3, 5, 3, 4, 3, 2}));
 }
 
+// What was read is counted, and nothing that was cut off.
+TEST(TokenizerRules, UnknownTokensAreCounted) {
+  const auto tokenizer = MustCreate(WithPieces({{"▁", -1}, {"a", -2}, {"▁a", -2.5}}));
+  ASSERT_NE(tokenizer, nullptr);
+  struct Case {
+    const char* text;
+    size_t max_tokens, unknown, read;
+  };
+  for (const auto& [text, max_tokens, unknown, read] : {
+           Case{"", 512, 0, 2}, Case{"a", 512, 0, 3}, Case{"海", 512, 1, 4}, Case{"海海 海", 512, 2, 6}, Case{"a海", 512, 1, 4},
+           Case{"<unk>", 512, 1, 4}, Case{"a <unk> 海", 512, 2, 7},
+           Case{"a海 海 海", 8, 3, 8}, Case{"a海 海 海", 7, 2, 7}, Case{"a海 海 海", 4, 1, 4}, Case{"a海 海 海", 3, 0, 3}, Case{"海", 2, 0, 2}}) {
+    const auto encoding = tokenizer->Encode(text, max_tokens);
+    ASSERT_TRUE(encoding.ok()) << text;
+    EXPECT_EQ(encoding->unknown_tokens, unknown) << text << " at " << max_tokens;
+    EXPECT_EQ(encoding->ids.size(), read) << text << " at " << max_tokens;
+  }
+}
+
 TEST(TokenizerRules, SpecialTokensInTheText) {
   const auto tokenizer = MustCreate(WithPieces({{"▁", -1}, {"a", -2}, {"▁a", -2.5}}));
   ASSERT_NE(tokenizer, nullptr);

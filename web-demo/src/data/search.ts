@@ -18,6 +18,7 @@ export interface Answer extends Comparison {
   readonly embedMs?: number;
   readonly tokens?: number;
   readonly truncated?: boolean;
+  readonly unknownTokens?: number;
 }
 
 interface Embedded {
@@ -26,6 +27,7 @@ interface Embedded {
   readonly embedMs: number;
   readonly tokens?: number;
   readonly truncated?: boolean;
+  readonly unknownTokens?: number;
 }
 
 export class Searcher {
@@ -50,12 +52,13 @@ export class Searcher {
     const searchMs = performance.now() - began;
     const { fullDimensions } = this.#embedder.info;
     const full = dimensions === fullDimensions ? short : await corpus.search(vector, fullDimensions);
-    const { embedMs, tokens, truncated } = embedded ?? {};
+    const { embedMs, tokens, truncated, unknownTokens } = embedded ?? {};
     return {
       ...compareRankings(full, short), query, dimensions, searchMs, searched: short.length,
       ...(embedMs !== undefined && { embedMs }),
       ...(tokens !== undefined && { tokens }),
       ...(truncated !== undefined && { truncated }),
+      ...(unknownTokens !== undefined && { unknownTokens }),
     };
   }
 
@@ -65,8 +68,8 @@ export class Searcher {
     if (last && (last.query === query || (last.query.kind === "text" && query.kind === "text" && last.query.text === query.text))) return last;
     const began = performance.now();
     if (query.kind === "text") {
-      const { vector, tokens, truncated } = await this.#embedder.embedText(query.text, { signal });
-      this.#last = { query, vector, tokens, truncated, embedMs: performance.now() - began };
+      const { vector, tokens, truncated, unknownTokens } = await this.#embedder.embedText(query.text, { signal });
+      this.#last = { query, vector, tokens, truncated, unknownTokens, embedMs: performance.now() - began };
     } else if (query.kind === "drawing") {
       const { vector } = await this.#embedder.embedImage(query.pixels, { signal });
       this.#last = { query, vector, embedMs: performance.now() - began };

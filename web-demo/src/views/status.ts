@@ -30,13 +30,22 @@ export class StatusLine {
     else if (answer.embedMs !== undefined) parts.push(`${answer.tokens} tokens${answer.truncated ? " (cut)" : ""} read in ${milliseconds(answer.embedMs)}`);
     else parts.push("Vector at hand");
     parts.push(`${count(answer.searched)} ${answer.searched === 1 ? noun.slice(0, -1) : noun} searched in ${milliseconds(answer.searchMs)}`);
+    const ignorance = unknown(answer);
+    if (ignorance) parts.unshift(ignorance);
     this.#status.textContent = parts.join(" · ");
     const best = answer.hits[0];
-    if (best && topName) this.#announce(`Best match: ${topName}, score ${score(best.score)}`);
+    if (best && topName) this.#announce(`${ignorance ? `${ignorance}. ` : ""}Best match: ${topName}, score ${score(best.score)}`);
   }
 
   #announce(text: string): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => (this.#live.textContent = text), announceAfterMs);
   }
+}
+
+// A word of nothing but unknown letters still has a token for its beginning, so half is as good as all. Every text has two
+// tokens for its beginning and its end.
+function unknown({ tokens = 0, unknownTokens = 0 }: Answer): string | undefined {
+  if (unknownTokens === 0) return undefined;
+  return unknownTokens * 2 >= tokens - 2 ? "The model does not know these characters: what is found is chance" : "The model does not know a part of this text";
 }
