@@ -6,12 +6,12 @@ import { openBlobSource } from "../loading/blob-source.js";
 import { ProgressMeter, pump } from "../loading/pump.js";
 import { openUrlSource } from "../loading/url-source.js";
 import type { EngineInfo } from "../shared/engine-types.js";
-import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
-import type { AnswerOf, BuildRequest, Call, CallKind, CancelFlag, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
+import type { WorkerPlatform } from "../shared/platforms.js";
+import type { AnswerOf, BuildRequest, Call, CallKind, CancelFlag, LoadRequest, WireError } from "../shared/protocol.js";
 import type { OpenSource } from "../shared/source.js";
 import { variants } from "../shared/variants.js";
-import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js";
-import { coreDecodes } from "./image-format.js";
+import { Cancelled, EngineAdapter } from "./engine-adapter.js";
+import { embedPicture, timed } from "./image-road.js";
 import { reserveSharedMemory } from "./memory.js";
 import { EngineLost, startModule, type ModuleRequest, type StartedModule } from "./module.js";
 
@@ -141,7 +141,7 @@ class Host {
       case "addresses":
         return openUrlSource(source.addresses, { store: await store() });
       case "blobs":
-        return openBlobSource(source.files);
+        return await openBlobSource(source.files);
       case "custom":
         return openAskedSource(source.files, (path, offset, length) => this.#ask(path, offset, length));
       case "path":
@@ -173,7 +173,7 @@ class Host {
         return { answer, transfer: [answer.vectors.buffer] };
       }
       case "embed-image":
-        return this.#image(engine, call.image, call.settings);
+        return embedPicture(engine, this.#platform, this.#maxPixels, call.image, call.settings);
       case "count-tokens":
         return plain(engine.countTokens(call.text, call.settings));
       case "index-create":
@@ -201,31 +201,6 @@ class Host {
         });
     }
   }
-
-  async #image(engine: EngineAdapter, image: ImagePayload, settings: ImageSettings): Promise<Answer> {
-    if (image.kind === "rgba") return timed(() => engine.embedPixels(image.bytes, image.width, image.height, settings), undefined);
-    if (image.kind === "bitmap") {
-      if (!this.#platform.readBitmap) throw new EmbedError("invalid-image", "there are no ImageBitmaps here");
-      return this.#pixels(engine, this.#platform.readBitmap(image.bitmap), settings);
-    }
-    const file = image.kind === "bytes" ? image.bytes : await bytesOf(image.blob);
-    const { decode } = this.#platform;
-    if (!decode || coreDecodes(file)) return timed(() => engine.embedEncodedImage(file, settings), "core");
-    let pixels: Pixels;
-    try {
-      pixels = await decode(file, settings.ignoreOrientation);
-    } catch {
-      // Neither knows the format; the core says what it saw.
-      return timed(() => engine.embedEncodedImage(file, settings), "core");
-    }
-    return this.#pixels(engine, pixels, settings);
-  }
-
-  #pixels(engine: EngineAdapter, { bytes, width, height }: Pixels, settings: ImageSettings): Answer {
-    if (width * height > this.#maxPixels)
-      throw new EmbedError("invalid-image", `${width} × ${height} pixels are more than the limit of ${this.#maxPixels}`);
-    return timed(() => engine.embedPixels(bytes, width, height, settings), "browser");
-  }
 }
 
 // The build that was chosen, or the one for devices that cannot share memory.
@@ -235,20 +210,6 @@ async function start({ build, fallback }: LoadRequest, hooks: Pick<ModuleRequest
   if (memory) return { build, module: await startModule({ ...build, memory, ...hooks }) };
   if (!fallback) throw new EmbedError("out-of-memory", `variant "${build.variant}": this device gives no memory that threads can share`);
   return { build: fallback, module: await startModule({ ...fallback, ...hooks }) };
-}
-
-function timed(embed: () => VectorResult, decoder: EmbeddingAnswer["decoder"]): Answer {
-  const start = performance.now();
-  const result = embed();
-  return { answer: { ...result, milliseconds: performance.now() - start, decoder }, transfer: [result.vector.buffer] };
-}
-
-async function bytesOf(blob: { arrayBuffer(): Promise<ArrayBuffer> }): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await blob.arrayBuffer());
-  } catch (cause) {
-    throw new EmbedError("invalid-image", `the file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
 }
 
 function toWire(error: unknown): WireError {
