@@ -14,6 +14,7 @@ export async function decodeByHook(hook: DecodeHook, bytes: Uint8Array, mime: st
   try {
     decoded = await hook(bytes, mime, request);
   } catch (cause) {
+    if (cause instanceof EmbedError) throw new EmbedError(cause.code, `${what}: ${cause.detail}`, { cause }); // of a decoder of ours
     throw new EmbedError("invalid-image", `${what}: decode failed: ${messageOf(cause)}`, { cause });
   }
   if (decoded === undefined || decoded === null) return undefined;
