@@ -42,8 +42,8 @@ export async function readPart(blob: BlobLike, offset: number, length: number): 
     const part = offset === 0 && length === blob.size ? blob : blob.slice(offset, offset + length);
     bytes = new Uint8Array(await part.arrayBuffer());
   } catch (cause) {
-    const reason = messageOf(cause);
-    throw new Error(`cannot be read; was it removed or changed since it was chosen? ${reason}`, { cause });
+    const why = messageOf(cause);
+    throw new Error(`cannot be read; was it removed or changed since it was chosen? ${why}`, { cause });
   }
   if (bytes.length !== length) throw new Error(`${bytes.length} bytes came where there were ${length}; it changed since it was chosen`);
   return bytes;

@@ -37,7 +37,7 @@ function read(model: LoadOptions["model"] | undefined, platform: PagePlatform): 
     return { name: "files", describe: async () => files, source: undefined };
   }
   if (typeof (model as ArrayLike<FileLike>).length === "number") {
-    const files = chosenFiles(Array.from(model as ArrayLike<FileLike>));
+    const files = chosenFiles(model as ArrayLike<FileLike>);
     if (files.every(({ blob }) => platform.sendsBlob(blob))) return { name: "files", describe: async () => ({ kind: "blobs", files }), source: undefined };
     // What cannot be sent to the worker is read here, piece by piece.
     return { name: "files", describe: async () => ({ kind: "custom", files: await sizesOf(files) }), source: sourceOf(files) };
@@ -46,12 +46,14 @@ function read(model: LoadOptions["model"] | undefined, platform: PagePlatform): 
 }
 
 // Paths of a chosen folder begin with its own name; they become relative to the folder that holds the model's first file.
-function chosenFiles(files: readonly FileLike[]): NamedBlob[] {
-  const named = files.map((file, i) => {
+function chosenFiles(files: ArrayLike<FileLike>): NamedBlob[] {
+  const named: NamedBlob[] = [];
+  for (let i = 0; i < files.length; i++) { // one by one: what says that it is endless ends at its first wrong item
+    const file = files[i];
     if (typeof file !== "object" || file === null || typeof file.slice !== "function" || typeof file.arrayBuffer !== "function" || typeof file.name !== "string")
       throw invalid(`model[${i}] must be a File, not ${shown(file)}`);
-    return { path: file.webkitRelativePath || file.name, blob: file };
-  });
+    named.push({ path: file.webkitRelativePath || file.name, blob: file });
+  }
   const root = ["manifest.json", "config.json"]
     .flatMap((name) => named.filter(({ path }) => path === name || path.endsWith(`/${name}`)).map(({ path }) => path.slice(0, -name.length)))
     .sort((a, b) => a.length - b.length)[0];
