@@ -4,11 +4,13 @@ import { EmbedError } from "./errors.js";
 import { checkInteger, checkText, imageSettings, invalid, lane, shown, textSettings } from "./page/arguments.js";
 import type { EngineClient } from "./page/client.js";
 import { fencedMethod, fencedNow, fencedPlain, reading } from "./page/fence.js";
-import { checkImage, packImage } from "./page/image-input.js";
+import { packImage, packRefused, type PackedImage, type PictureRules } from "./page/image-input.js";
+import { checkImage } from "./page/image-kind.js";
 import { imageNames, indexNames, textNames } from "./page/option-names.js";
 import type { StartedEngine } from "./page/start.js";
 import type { Diagnostics, EmbeddingAnswer, EmbeddingsAnswer, ImageSettings, ProfileEntry, TextSettings } from "./shared/protocol.js";
 import type { EngineInfo } from "./shared/engine-types.js";
+import { isPromise } from "./shared/values.js";
 import type {
   Embedding, EmbeddingBatch, EmbedOptions, ImageInput, ImageOptions, IndexOptions, ManyOptions, TextOptions,
 } from "./types.js";
@@ -25,13 +27,15 @@ export class Embedder implements AsyncDisposable {
   readonly #client: EngineClient;
   readonly #profiled: boolean;
   readonly #info: EngineInfo;
+  readonly #pictures: PictureRules;
 
   /** @internal Embedders come from load(). */
-  constructor({ client, info, profiled }: StartedEngine) {
+  constructor({ client, info, profiled, pictures }: StartedEngine) {
     this.#client = client;
     for (const list of [info.towers, info.dimensions]) Object.freeze(list);
     this.#info = Object.freeze(info);
     this.#profiled = profiled;
+    this.#pictures = pictures;
   }
 
   /** What was loaded, and how it runs. Stays when the embedder is disposed. */
@@ -139,11 +143,36 @@ export class Embedder implements AsyncDisposable {
     return this.#client.call(() => ({ call: { kind: "embed-text", text, settings, report: onLayer !== undefined } }), priority, signal, onLayer);
   }
 
-  #image(input: ImageInput, settings: ImageSettings, priority: "interactive" | "background", signal: AbortSignal | undefined, onLayer?: LayerProgress): Promise<EmbeddingAnswer> {
-    return this.#client.call(() => {
-      const { image, transfer } = reading("image", () => packImage(input));
-      return { call: { kind: "embed-image", image, settings, report: onLayer !== undefined }, transfer };
-    }, priority, signal, onLayer);
+  async #image(input: ImageInput, settings: ImageSettings, priority: "interactive" | "background", signal: AbortSignal | undefined, onLayer?: LayerProgress): Promise<EmbeddingAnswer> {
+    const orientation = settings.ignoreOrientation ? "ignore" : "exif";
+    const report = onLayer !== undefined;
+    let sent = false; // the bytes of a file
+    const request = ({ image, transfer }: PackedImage) => {
+      sent = image.kind === "bytes";
+      return { call: { kind: "embed-image" as const, image, settings, report }, transfer };
+    };
+    try {
+      return await this.#client.call<"embed-image">(() => {
+        const packed = reading("image", () => packImage(input, this.#pictures, orientation));
+        return isPromise(packed) ? packed.then(request) : request(packed);
+      }, priority, signal, onLayer, true);
+    } catch (error) {
+      if (!this.#pictures.decode || !sent || !(error instanceof EmbedError) || error.code !== "invalid-image") throw error;
+      // A file of the engine's own formats that it cannot read: the user's decoder may.
+      return this.#client.call<"embed-image">(() => this.#refused(input, orientation, error).then(request), priority, signal, onLayer, true);
+    }
+  }
+
+  async #refused(input: ImageInput, orientation: "exif" | "ignore", refusal: EmbedError): Promise<PackedImage> {
+    let packed: PackedImage | undefined;
+    try {
+      packed = await packRefused(input, this.#pictures, orientation);
+    } catch (error) {
+      if (!(error instanceof EmbedError)) throw error;
+      throw new EmbedError(error.code, `${refusal.detail}; ${error.detail}`, { cause: error.cause ?? error });
+    }
+    if (!packed) throw refusal;
+    return packed;
   }
 
   #embedding({ vector, decoder, ...about }: EmbeddingAnswer): Embedding {

@@ -70,12 +70,32 @@ export interface LoadOptions {
   selfTest?: boolean;
   /** Count where the time of embeddings goes, for `Embedder.profile()`. Default false. */
   profile?: boolean;
+  /**
+   * Your own decoder, for files that the engine does not know or cannot read. It goes before the browser's. Default: none;
+   * for Node there is one in `clipglot/sharp`.
+   */
+  decode?: DecodeHook;
   /** Ends the load; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
   /** Hears of what `load` does without, so that nothing is given up in silence. */
   onWarning?: (warning: LoadWarning) => void;
 }
+
+/** What a decoder of your own is asked for. */
+export interface DecodeRequest {
+  /** "exif": give the picture upright; "ignore": as stored. */
+  readonly orientation: "exif" | "ignore";
+  /** More pixels than this are refused. */
+  readonly maxPixels: number;
+}
+
+/**
+ * Gives the pixels of a file, or nothing (undefined, null) for a format that it does not know. `bytes` are its own; `mime` is
+ * told by the first bytes, else what the Blob says, else "application/octet-stream". What it throws becomes the `cause` of an
+ * "invalid-image".
+ */
+export type DecodeHook = (bytes: Uint8Array, mime: string, request: DecodeRequest) => RgbaImage | null | undefined | Promise<RgbaImage | null | undefined>;
 
 /** A model in the cache. */
 export interface CachedModel {
@@ -163,8 +183,11 @@ export interface Embedding {
   /** Time in the engine. */
   readonly milliseconds: number;
   readonly modelId: string;
-  /** Images: who decoded the file. "core" gives the same pixels everywhere; "browser" takes formats it does not know. */
-  readonly decoder?: "core" | "browser";
+  /**
+   * Images: who decoded the file. "core" gives the same pixels everywhere; "browser" takes formats that it does not know and
+   * damaged files that it cannot read; "custom" is the `decode` of `load`.
+   */
+  readonly decoder?: "core" | "browser" | "custom";
 }
 
 export interface EmbeddingBatch {
@@ -183,7 +206,7 @@ export interface EmbeddingBatch {
   row(i: number): Float32Array;
 }
 
-/** Bytes of a file: JPEG, PNG, BMP, GIF (first frame); in browsers also what they decode (WebP, AVIF …). */
+/** Bytes of a file: JPEG, PNG, BMP, GIF (first frame); in browsers also what they decode (WebP, AVIF …). At most 512 MiB. */
 export interface EncodedImage {
   readonly bytes: Uint8Array;
 }

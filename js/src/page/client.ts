@@ -2,7 +2,7 @@
 import { EmbedError } from "../errors.js";
 import type { EngineInfo, LoadProgress, LoadWarning } from "../shared/engine-types.js";
 import type { AnswerOf, Call, CallKind, CallOf, CancelFlag, FromWorker, LoadRequest, WireError } from "../shared/protocol.js";
-import { isUint8Array } from "../shared/values.js";
+import { isPromise, isUint8Array } from "../shared/values.js";
 import { reasonOf } from "../shared/reason.js";
 import type { ModelSource } from "../types.js";
 import { CallQueue, type Lane } from "./queue.js";
@@ -12,6 +12,11 @@ import type { WorkerPort } from "../shared/worker-port.js";
 interface Request {
   readonly call: Call;
   readonly transfer: ArrayBuffer[];
+}
+
+interface Prepared<K extends CallKind> {
+  readonly call: CallOf<K>;
+  readonly transfer?: ArrayBuffer[];
 }
 
 /** The callbacks do not throw: fence.ts sees to that. */
@@ -63,13 +68,14 @@ export class EngineClient {
     }).finally(() => signal?.removeEventListener("abort", onAbort));
   }
 
-  /** `prepare` runs when the call's turn comes. */
-  call<K extends CallKind>(prepare: () => { call: CallOf<K>; transfer?: ArrayBuffer[] }, lane: Lane, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<AnswerOf<K>> {
+  /** `prepare` runs when the call's turn comes. `slow`: it may give a promise, and others go before while that waits. */
+  call<K extends CallKind>(prepare: () => Prepared<K> | Promise<Prepared<K>>, lane: Lane, signal?: AbortSignal, onProgress?: (done: number, total: number) => void, slow = false): Promise<AnswerOf<K>> {
+    const toRequest = ({ call, transfer }: Prepared<K>): Request => ({ call: call as Call, transfer: transfer ?? [] });
     const request = () => {
-      const { call, transfer } = prepare();
-      return { call: call as Call, transfer: transfer ?? [] };
+      const prepared = prepare();
+      return isPromise(prepared) ? prepared.then(toRequest) : toRequest(prepared);
     };
-    return this.#queue.submit(request, lane, signal, onProgress) as Promise<AnswerOf<K>>;
+    return this.#queue.submit(request, lane, signal, onProgress, slow) as Promise<AnswerOf<K>>;
   }
 
   /** Rejects all that waits with "disposed" and ends the worker, which gives its memory back. May be called again. */

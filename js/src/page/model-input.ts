@@ -2,6 +2,7 @@
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { FileLike, LoadOptions, ModelAddresses, ModelSource } from "../types.js";
+import { readBlob, readPart, type NamedBlob } from "../loading/blob-source.js";
 import { isUrl } from "../shared/values.js";
 import { invalid, shown } from "./arguments.js";
 import { readOptions, reading } from "./fence.js";
@@ -36,25 +37,48 @@ function read(model: LoadOptions["model"] | undefined, platform: PagePlatform): 
     return { name: "files", describe: async () => files, source: undefined };
   }
   if (typeof (model as ArrayLike<FileLike>).length === "number") {
-    const files = describeFiles(Array.from(model as ArrayLike<FileLike>));
-    return { name: "files", describe: async () => files, source: undefined };
+    const files = chosenFiles(model as ArrayLike<FileLike>);
+    if (files.every(({ blob }) => platform.sendsBlob(blob))) return { name: "files", describe: async () => ({ kind: "blobs", files }), source: undefined };
+    // What cannot be sent to the worker is read here, piece by piece.
+    return { name: "files", describe: async () => ({ kind: "custom", files: await sizesOf(files) }), source: sourceOf(files) };
   }
   throw invalid(`model must be a URL, files, addresses or a ModelSource, not ${shown(model)}`);
 }
 
 // Paths of a chosen folder begin with its own name; they become relative to the folder that holds the model's first file.
-function describeFiles(files: readonly FileLike[]): SourceDescription {
-  const named = files.map((file, i) => {
-    if (typeof file !== "object" || file === null || typeof file.slice !== "function" || typeof file.name !== "string")
+function chosenFiles(files: ArrayLike<FileLike>): NamedBlob[] {
+  const named: NamedBlob[] = [];
+  for (let i = 0; i < files.length; i++) { // one by one: what says that it is endless ends at its first wrong item
+    const file = files[i];
+    if (typeof file !== "object" || file === null || typeof file.slice !== "function" || typeof file.arrayBuffer !== "function" || typeof file.name !== "string")
       throw invalid(`model[${i}] must be a File, not ${shown(file)}`);
-    return { path: file.webkitRelativePath || file.name, blob: file.slice() };
-  });
+    named.push({ path: file.webkitRelativePath || file.name, blob: file });
+  }
   const root = ["manifest.json", "config.json"]
     .flatMap((name) => named.filter(({ path }) => path === name || path.endsWith(`/${name}`)).map(({ path }) => path.slice(0, -name.length)))
     .sort((a, b) => a.length - b.length)[0];
   if (root === undefined) throw invalid(`model: none of the ${files.length} files is manifest.json or config.json`);
-  const inside = named.filter(({ path }) => path.startsWith(root)).map(({ path, blob }) => ({ path: path.slice(root.length), blob }));
-  return { kind: "blobs", files: inside };
+  return named.filter(({ path }) => path.startsWith(root)).map(({ path, blob }) => ({ path: path.slice(root.length), blob }));
+}
+
+// In browsers a file that was removed says that it is empty; only reading it tells.
+function sizesOf(files: readonly NamedBlob[]): Promise<{ path: string; byteLength: number }[]> {
+  return Promise.all(files.map(async ({ path, blob }) => {
+    if (blob.size === 0) await readBlob(path, blob, 0, 0);
+    return { path, byteLength: blob.size };
+  }));
+}
+
+function sourceOf(files: readonly NamedBlob[]): ModelSource {
+  const blobOf = new Map(files.map(({ path, blob }) => [path, blob]));
+  return {
+    list: () => sizesOf(files),
+    async read(path, offset, length) {
+      const blob = blobOf.get(path);
+      if (!blob) throw new Error("there is no such file");
+      return readPart(blob, offset, length);
+    },
+  };
 }
 
 /** What `{ files }` stands for. */

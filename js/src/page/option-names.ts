@@ -18,6 +18,7 @@ export const loadNames: OptionNames<LoadOptions> = {
   cache: "value",
   selfTest: "value",
   profile: "value",
+  decode: "value",
   signal: "signal",
   onProgress: "callback",
   onWarning: "callback",

@@ -1,8 +1,13 @@
 // Calls that wait for the engine, in two lanes. The engine does one at a time; when it is free, the oldest interactive
 // call goes next, and only without one the oldest background call. A search query never waits behind five hundred photos.
 //
+// A call whose request must be waited for (a file to be read) lets others go before it meanwhile; a few of a lane are prepared
+// at once, no more, since each holds its bytes.
+//
 // Every promise settles: by answer, by failure, by abort (at once, also while the engine is still busy with the call), or
 // by end().
+
+import { isPromise } from "../shared/values.js";
 
 export type Lane = "interactive" | "background";
 
@@ -15,10 +20,16 @@ export interface Sender<Q> {
   busy(busy: boolean): void;
 }
 
+// How many slow calls of a lane hold requests that are not sent.
+const preparedAtOnce = 2;
+
 interface Job<Q> {
   readonly id: number;
   readonly lane: Lane;
-  readonly prepare: () => Q;
+  readonly prepare: () => Q | Promise<Q>;
+  readonly slow: boolean;
+  /** "busy": its request is being made. */
+  request: { readonly made: Q } | "busy" | undefined;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (reason: unknown) => void;
   readonly onProgress: ((done: number, total: number) => void) | undefined;
@@ -37,8 +48,8 @@ export class CallQueue<Q> {
     this.#sender = sender;
   }
 
-  /** `prepare` makes the request when its turn comes, so that waiting calls hold no copies of their inputs. */
-  submit(prepare: () => Q, lane: Lane, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<unknown> {
+  /** `prepare` makes the request when its turn comes, so that waiting calls hold no copies of their inputs. `slow`: it may give a promise. */
+  submit(prepare: () => Q | Promise<Q>, lane: Lane, signal?: AbortSignal, onProgress?: (done: number, total: number) => void, slow = false): Promise<unknown> {
     if (this.#ended) return Promise.reject(this.#ended.reason);
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise<unknown>((resolve, reject) => {
@@ -49,7 +60,7 @@ export class CallQueue<Q> {
         signal?.removeEventListener("abort", onAbort);
         act(value);
       };
-      const job: Job<Q> = { id: this.#nextId++, lane, prepare, resolve: settle(resolve), reject: settle(reject), onProgress, settled: false };
+      const job: Job<Q> = { id: this.#nextId++, lane, prepare, slow, request: undefined, resolve: settle(resolve), reject: settle(reject), onProgress, settled: false };
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiting[lane].push(job);
       this.#next();
@@ -92,29 +103,67 @@ export class CallQueue<Q> {
   }
 
   #abort(job: Job<Q>, reason: unknown): void {
-    const lane = this.#waiting[job.lane];
-    const place = lane.indexOf(job);
-    if (place >= 0) lane.splice(place, 1);
-    else if (this.#running === job) this.#sender.stop(job.id);
+    if (!this.#remove(job) && this.#running === job) this.#sender.stop(job.id);
     job.reject(reason);
     this.#next();
   }
 
   #next(): void {
     while (this.#running === undefined && !this.#ended) {
-      const job = this.#waiting.interactive.shift() ?? this.#waiting.background.shift();
+      const job = this.#choose();
       if (job === undefined) break;
+      if (job.request === undefined) {
+        this.#prepare(job);
+        continue; // it can be sent now, or another goes before it, or it failed
+      }
+      if (job.request === "busy") break; // never: #choose gives none such
+      this.#remove(job);
+      this.#running = job;
+      this.#setBusy(true);
       try {
-        const request = job.prepare();
-        this.#running = job;
-        this.#setBusy(true);
-        this.#sender.send(job.id, request);
+        this.#sender.send(job.id, job.request.made);
       } catch (error) {
         if (this.#running === job) this.#running = undefined;
         job.reject(error);
       }
     }
-    if (this.#running === undefined) this.#setBusy(false);
+    this.#setBusy(this.#running !== undefined || this.#waiting.interactive.length + this.#waiting.background.length > 0);
+  }
+
+  // The oldest call whose request is made, or can begin to be.
+  #choose(): Job<Q> | undefined {
+    for (const lane of [this.#waiting.interactive, this.#waiting.background]) {
+      const held = lane.filter(({ request, slow }) => slow && request !== undefined).length;
+      const job = lane.find(({ request, slow }) => (request === undefined ? !slow || held < preparedAtOnce : request !== "busy"));
+      if (job) return job;
+    }
+    return undefined;
+  }
+
+  #prepare(job: Job<Q>): void {
+    const fail = (error: unknown) => {
+      this.#remove(job);
+      job.reject(error);
+    };
+    job.request = "busy"; // what `prepare` calls may come here again
+    try {
+      const made = job.prepare();
+      if (!isPromise(made)) {
+        job.request = { made };
+        return;
+      }
+      this.#setBusy(true);
+      made.then((request) => { job.request = { made: request }; }, fail).finally(() => this.#next());
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #remove(job: Job<Q>): boolean {
+    const lane = this.#waiting[job.lane];
+    const place = lane.indexOf(job);
+    if (place >= 0) lane.splice(place, 1);
+    return place >= 0;
   }
 
   #setBusy(busy: boolean): void {

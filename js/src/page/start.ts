@@ -11,6 +11,7 @@ import { abortable } from "./abort.js";
 import { checkAddress, checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
 import { EngineClient } from "./client.js";
 import { reading } from "./fence.js";
+import type { PictureRules } from "./image-input.js";
 import { readModel } from "./model-input.js";
 import { openWorker } from "./open-worker.js";
 
@@ -18,6 +19,7 @@ export interface StartedEngine {
   readonly client: EngineClient;
   readonly info: EngineInfo;
   readonly profiled: boolean;
+  readonly pictures: PictureRules;
 }
 
 /** Errors: EmbedError, or the reason of the signal; nothing is left running then. */
@@ -26,6 +28,7 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   checkSignal(options.signal);
   checkFunction("onProgress", options.onProgress);
   checkFunction("onWarning", options.onWarning);
+  checkFunction("decode", options.decode);
   options.signal?.throwIfAborted();
   const towers = reading("towers", () => checkTowers(options.towers));
   const wanted = checkWord("variant", options.variant, ["auto", ...variantNames], "auto");
@@ -54,7 +57,7 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const client = new EngineClient(port);
   const request = { source, sourceName: model.name, builds, startTimeout, cache, selfTest, profile, towers, dtype, maxTokens, maxPixels };
   const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, onWarning: options.onWarning, source: model.source });
-  return { client, info, profiled: profile };
+  return { client, info, profiled: profile, pictures: { maxPixels, decode: options.decode, platformDecodes: platform.decodesPictures } };
 }
 
 async function describe(model: ReturnType<typeof readModel>) {

@@ -1,7 +1,8 @@
 // The worker's side in a browser.
 import { browserEngineFiles } from "./browser-files.js";
 import { browserStore } from "./browser-store.js";
-import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
+import { decodePicture, readPixels } from "./browser-pictures.js";
+import type { WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
 import { reasonOf } from "../shared/reason.js";
 
@@ -19,27 +20,6 @@ export const browserWorkerPlatform: WorkerPlatform = {
   },
   engineFiles: browserEngineFiles,
   openStore: browserStore,
-  async decode(file, ignoreOrientation) {
-    const bitmap = await createImageBitmap(new Blob([file as Uint8Array<ArrayBuffer>]), {
-      imageOrientation: ignoreOrientation ? "none" : "from-image",
-      premultiplyAlpha: "none",
-      colorSpaceConversion: "none",
-    });
-    try {
-      return readPixels(bitmap);
-    } finally {
-      bitmap.close();
-    }
-  },
+  decode: decodePicture,
   readBitmap: (bitmap) => readPixels(bitmap as ImageBitmap),
 };
-
-function readPixels(bitmap: ImageBitmap): Pixels {
-  const { width, height } = bitmap;
-  if (width === 0 || height === 0) return { bytes: new Uint8Array(0), width, height };
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  if (!context) throw new Error("no canvas");
-  context.drawImage(bitmap, 0, 0);
-  const { data } = context.getImageData(0, 0, width, height);
-  return { bytes: new Uint8Array(data.buffer), width, height };
-}

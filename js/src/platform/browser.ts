@@ -18,6 +18,8 @@ export const browserPlatform: PagePlatform = {
     };
   },
   workerWays: browserWorkerWays,
+  decodesPictures: true,
+  sendsBlob: (blob) => blob instanceof Blob,
   describeFolder: (model) => ({ kind: "url", href: resolveFolder(model) }),
   describeFiles: (files) => ({ kind: "addresses", addresses: Object.fromEntries(files.map(([path, address]) => [path, resolve(address).href])) }),
   describeCache(cache = true) {

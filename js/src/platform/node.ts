@@ -21,6 +21,9 @@ export const nodePlatform: PagePlatform = {
     processors: availableParallelism(),
   }),
   workerWays,
+  decodesPictures: false,
+  // A Blob that stands for a file on disk ends the process with an abort when a worker reads it.
+  sendsBlob: () => false,
   describeFolder,
   describeFiles(files) {
     const onDisk = files.filter(([, address]) => !/^(https?|data|blob):/i.test(address));

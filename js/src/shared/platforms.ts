@@ -14,6 +14,10 @@ export interface PagePlatform {
    * Throws an EmbedError where there are no workers.
    */
   workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[];
+  /** The worker has `decode` and `readBitmap`. */
+  readonly decodesPictures: boolean;
+  /** Whether the worker can read such a file itself when it is sent there. */
+  sendsBlob(blob: object): boolean;
   /** A model given as URL (or path, in Node). Throws "invalid-argument" for what this place cannot read. */
   describeFolder(model: string): SourceDescription;
   /** A model given as an address for each path. */
@@ -93,8 +97,11 @@ export interface WorkerPlatform {
   openPaths?(paths: { readonly [path: string]: string }): Promise<OpenSource>;
   /** Where the files of URLs are kept; nothing when that is not possible here. */
   openStore(cache: true | string): Promise<ModelStore | undefined>;
-  /** The platform's own image decoder. Fails when it does not know the format either. */
+  /**
+   * The platform's own image decoder, of a file whose size in pixels was looked at. Colours below full transparency are kept.
+   * Fails when it does not know the format either.
+   */
   decode?(file: Uint8Array, ignoreOrientation: boolean): Promise<Pixels>;
   /** The pixels of an ImageBitmap. */
-  readBitmap?(bitmap: unknown): Pixels;
+  readBitmap?(bitmap: unknown): Promise<Pixels>;
 }

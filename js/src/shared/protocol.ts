@@ -65,9 +65,9 @@ export interface ImageSettings extends VectorSettings {
 }
 
 export type ImagePayload =
-  | { readonly kind: "blob"; readonly blob: BlobLike }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "rgba"; readonly bytes: Uint8Array; readonly width: number; readonly height: number }
+  /** `decoder`: "custom" where the user's decoder made the pixels of a file. */
+  | { readonly kind: "rgba"; readonly bytes: Uint8Array; readonly width: number; readonly height: number; readonly decoder: "custom" | undefined }
   | { readonly kind: "bitmap"; readonly bitmap: unknown };
 
 /** Each call with its answer. */
@@ -100,7 +100,7 @@ export interface EmbeddingAnswer {
   readonly unknownTokens: number;
   readonly warnings: readonly string[];
   readonly milliseconds: number;
-  readonly decoder: "core" | "browser" | undefined;
+  readonly decoder: "core" | "browser" | "custom" | undefined;
 }
 
 export interface EmbeddingsAnswer {

@@ -33,6 +33,11 @@ export function isUrl(value: unknown): value is { readonly href: string } {
   return typeof member(value, "href") === "string";
 }
 
+export const isBuffer = (value: unknown): value is ArrayBuffer | SharedArrayBuffer => /^(Shared)?ArrayBuffer$/.test(tagOf(value));
+
+/** A promise of ours, or anything that can be awaited. */
+export const isPromise = <T>(value: T | Promise<T>): value is Promise<T> => typeof member(value, "then") === "function";
+
 /** A member of `value`; nothing when it has none or cannot be read. */
 export function member(value: unknown, name: PropertyKey): unknown {
   if (value === null || value === undefined) return undefined;

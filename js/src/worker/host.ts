@@ -6,13 +6,13 @@ import { openBlobSource } from "../loading/blob-source.js";
 import { ProgressMeter, pump } from "../loading/pump.js";
 import { openUrlSource } from "../loading/url-source.js";
 import type { EngineInfo } from "../shared/engine-types.js";
-import type { Pixels, WorkerPlatform } from "../shared/platforms.js";
-import type { AnswerOf, Call, CallKind, CancelFlag, EmbeddingAnswer, ImagePayload, ImageSettings, LoadRequest, WireError } from "../shared/protocol.js";
+import type { WorkerPlatform } from "../shared/platforms.js";
+import type { AnswerOf, Call, CallKind, CancelFlag, LoadRequest, WireError } from "../shared/protocol.js";
 import { isErrorLike, nameOf, reasonOf } from "../shared/reason.js";
 import type { OpenSource } from "../shared/source.js";
 import { variants } from "../shared/variants.js";
-import { Cancelled, EngineAdapter, type VectorResult } from "./engine-adapter.js";
-import { coreDecodes } from "./image-format.js";
+import { Cancelled, EngineAdapter } from "./engine-adapter.js";
+import { embedPicture, timed } from "./image-road.js";
 import { EngineLost } from "./module.js";
 import { startEngineModule, type StartedEngineModule } from "./start-engine.js";
 
@@ -153,7 +153,7 @@ class Host {
       case "addresses":
         return openUrlSource(source.addresses, { store: await store() });
       case "blobs":
-        return openBlobSource(source.files);
+        return await openBlobSource(source.files);
       case "custom":
         return openAskedSource(source.files, (path, offset, length) => this.#ask(path, offset, length));
       case "path":
@@ -185,7 +185,7 @@ class Host {
         return { answer, transfer: [answer.vectors.buffer] };
       }
       case "embed-image":
-        return this.#image(engine, call.image, call.settings);
+        return embedPicture(engine, this.#platform, this.#maxPixels, call.image, call.settings);
       case "count-tokens":
         return plain(engine.countTokens(call.text, call.settings));
       case "index-create":
@@ -212,45 +212,6 @@ class Host {
           indexes: engine.indexes,
         });
     }
-  }
-
-  async #image(engine: EngineAdapter, image: ImagePayload, settings: ImageSettings): Promise<Answer> {
-    if (image.kind === "rgba") return timed(() => engine.embedPixels(image.bytes, image.width, image.height, settings), undefined);
-    if (image.kind === "bitmap") {
-      if (!this.#platform.readBitmap) throw new EmbedError("invalid-image", "there are no ImageBitmaps here");
-      return this.#pixels(engine, this.#platform.readBitmap(image.bitmap), settings);
-    }
-    const file = image.kind === "bytes" ? image.bytes : await bytesOf(image.blob);
-    const { decode } = this.#platform;
-    if (!decode || coreDecodes(file)) return timed(() => engine.embedEncodedImage(file, settings), "core");
-    let pixels: Pixels;
-    try {
-      pixels = await decode(file, settings.ignoreOrientation);
-    } catch {
-      // Neither knows the format; the core says what it saw.
-      return timed(() => engine.embedEncodedImage(file, settings), "core");
-    }
-    return this.#pixels(engine, pixels, settings);
-  }
-
-  #pixels(engine: EngineAdapter, { bytes, width, height }: Pixels, settings: ImageSettings): Answer {
-    if (width * height > this.#maxPixels)
-      throw new EmbedError("invalid-image", `${width} × ${height} pixels are more than the limit of ${this.#maxPixels}`);
-    return timed(() => engine.embedPixels(bytes, width, height, settings), "browser");
-  }
-}
-
-function timed(embed: () => VectorResult, decoder: EmbeddingAnswer["decoder"]): Answer {
-  const start = performance.now();
-  const result = embed();
-  return { answer: { ...result, milliseconds: performance.now() - start, decoder }, transfer: [result.vector.buffer] };
-}
-
-async function bytesOf(blob: { arrayBuffer(): Promise<ArrayBuffer> }): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await blob.arrayBuffer());
-  } catch (cause) {
-    throw new EmbedError("invalid-image", `the file cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -6,6 +6,7 @@
 //   "fail:7"      answers with code 7        "trap"   throws as a trap does
 //   "slow:50"     works for 50 ms            "late"   an error outside every call, a moment later
 //   "layers:9"    has nine layers of 5 ms    "done"   the vector begins with the layers that the call before it did
+// A picture of 13 bytes is damaged.
 // Of many texts it takes three at once; those that do more go alone. A text of more than 20 letters is cut.
 const pieceBytes = 1000;
 
@@ -120,6 +121,7 @@ export default async function createFakeModule(settings) {
     }
     embedEncodedImage(pointer, bytes, options) {
       if (bytes === 0) return { ...this.#vector([], options), code: 7, detail: "no bytes" };
+      if (bytes === 13) return { ...this.#vector([], options), code: 7, detail: "damaged" };
       return this.#vector([bytes, new Uint8Array(memory.buffer, pointer, 1)[0], options.ignoreOrientation ? 1 : 0], options);
     }
     embedPixels(pointer, bytes, width, height, options) {
