@@ -145,3 +145,13 @@ test("nothing of the engine's memory leaves its worker", async () => {
   await embedder.dispose();
   assert.deepEqual(sharedBytes, [4], "the flag that stops a call, and nothing else");
 });
+
+test("addresses are written in the forms that bundlers and tracers of files see", () => {
+  const code = (name) => readFileSync(new URL(`../../dist/js/platform/${name}.js`, import.meta.url), "utf8");
+  // A tracer misses an address inside a function whose whole body is an array.
+  const assets = code("assets");
+  assert.equal([...assets.matchAll(/(module|wasm): new URL\("\.\.\/\.\.\/wasm\/clipglot-[a-z-]+\.(mjs|wasm)", import\.meta\.url\)/g)].length, 8);
+  assert.doesNotMatch(assets, /=> \[/);
+  assert.match(code("browser-page-worker"), /new Worker\(new URL\("\.\.\/worker\/main\.browser\.js", import\.meta\.url\), \{ type: "module", name: "clipglot" \}\)/);
+  assert.match(code("node"), /new Worker\(new URL\("\.\.\/worker\/main\.node\.js", import\.meta\.url\), /);
+});
