@@ -60,13 +60,12 @@ function pathOf(folder: SourceDescription): string {
   throw new EmbedError("invalid-argument", `not a path or a file: URL: ${folder.kind === "url" ? folder.href : folder.kind}`);
 }
 
-const workerUrl = () => new URL("../worker/main.node.js", import.meta.url);
-
 function workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[] {
-  const url = workerUrl();
+  const url = new URL("../worker/main.node.js", import.meta.url);
   // No flags for the thread: some that a process may have (--input-type) break a worker that is a file, and V8's hold for
   // the whole process anyway.
-  const open = () => portOf(createWorker ? checkWorker(createWorker(url.href, { name: "clipglot" }), url.href) : new Worker(workerUrl(), { name: "clipglot", execArgv: [] }));
+  const own = () => new Worker(new URL("../worker/main.node.js", import.meta.url), { name: "clipglot", execArgv: [] }); // as tracers of files see it
+  const open = () => portOf(createWorker ? checkWorker(createWorker(url.href, { name: "clipglot" }), url.href) : own());
   return [{ url: url.href, open, another: () => false, explain: async () => explainScript(url) }];
 }
 
