@@ -10,7 +10,9 @@ import { loadFake, memorySource, rejection } from "./support/fake.mjs";
 const folder = mkdtempSync(join(tmpdir(), "clipglot-source-"));
 after(() => rmSync(folder, { recursive: true }));
 mkdirSync(join(folder, "text"));
-writeFileSync(join(folder, "manifest.json"), new Uint8Array(100).fill(1));
+const manifest = JSON.stringify({ shards: [{ path: "text/0.safetensors", bytes: 5000 }] }).padEnd(100);
+writeFileSync(join(folder, "manifest.json"), manifest);
+const manifestSum = [...Buffer.from(manifest)].reduce((sum, byte) => sum + byte, 0);
 writeFileSync(join(folder, "text/0.safetensors"), new Uint8Array(5000).fill(1));
 
 async function sumAndFiles(options) {
@@ -20,10 +22,11 @@ async function sumAndFiles(options) {
   return [embedder.info.residentBytes, [...files].sort()];
 }
 const expected = [5100, ["manifest.json", "text/0.safetensors"]];
+const expectedOnDisk = [5000 + manifestSum, expected[1]];
 
 test("a path, a relative path, a file: URL", async () => {
   for (const model of [folder, `${folder}/`, relative(process.cwd(), folder), pathToFileURL(folder), pathToFileURL(folder).href])
-    assert.deepEqual(await sumAndFiles({ model }), expected, String(model));
+    assert.deepEqual(await sumAndFiles({ model }), expectedOnDisk, String(model));
 });
 
 test("a folder that is not there", async () => {

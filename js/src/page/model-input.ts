@@ -36,25 +36,37 @@ function read(model: LoadOptions["model"] | undefined, platform: PagePlatform): 
     return { name: "files", describe: async () => files, source: undefined };
   }
   if (typeof (model as ArrayLike<FileLike>).length === "number") {
-    const files = describeFiles(Array.from(model as ArrayLike<FileLike>));
-    return { name: "files", describe: async () => files, source: undefined };
+    const { source, files } = openFiles(Array.from(model as ArrayLike<FileLike>));
+    return { name: "files", source, describe: async () => ({ kind: "custom", files }) };
   }
   throw invalid(`model must be a URL, files, addresses or a ModelSource, not ${shown(model)}`);
 }
 
-// Paths of a chosen folder begin with its own name; they become relative to the folder that holds the model's first file.
-function describeFiles(files: readonly FileLike[]): SourceDescription {
-  const named = files.map((file, i) => {
+type Listed = readonly { readonly path: string; readonly byteLength: number }[];
+
+// Picked files are read here: one that is gone or cannot be read is an error of the read that needs it, and no platform has to
+// send a Blob to a worker. Paths of a chosen folder begin with its own name; they become relative to the folder that holds the
+// model's first file.
+function openFiles(files: readonly FileLike[]): { source: ModelSource; files: Listed } {
+  const named = files.flatMap((file, i) => {
     if (typeof file !== "object" || file === null || typeof file.slice !== "function" || typeof file.name !== "string")
       throw invalid(`model[${i}] must be a File, not ${shown(file)}`);
-    return { path: file.webkitRelativePath || file.name, blob: file.slice() };
+    const byteLength = Number(file.size);
+    // Something odd beside the model does not matter.
+    return isSize(byteLength) ? [{ path: file.webkitRelativePath || file.name, byteLength, file }] : [];
   });
-  const root = ["manifest.json", "config.json"]
+  const root = modelNames
     .flatMap((name) => named.filter(({ path }) => path === name || path.endsWith(`/${name}`)).map(({ path }) => path.slice(0, -name.length)))
     .sort((a, b) => a.length - b.length)[0];
   if (root === undefined) throw invalid(`model: none of the ${files.length} files is manifest.json or config.json`);
-  const inside = named.filter(({ path }) => path.startsWith(root)).map(({ path, blob }) => ({ path: path.slice(root.length), blob }));
-  return { kind: "blobs", files: inside };
+  const inside = new Map(named.filter(({ path }) => path.startsWith(root)).map((entry) => [entry.path.slice(root.length), entry]));
+  const listed = [...inside].map(([path, { byteLength }]) => ({ path, byteLength }));
+  const read: ModelSource["read"] = async (path, offset, length) => {
+    const bytes = await inside.get(path)?.file.slice(offset, offset + length).arrayBuffer();
+    if (bytes?.byteLength !== length) throw new Error(`no ${length} bytes at ${offset}: was the file changed or deleted?`);
+    return new Uint8Array(bytes);
+  };
+  return { source: { list: async () => listed, read }, files: listed };
 }
 
 /** What `{ files }` stands for. */
@@ -69,11 +81,16 @@ export function describeAddresses(model: ModelAddresses, platform: PagePlatform)
   return platform.describeFiles(addresses);
 }
 
-function checkList(files: unknown): readonly { readonly path: string; readonly byteLength: number }[] {
+/** One of these is the beginning of a model. */
+const modelNames = ["manifest.json", "config.json"];
+const isSize = (bytes: unknown) => Number.isSafeInteger(bytes) && (bytes as number) >= 0;
+
+// An odd entry beside a model is left out. If no model is left, it is the fault.
+function checkList(files: unknown): Listed {
   if (!Array.isArray(files)) throw invalid(`model.list() must give an array, not ${shown(files)}`);
-  return files.map((file: { path?: unknown; byteLength?: unknown }, i) => {
-    if (typeof file?.path !== "string" || !Number.isSafeInteger(file.byteLength) || (file.byteLength as number) < 0)
-      throw invalid(`model.list()[${i}] must have a path and a byteLength`);
-    return { path: file.path, byteLength: file.byteLength as number };
-  });
+  const isEntry = (file: { path?: unknown; byteLength?: unknown } | null | undefined) => typeof file?.path === "string" && isSize(file.byteLength);
+  const good = files.filter(isEntry) as { path: string; byteLength: number }[];
+  const odd = files.findIndex((file) => !isEntry(file as never));
+  if (odd >= 0 && !good.some(({ path }) => modelNames.includes(path))) throw invalid(`model.list()[${odd}] must have a path and a byteLength`);
+  return good.map(({ path, byteLength }) => ({ path, byteLength }));
 }
