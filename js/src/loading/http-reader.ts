@@ -97,7 +97,9 @@ export class HttpReader {
           take(piece.subarray(skip, used));
         }
       }
-      if (end === file.byteLength) this.#attempts.done();
+      if (end !== file.byteLength) return;
+      if (file.unverified) await this.#checkEnd();
+      this.#attempts.done();
     });
   }
 
@@ -198,7 +200,11 @@ export class HttpReader {
       response = await this.#ask(href, { method: "GET", cache: "no-store" }, stop);
     }
     this.#accept(href, judge(response, wanted), stop);
-    if (file.unverified) this.#checkVersion(href, response, stop);
+    if (file.unverified) {
+      this.#checkVersion(href, response, stop);
+      const length = response.status === 206 ? totalBytes(response) : isEncoded(response) ? undefined : contentLength(response);
+      if (length !== undefined && length !== file.byteLength) this.#accept(href, { kind: "passing", why: `is ${length} bytes long, not ${file.byteLength}`, pause: 0 }, stop);
+    }
     const at = response.status === 206 ? offset : 0;
     const body = new Body(response.body as ReadableStream<Uint8Array>, this.#room);
     this.#open = { href, body, stop, watch: new Watch(this.#patience, () => stop.abort()), at, rest: new Uint8Array(0) };
@@ -304,6 +310,16 @@ export class HttpReader {
     } finally {
       stop.abort();
     }
+  }
+
+  // Without hashes, a body that goes on behind the file's end is the only sign that it was of something else.
+  async #checkEnd(): Promise<void> {
+    const open = this.#open;
+    if (!open) return;
+    open.watch.begin();
+    const ended = open.rest.length === 0 && (await open.body.ends().catch(() => true));
+    open.watch.end(0);
+    if (!ended) throw networkError(open.href, `is longer than ${open.at} bytes`);
   }
 
   // Two halves of two versions would make a model that nobody has seen.
