@@ -24,7 +24,7 @@ export function judge(response: Response, wanted: Wanted): Verdict {
   const { status } = response;
   const passing = (why: string): Verdict => ({ kind: "passing", why, pause: 1000 * Math.max(0, Number(response.headers.get("Retry-After")) || 0) });
   if (status === 200 || status === 203 || status === 206) {
-    if (wanted.head) return { kind: "ok" };
+    if (wanted.head) return status === 206 ? passing(`${describe(response)} to a question for the whole`) : { kind: "ok" };
     if (!response.body) return passing(`${describe(response)} without bytes`);
     if (status !== 206) return isPage(response) && !isWholeFile(response, wanted) ? passing("is a web page") : { kind: "ok" };
     // Compressed: a range of the compressed bytes, which are not the file's.

@@ -257,8 +257,9 @@ export class HttpReader {
     } finally {
       watch.stop();
     }
-    const announced = isEncoded(response) ? undefined : contentLength(response);
+    const announced = response.status === 206 ? totalBytes(response) : isEncoded(response) ? undefined : contentLength(response);
     if (announced !== undefined && announced !== length) throw new Passing(networkError(href, `ended after ${length} of ${announced} bytes`));
+    if (length === 0) throw new Passing(networkError(href, "came without bytes"));
     const bytes = new Uint8Array(length);
     let at = 0;
     for (const piece of pieces) {
@@ -275,7 +276,7 @@ export class HttpReader {
     const verdict = judge(response, { offset: 0, head: true });
     if (verdict.kind === "passing" && response.status !== 501) this.#accept(href, verdict, stop);
     const size = verdict.kind === "ok" && !isEncoded(response) ? contentLength(response) : undefined;
-    if (size !== undefined) return { version, size };
+    if (size) return { version, size }; // some say 0 for what they do not know
     return { version, absent: verdict.kind === "absent", why: "why" in verdict ? verdict.why : "" };
   }
 

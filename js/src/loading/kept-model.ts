@@ -37,8 +37,8 @@ export class KeptModel {
   async complete(towers: readonly Tower[]): Promise<Version | undefined> {
     for (const version of this.versions) {
       const wanted = version.files.filter(({ tower }) => towers.includes(tower));
-      const whole = completeTowers(wanted, await this.sizes(wanted));
-      if (towers.every((tower) => whole.has(tower))) return version;
+      const sizes = await this.sizes(wanted);
+      if (wanted.length > 0 && wanted.every((file) => sizes.get(file) === file.byteLength)) return version;
     }
     return undefined;
   }
