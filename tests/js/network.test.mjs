@@ -1,11 +1,11 @@
 // Patience with servers and networks, the same for every file of a model, and none of it where a kept copy is complete:
 // js/src/loading/{http-reader,answers,patience,url-source}.ts with a real local server.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { EmbedError } from "clipglot";
+import { EmbedError, load } from "clipglot";
 import { judge, shownAddress } from "../../dist/js/loading/answers.js";
 import { defaultPatience } from "../../dist/js/loading/patience.js";
 import { openUrlSource } from "../../dist/js/loading/url-source.js";
@@ -208,4 +208,12 @@ test("answers are told apart", () => {
   for (const code of [400, 401, 402, 403, 405, 406, 407, 411, 416, 418, 451]) assert.equal(of(code), "refused", String(code));
   assert.equal(shownAddress("https://user:word@example.org/m/a?sig=1#x"), "https://example.org/m/a");
   assert.ok(new EmbedError("network", "x") instanceof Error);
+});
+
+test("a file of a checkpoint that is refused is named with the reason, not called missing", () => {
+  const answer = (path, _, response) => /^tokenizer|^sentence/.test(path) && (response.writeHead(403).end(), true);
+  const golden = Object.fromEntries(["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"].map((name) => [name, readFileSync(new URL(`../data/golden-a/${name}`, import.meta.url))]));
+  return serve(golden, { answer }, async ({ url }) => {
+    await fails(load({ model: url, variant: "simd" }), "network", /tokenizer\.json: 403/);
+  });
 });

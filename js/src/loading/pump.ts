@@ -47,7 +47,7 @@ export async function load(
 function explained(error: unknown, { absent }: OpenSource): unknown {
   if (!(error instanceof EmbedError) || error.code !== "corrupt-model") return error;
   for (const [path, why] of absent ?? []) {
-    if (error.detail.startsWith(`${path}: missing`)) return new EmbedError("network", `${path}: ${why}`, { cause: error });
+    if (error.detail.startsWith(`${path}: missing`) || (/\bneither\b/.test(error.detail) && error.detail.includes(path))) return new EmbedError("network", `${path}: ${why}`, { cause: error });
   }
   return error;
 }

@@ -101,7 +101,8 @@ class UrlSource implements OpenSource {
     if (this.#keeps) this.#notKept("a checkpoint has no hashes to tell its versions apart; `clipglot convert` makes a pack of it");
     this.#checkpoint = files;
     this.files = files.map(({ path, href, bytes, byteLength }) => ({ path, byteLength, remote: { href, unverified: true, byteLength }, ...(bytes ? { whole: bytes } : {}) }));
-    for (const [path, reason] of absent) this.absent.set(path, reason);
+    // Of a file that is just not there, the engine speaks better.
+    for (const [path, reason] of absent) if (!/^(404|410)\b/.test(reason)) this.absent.set(path, reason);
   }
 
   async read(listed: SourceFile, offset: number, length: number, take: Take): Promise<void> {
