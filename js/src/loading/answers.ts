@@ -1,5 +1,6 @@
 // What an answer of a server means for a load. The one place that tells the classes of answers apart.
 import { EmbedError } from "../errors.js";
+import { reasonOf } from "../shared/reason.js";
 
 /**
  * - "ok": the wanted bytes follow
@@ -90,5 +91,5 @@ export const networkError = (href: string, why: string, cause?: unknown): EmbedE
 
 /** `cause`: what a fetch or a stream failed with. */
 export function failed(href: string, what: string, cause: unknown): EmbedError {
-  return networkError(href, `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  return networkError(href, `${what}: ${reasonOf(cause)}`, cause);
 }

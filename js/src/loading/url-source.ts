@@ -15,6 +15,7 @@ import { manifestBytes, manifestName, type ManifestFile } from "../shared/model-
 import { addressOf, keyOf, type ModelAddress } from "./model-key.js";
 import { defaultPatience, hasty, keptTime, type Patience } from "./patience.js";
 import { canHash, isWhole, sameBytes } from "./sha256.js";
+import { reasonOf } from "../shared/reason.js";
 
 /** Stored files are read in such pieces. */
 const storedPieceBytes = 1 << 20;
@@ -219,7 +220,7 @@ class UrlSource implements OpenSource {
 
   // What lies there already is read all the same.
   #notKept(why: unknown): undefined {
-    if (this.#keeps) this.#onNotKept(why instanceof Error ? why.message : String(why));
+    if (this.#keeps) this.#onNotKept(reasonOf(why));
     this.#keeps = false;
   }
 

@@ -2,7 +2,7 @@
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { FileLike, LoadOptions, ModelAddresses, ModelSource } from "../types.js";
-import { isUrl } from "../shared/values.js";
+import { isUrl, member } from "../shared/values.js";
 import { invalid, shown } from "./arguments.js";
 import { readOptions, reading } from "./fence.js";
 import { addressNames } from "./option-names.js";
@@ -49,11 +49,11 @@ type Listed = readonly { readonly path: string; readonly byteLength: number }[];
 // model's first file.
 function openFiles(files: readonly FileLike[]): { source: ModelSource; files: Listed } {
   const named = files.flatMap((file, i) => {
-    if (typeof file !== "object" || file === null || typeof file.slice !== "function" || typeof file.name !== "string")
-      throw invalid(`model[${i}] must be a File, not ${shown(file)}`);
-    const byteLength = Number(file.size);
+    const name = member(file, "name");
+    if (typeof name !== "string" || typeof member(file, "slice") !== "function") throw invalid(`model[${i}] must be a File, not ${shown(file)}`);
+    const [inFolder, byteLength] = [member(file, "webkitRelativePath"), member(file, "size")];
     // Something odd beside the model does not matter.
-    return isSize(byteLength) ? [{ path: file.webkitRelativePath || file.name, byteLength, file }] : [];
+    return isSize(byteLength) ? [{ path: typeof inFolder === "string" && inFolder !== "" ? inFolder : name, byteLength, file }] : [];
   });
   const root = modelNames
     .flatMap((name) => named.filter(({ path }) => path === name || path.endsWith(`/${name}`)).map(({ path }) => path.slice(0, -name.length)))
@@ -83,14 +83,15 @@ export function describeAddresses(model: ModelAddresses, platform: PagePlatform)
 
 /** One of these is the beginning of a model. */
 const modelNames = ["manifest.json", "config.json"];
-const isSize = (bytes: unknown) => Number.isSafeInteger(bytes) && (bytes as number) >= 0;
+const isSize = (bytes: unknown): bytes is number => Number.isSafeInteger(bytes) && (bytes as number) >= 0;
 
 // An odd entry beside a model is left out. If no model is left, it is the fault.
 function checkList(files: unknown): Listed {
   if (!Array.isArray(files)) throw invalid(`model.list() must give an array, not ${shown(files)}`);
-  const isEntry = (file: { path?: unknown; byteLength?: unknown } | null | undefined) => typeof file?.path === "string" && isSize(file.byteLength);
-  const good = files.filter(isEntry) as { path: string; byteLength: number }[];
-  const odd = files.findIndex((file) => !isEntry(file as never));
+  const listed = files.map((file) => ({ path: member(file, "path"), byteLength: member(file, "byteLength") }));
+  const isEntry = (entry: { path: unknown; byteLength: unknown }): entry is Listed[number] => typeof entry.path === "string" && isSize(entry.byteLength);
+  const good = listed.filter(isEntry);
+  const odd = listed.findIndex((entry) => !isEntry(entry));
   if (odd >= 0 && !good.some(({ path }) => modelNames.includes(path))) throw invalid(`model.list()[${odd}] must have a path and a byteLength`);
-  return good.map(({ path, byteLength }) => ({ path, byteLength }));
+  return good;
 }

@@ -185,7 +185,7 @@ class Host {
       store = cache === false ? undefined : await this.#platform.openStore(cache);
       if (cache !== false && !store) onNotKept("there is no private file system here (no https, a private window, or an older browser)");
     } catch (error) {
-      onNotKept(error instanceof Error ? error.message : String(error));
+      onNotKept(reasonOf(error));
     }
     return openUrlSource(address, { store, headers, fetch: fetches ? this.#fetches.fetch : undefined, towers, onNotKept });
   }
