@@ -30,6 +30,24 @@ export interface ModelAddresses {
   readonly files: { readonly [path: string]: URL | string };
 }
 
+/** What `fetch` of `load` gives: a `Response`, described by the members that are used. */
+export interface ResponseLike {
+  readonly status: number;
+  readonly statusText?: string;
+  readonly headers: { forEach(each: (value: string, name: string) => void): void };
+  /** Its bytes as they come. Nobody may have read from it. */
+  readonly body: {
+    readonly locked: boolean;
+    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>; cancel(): Promise<void> };
+  } | null;
+}
+
+/** Like the platform's `fetch`, which is one. `cache` is what an HTTP cache may do; `signal` ends the transfer. */
+export type FetchLike = (
+  url: string,
+  init: { method: "GET" | "HEAD"; headers: Record<string, string>; cache: "default" | "no-cache" | "no-store" | "reload"; signal: AbortSignal },
+) => Promise<ResponseLike>;
+
 export interface LoadOptions {
   /** A model's folder (a pack, or an upstream checkpoint): its URL, in Node also its path, or its files. */
   model: URL | string | ModelAddresses | ArrayLike<FileLike> | ModelSource;
@@ -66,6 +84,16 @@ export interface LoadOptions {
    * true or false, by default true; in Node a folder, by default none.
    */
   cache?: boolean | URL | string;
+  /**
+   * Sent with each request for a file of a model behind URLs, not with those for the engine's own files. The platform decides what
+   * goes along a redirect. They stand in no error, warning or name of a file. Other origins must allow them (CORS).
+   */
+  headers?: { readonly [name: string]: string } | Iterable<readonly [name: string, value: string]>;
+  /**
+   * Fetches the files of a model behind URLs, on this thread: for hosts that want a token renewed, a proxy, or a log. Called as the
+   * platform's `fetch` is, with `headers` and ranges filled in.
+   */
+  fetch?: FetchLike;
   /** Compare the model's own examples, where a pack has some, before `load` resolves. Default true. */
   selfTest?: boolean;
   /** Count where the time of embeddings goes, for `Embedder.profile()`. Default false. */

@@ -36,10 +36,13 @@ async function newPage() {
   return page;
 }
 
-/** A new server of the emoji model, so that nothing of it is kept yet, and a page. */
+/** A new server of the emoji model, a page, and nothing kept: the content of another test's server would be the same. */
 async function place(habits, use) {
   const server = await serveModel({ ...emoji }, habits);
   const page = await newPage();
+  await page.evaluate(async () => {
+    for (const { model } of await window.clipglot.listCached()) await window.clipglot.deleteCached(model);
+  });
   try {
     await use({ server, page, load: (options) => loadIn(page, server, options) });
   } finally {
@@ -52,13 +55,13 @@ async function place(habits, use) {
 async function loadIn(page, server, options = {}) {
   server.requests.length = 0;
   const result = await page.evaluate(async (given) => {
-    const events = [];
+    const [events, warnings] = [[], []];
     try {
-      const embedder = await window.clipglot.load({ variant: "simd", towers: ["text"], dtype: undefined, ...given, onProgress: (event) => events.push(event) });
+      const embedder = await window.clipglot.load({ variant: "simd", towers: ["text"], dtype: undefined, ...given, onProgress: (event) => events.push(event), onWarning: (warning) => warnings.push(warning) });
       const { vector } = await embedder.embedText("two cats");
       const { variant, threads } = embedder.info;
       await embedder.dispose();
-      return { vector: [...vector], events, variant, threads };
+      return { vector: [...vector], events, warnings, variant, threads };
     } catch ({ code, detail, message }) {
       return { error: code ?? message, detail, events };
     }
@@ -162,24 +165,20 @@ describe("the private file system", () => {
   test("a damaged shard in the cache is fetched again", () =>
     place({}, async ({ server, page, load }) => {
       const { vector } = await load();
-      const flipped = await page.evaluate(async ([model, bytes]) => {
+      const flipped = await page.evaluate(async (bytes) => {
         const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("clipglot-models");
-        for await (const folder of root.values()) {
-          const about = await (await (await folder.getFileHandle("model.json")).getFile()).text();
-          if (!about.includes(model)) continue;
-          for await (const handle of folder.values()) {
-            const file = await handle.getFile();
-            if (file.size !== bytes) continue;
-            const content = new Uint8Array(await file.arrayBuffer());
-            content[1000] ^= 4;
-            const writable = await handle.createWritable();
-            await writable.write(content);
-            await writable.close();
-            return true;
-          }
+        for await (const handle of (await root.getDirectoryHandle("content")).values()) {
+          const file = await handle.getFile();
+          if (file.size !== bytes) continue;
+          const content = new Uint8Array(await file.arrayBuffer());
+          content[1000] ^= 4;
+          const writable = await handle.createWritable();
+          await writable.write(content);
+          await writable.close();
+          return true;
         }
         return false;
-      }, [server.url, emoji[shard].length]);
+      }, emoji[shard].length);
       assert.equal(flipped, true);
       const mended = await load();
       assert.deepEqual([mended.requests, mended.vector], [[`GET ${shard}`], vector]);
@@ -260,6 +259,7 @@ describe("the private file system", () => {
       await quota(Math.round(usage) + chunk + 1_500_000);
       const first = await load();
       assert.deepEqual([first.error, first.requests], [undefined, [`GET ${shard}`]]);
+      assert.deepEqual(first.warnings.map(({ code }) => code), ["not-kept"]);
       const kept = (await cached(page)).find(({ model }) => model === server.url);
       assert.deepEqual(kept?.towers ?? [], [], "there was room for all");
       await quota(Math.round(usage));
@@ -280,7 +280,10 @@ describe("the private file system", () => {
       });
       await page.reload();
       await page.waitForFunction(() => window.ready);
-      for (const _ of [1, 2]) assert.deepEqual((await load()).requests, [`GET ${shard}`]);
+      for (const _ of [1, 2]) {
+        const { requests, warnings } = await load();
+        assert.deepEqual([requests, warnings.map(({ code }) => code)], [[`GET ${shard}`], ["not-kept"]]);
+      }
       assert.deepEqual(await cached(page), []);
       assert.equal(await page.evaluate((model) => window.clipglot.deleteCached(model), server.url), false);
     }));

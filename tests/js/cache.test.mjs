@@ -1,4 +1,4 @@
-// The cache of packs that come from a URL, on a disk: js/src/loading/{url-source,stored-model,cached-models}.ts with a real
+// The cache of packs that come from a URL, on a disk: js/src/loading/{url-source,kept-model,cached-models}.ts with a real
 // server and a real folder. What browsers do of their own is in tests/browser/cache.test.mjs.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
@@ -43,6 +43,7 @@ async function place(files, habits, use) {
         }
         read[file.path] = Buffer.concat(pieces);
       }
+      await source.finished();
     } finally {
       await source.close();
     }
@@ -58,10 +59,10 @@ const complete = (read, files = pack) => {
   for (const [path, bytes] of Object.entries(files)) assert.ok(Buffer.from(bytes).equals(read[path]), path);
 };
 const fileOf = (root, bytes) => {
-  const [folder] = readdirSync(root);
-  const name = readdirSync(join(root, folder)).find((entry) => readFileSync(join(root, folder, entry)).length === bytes);
-  return name && join(root, folder, name);
+  const name = readdirSync(join(root, "content")).find((entry) => readFileSync(join(root, "content", entry)).length === bytes);
+  return name && join(root, "content", name);
 };
+const accounts = (root) => readdirSync(join(root, "models"));
 
 describe("bytes", () => {
   test("the second load asks for the manifest only", () =>
@@ -97,12 +98,13 @@ describe("bytes", () => {
       }));
   }
 
-  test("a server that has the model no more is believed", () => {
+  test("a server that has the model no more: what is kept is enough, and without it the address is named", () => {
     const files = { ...pack };
-    return place(files, {}, async ({ readAll }) => {
+    return place(files, {}, async ({ server, readAll }) => {
       await readAll();
       delete files["manifest.json"];
-      await fails(readAll(), "network", /manifest\.json: 404/);
+      assert.equal((await readAll()).kept, true);
+      await fails(openUrlSource(server.url), "network", /manifest\.json: 404/);
     });
   });
 
@@ -137,8 +139,7 @@ describe("bytes", () => {
       Object.assign(files, changed);
       complete(await readAll(), changed);
       assert.deepEqual(server.requests, ["GET a.safetensors"]);
-      const [folder] = readdirSync(root);
-      assert.equal(readdirSync(join(root, folder)).length, 3, "the old shard is gone");
+      assert.equal(readdirSync(join(root, "content")).length, 2, "the old shard is gone");
       await server.close();
       complete(await readAll(), changed);
     });
@@ -183,7 +184,7 @@ describe("bytes", () => {
   test("a damaged account of a model is made anew; offline there is none", () =>
     place(pack, {}, async ({ server, root, readAll }) => {
       await readAll();
-      const about = join(root, readdirSync(root)[0], "model.json");
+      const about = join(root, "models", accounts(root)[0]);
       writeFileSync(about, readFileSync(about, "utf8").replace("plain", "plane"));
       await readAll();
       assert.deepEqual(server.requests, [], "the shards are still good");
@@ -242,7 +243,7 @@ describe("models", () => {
         assert.ok(events.length > 5 && events.every(({ fromCache }) => fromCache), JSON.stringify(events.find(({ fromCache }) => !fromCache)));
         assert.equal(events.at(-1).progress, 100);
       }
-      assert.deepEqual(readdirSync(cache).length, 1);
+      assert.equal(accounts(cache).length, 1);
     }));
 
   test("without the option nothing is kept", () =>

@@ -14,6 +14,7 @@ function source({ fail = [], short = [], pieceBytes = 700 } = {}) {
   return {
     reads,
     files: [file],
+    close: async () => {},
     async read(given, offset, length, take) {
       reads.push([given.path, offset, length]);
       await new Promise((done) => setTimeout(done, 1));

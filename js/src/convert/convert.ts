@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, realpathSync, rmSync, statfsSync } from "node:f
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { EmbedError } from "../errors.js";
-import type { Patience } from "../loading/http-reader.js";
+import type { Patience } from "../loading/patience.js";
 import { assetUrls } from "../platform/assets.js";
 import type { DType, Tower } from "../shared/engine-types.js";
 import { EngineAdapter, type FinishedTensor, type PackConversation } from "../worker/engine-adapter.js";

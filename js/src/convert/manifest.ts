@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { manifestName } from "../loading/model-files.js";
+import { manifestName } from "../shared/model-files.js";
 import { ConvertError } from "./disk.js";
 
 export const formatVersion = 1;

@@ -4,8 +4,11 @@ import { statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EmbedError } from "../errors.js";
-import { defaultPatience, type Patience } from "../loading/http-reader.js";
+import { defaultPatience, type Patience } from "../loading/patience.js";
+import { HttpReader } from "../loading/http-reader.js";
+import { addressOf } from "../loading/model-key.js";
 import { openUrlSource } from "../loading/url-source.js";
+import { folderAddress } from "../platform/addresses.js";
 import { openPath } from "../platform/node-worker.js";
 import type { OpenSource } from "../shared/source.js";
 import { reasonOf } from "../shared/reason.js";
@@ -47,12 +50,11 @@ export async function openConvertSource(address: string, patience: Patience = de
 
 async function openAddress(address: string, patience: Patience): Promise<{ open: OpenSource; name: string; folder?: string; date: string }> {
   if (/^https?:/i.test(address)) {
-    const url = new URL(address);
-    if (!url.pathname.endsWith("/")) url.pathname += "/";
-    url.search = url.hash = "";
-    const open = await openUrlSource(url.href, { patience });
-    const { headers } = await fetch(new URL(tensorFile, url), { method: "HEAD" }).catch(() => ({ headers: new Headers() }));
-    return { open, name: decodeURIComponent(url.pathname.split("/").at(-2) || url.hostname), date: headers.get("ETag") ?? headers.get("Last-Modified") ?? "" };
+    const folder = folderAddress(new URL(address));
+    const open = await openUrlSource(folder, { patience });
+    const date = await new HttpReader({ patience }).version(addressOf(folder, tensorFile) ?? "").catch(() => "");
+    const { pathname, hostname } = new URL(folder);
+    return { open, name: decodeURIComponent(pathname.split("/").at(-2) || hostname), date };
   }
   const folder = /^file:/i.test(address) ? fileURLToPath(address) : resolve(address);
   const open = await openPath(folder);

@@ -1,7 +1,8 @@
 // What lies in the cache, for people who want to know and to clear it.
 import type { Tower } from "../shared/engine-types.js";
 import type { ModelStore } from "../shared/store.js";
-import { folderOf, nameOf, readAbout, usable } from "./stored-model.js";
+import { completeTowers, nameOf, readAccounts, removeAccount, sizesOf, sweep } from "./kept-accounts.js";
+import type { ModelKey } from "./model-key.js";
 
 export interface KeptModel {
   readonly model: string;
@@ -13,28 +14,38 @@ export interface KeptModel {
   readonly towers: readonly Tower[];
 }
 
+/** Errors: those of the store. */
 export async function listKept(store: ModelStore): Promise<KeptModel[]> {
   const models: KeptModel[] = [];
-  for (const folder of await store.folders()) {
-    const about = await readAbout(store, folder);
-    if (!about) continue;
-    const there = await store.files(folder);
-    const missing = new Set<Tower>();
-    let [bytes, totalBytes] = [about.manifest.length, about.manifest.length];
-    for (const file of about.files) {
-      const held = usable(file, there.get((await nameOf(file)) ?? "") ?? 0);
+  for (const { model, versions } of (await readAccounts(store)).values()) {
+    const newest = versions[0];
+    if (!newest) continue;
+    let [bytes, totalBytes] = [newest.manifest.length, newest.manifest.length];
+    for (const [file, held] of await sizesOf(store, newest.files)) {
       bytes += held;
       totalBytes += file.byteLength;
-      if (held < file.byteLength) missing.add(file.tower);
     }
-    const { modelId, revision, license } = JSON.parse(new TextDecoder().decode(about.manifest)) as { [name: string]: string | undefined };
-    const towers = [...new Set(about.files.map(({ tower }) => tower))].filter((tower) => !missing.has(tower));
-    models.push({ model: about.model, modelId: modelId ?? "", revision: revision ?? "", license: license ?? "", bytes, totalBytes, towers });
+    const towers = new Set<Tower>();
+    for (const { files } of versions) for (const tower of completeTowers(files, await sizesOf(store, files))) towers.add(tower);
+    const { modelId, revision, license } = newest.about;
+    models.push({ model, modelId, revision, license, bytes, totalBytes, towers: (["text", "vision"] as const).filter((tower) => towers.has(tower)) });
   }
   return models.sort((a, b) => (a.model < b.model ? -1 : 1));
 }
 
-/** Whether something was there. */
-export async function deleteKept(store: ModelStore, address: string): Promise<boolean> {
-  return store.remove(await folderOf(address));
+/** `address`: as `listKept` names it, or its key. Whether something was there. Errors: those of the store, e.g. of a file in use. */
+export async function deleteKept(store: ModelStore, address: string | ModelKey): Promise<boolean> {
+  const accounts = await readAccounts(store);
+  const isMeant = (name: string, model: string) => (typeof address === "string" ? model === address : name === address.name);
+  const gone = [...accounts].filter(([name, { model }]) => isMeant(name, model));
+  if (gone.length === 0) return false;
+  const names = new Set<string>();
+  for (const [name, { versions }] of gone) {
+    accounts.delete(name);
+    for (const file of versions.flatMap(({ files }) => files)) names.add((await nameOf(file)) ?? "");
+  }
+  names.delete("");
+  await sweep(store, names, [...accounts.values()], true);
+  for (const [name] of gone) await removeAccount(store, name);
+  return true;
 }

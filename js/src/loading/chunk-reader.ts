@@ -49,10 +49,11 @@ export class ChunkReader {
     return { bytes: coming.bytes, sha256: await coming.sha256 };
   }
 
-  /** Lets go of what was brought ahead, and waits until the source rests. Gives the bytes of it that were heard of. */
+  /** Ends what is on its way, and waits until the source rests. Gives the bytes of it that were heard of. */
   async forget(): Promise<number> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
+    if (ahead) await this.#source.close();
     await ahead?.filled.catch(() => {});
     return ahead?.counted ?? 0;
   }

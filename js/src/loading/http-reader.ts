@@ -1,28 +1,47 @@
-// Ranges of files behind addresses. Adjacent ranges of a file are read from one response, so that a file that is read from
-// end to end costs one request. A transfer that breaks off, stalls or is turned away for the moment is taken up again where
-// it ended, after a pause. Servers that ignore Range work too: what comes before the range is passed over.
+// The one road for every byte that comes from an address: ranges of large files, small files whole, and sizes. Adjacent ranges
+// of a file are read from one response, so that a file that is read from end to end costs one request. A transfer that breaks
+// off, stalls or is turned away for the moment is taken up again where it ended, after a pause. Servers that ignore Range work
+// too: what comes before the range is passed over.
 import { EmbedError } from "../errors.js";
-import { reasonOf } from "../shared/reason.js";
+import { contentLength, failed, isEncoded, isPage, judge, networkError, shownAddress, totalBytes, versionOf, type Verdict, type Wanted } from "./answers.js";
+import { Body, type Room } from "./body.js";
+import { Attempts, inTime, Passing, Watch, type Patience } from "./patience.js";
 
-export interface Patience {
-  /** Milliseconds before each new attempt; as many attempts as there are numbers, counted anew when bytes have come. */
-  readonly pauses: readonly number[];
-  /** A transfer that brings nothing for so many milliseconds is given up. */
-  readonly idle: number;
+/** The platform's fetch, or the user's. */
+export type Fetch = (href: string, init: FetchInit) => Promise<Response>;
+export interface FetchInit {
+  readonly method: "GET" | "HEAD";
+  readonly headers: Record<string, string>;
+  readonly cache: CacheUse;
+  readonly signal: AbortSignal;
 }
-export const defaultPatience: Patience = { pauses: [500, 1000, 2000, 4000], idle: 30_000 };
+
+/** What the browser's own cache of responses may do. */
+export type CacheUse = "default" | "no-cache" | "no-store" | "reload";
+
+export interface HttpOptions {
+  readonly patience: Patience;
+  /** Left out: the platform's. */
+  readonly fetch?: Fetch | undefined;
+  /** Sent with every request. Never part of a message. */
+  readonly headers?: readonly (readonly [string, string])[] | undefined;
+}
 
 /** A file behind an address, named in errors by that. */
 export interface RemoteFile {
   readonly href: string;
+  readonly byteLength?: number;
   /** Nothing else can tell that a resumed transfer is of the same file. */
   readonly unverified?: boolean;
 }
 
+/** A file that was brought whole, or why there is none. */
+export type Whole = { readonly bytes: Uint8Array<ArrayBuffer>; readonly version: string } | { readonly bytes?: undefined; readonly why: string };
+/** How long a file is; `bytes` when it had to be brought to know that. */
+export type Size = { readonly byteLength: number; readonly bytes?: Uint8Array<ArrayBuffer> } | { readonly byteLength?: undefined; readonly why: string };
+
 /** Rather read on than ask again, if so many bytes lie between. */
 const passOverBytes = 256 << 10;
-/** So many new bytes show that the transfer gets on. */
-const progressBytes = 64 << 10;
 
 interface OpenFile {
   readonly href: string;
@@ -34,111 +53,37 @@ interface OpenFile {
   rest: Uint8Array;
 }
 
-/** Longest piece that is read at once. */
-const readBytes = 1 << 20;
-
-/** Where streams read into a buffer of the reader's, one serves for all pieces of all responses. */
-interface Room {
-  buffer: ArrayBuffer;
-}
-
-// The bytes of a response. Where streams do not read into a buffer, each piece is an array of its own, and many of them wait to
-// be collected.
-class Body {
-  readonly #byob: ReadableStreamBYOBReader | undefined;
-  readonly #plain: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  readonly #room: Room;
-
-  constructor(stream: ReadableStream<Uint8Array>, room: Room) {
-    this.#room = room;
-    try {
-      this.#byob = stream.getReader({ mode: "byob" });
-    } catch {
-      this.#plain = stream.getReader();
-    }
-  }
-
-  /** The next bytes, valid until the next call; nothing at the end. */
-  async read(): Promise<Uint8Array | undefined> {
-    if (this.#plain) return (await this.#plain.read()).value;
-    // A read that failed kept the buffer.
-    if (this.#room.buffer.byteLength === 0) this.#room.buffer = new ArrayBuffer(readBytes);
-    const result = await this.#byob?.read(new Uint8Array(this.#room.buffer));
-    if (result?.value) this.#room.buffer = result.value.buffer as ArrayBuffer;
-    return result?.done ? undefined : result?.value;
-  }
-
-  /** Whether nothing more comes. */
-  async ends(): Promise<boolean> {
-    const last = this.#plain ? await this.#plain.read() : await this.#byob?.read(new Uint8Array(1));
-    return last?.done ?? true;
-  }
-
-  async cancel(): Promise<void> {
-    await (this.#byob ?? this.#plain)?.cancel().catch(() => {});
-  }
-}
-
-// Ends a transfer in which a read takes too long. One timer for all reads of it: one for each would be thousands, and all the
-// promises with them would wait to be collected.
-class Watch {
-  readonly #idle: number;
-  readonly #timer: ReturnType<typeof setInterval>;
-  /** When the read that is waited for began. */
-  #since: number | undefined;
-  late = false;
-
-  constructor(idle: number, end: () => void) {
-    this.#idle = idle;
-    const look = () => {
-      if (this.#since === undefined || performance.now() - this.#since < idle) return;
-      this.late = true;
-      end();
-    };
-    this.#timer = setInterval(look, Math.max(1, idle / 4));
-  }
-
-  begin(): void {
-    this.#since = performance.now();
-  }
-
-  end(): void {
-    this.#since = undefined;
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  get reason(): Error {
-    return new Error(`nothing came for ${this.#idle / 1000} s`);
-  }
-}
-
-/** Failed for the moment: another attempt may work. */
-class Passing {
-  constructor(readonly error: EmbedError, readonly pause = 0) {}
-}
-
 export class HttpReader {
-  readonly #patience: Patience;
-  /** ETag or date of each unverified file. */
+  #patience: Patience;
+  readonly #attempts: Attempts;
+  readonly #fetch: Fetch;
+  readonly #headers: readonly (readonly [string, string])[];
+  /** Version of each unverified file. */
   readonly #versions = new Map<string, string>();
   readonly #room: Room = { buffer: new ArrayBuffer(0) };
   #open: OpenFile | undefined;
+  /** Counts the calls of close(): reads that began before one end. */
+  #closings = 0;
 
-  constructor(patience: Patience) {
+  constructor({ patience, fetch: own, headers }: HttpOptions) {
     this.#patience = patience;
+    this.#attempts = new Attempts(patience);
+    this.#fetch = own ?? ((href, init) => fetch(href, init));
+    this.#headers = headers ?? [];
   }
 
-  /** Gives exactly `length` bytes from `offset`. `cache`: what the browser's own cache of responses may do. Errors: "network". */
-  async read(file: RemoteFile, offset: number, length: number, cache: RequestCache, take: (piece: Uint8Array) => void): Promise<void> {
+  set patience(patience: Patience) {
+    this.#patience = this.#attempts.patience = patience;
+  }
+
+  /** Gives exactly `length` bytes from `offset`. Errors: "network". */
+  async read(file: RemoteFile, offset: number, length: number, cache: CacheUse, take: (piece: Uint8Array) => void): Promise<void> {
     const end = offset + length;
-    const { pauses } = this.#patience;
+    const closings = this.#closings;
     let given = offset;
-    let [failures, before] = [0, offset];
-    while (given < end) {
-      try {
+    await this.#attempts.until(async () => {
+      while (given < end) {
+        if (this.#closings !== closings) throw networkError(file.href, "nobody waits for it any more");
         const open = await this.#openAt(file, given, cache);
         while (open.at < end) {
           const piece = await this.#next(open, end);
@@ -148,38 +93,58 @@ export class HttpReader {
           open.at += used;
           if (used <= skip) continue;
           given = open.at;
+          this.#attempts.came(used - skip);
           take(piece.subarray(skip, used));
         }
-      } catch (problem) {
-        if (!(problem instanceof Passing)) throw problem;
-        if (given - before >= progressBytes) [failures, before] = [0, given];
-        const pause = pauses[failures++];
-        if (pause === undefined) throw problem.error;
-        await sleep(Math.max(pause, problem.pause));
       }
+      if (end !== file.byteLength) return;
+      if (file.unverified) await this.#checkEnd();
+      this.#attempts.done();
+    });
+  }
+
+  /**
+   * A file of at most `limit` bytes, whole. `deadline`: one attempt, which may take so many milliseconds whatever comes.
+   * Errors: "network", "corrupt-model" when it is longer.
+   */
+  whole(href: string, limit: number, cache: CacheUse, deadline?: number): Promise<Whole> {
+    const attempt = () => this.#bring(href, limit, { method: "GET", cache });
+    if (deadline === undefined) return this.#attempts.until(attempt);
+    return this.#once(href, deadline, (stop) => this.#bring(href, limit, { method: "GET", cache }, stop));
+  }
+
+  /**
+   * How long a file is that may be missing: from the headers of HEAD, unless the answer is compressed; or from those of a small
+   * range; or it has to be brought, up to `limit` bytes. Errors: as `whole`.
+   */
+  size(href: string, limit: number): Promise<Size> {
+    return this.#attempts.until(async () => {
+      const head = await this.#headOf(href);
+      if ("size" in head) return { byteLength: head.size };
+      if (head.absent) return { why: head.why };
+      return this.#sizeByRange(href, limit);
+    });
+  }
+
+  /** What tells the version of a file; empty when nothing does. Errors: "network". */
+  async version(href: string): Promise<string> {
+    return (await this.#attempts.until(() => this.#headOf(href))).version;
+  }
+
+  /** Whether the file has another version now than `version`. False when nobody knows. */
+  async changed(href: string, version: string, deadline: number): Promise<boolean> {
+    try {
+      const now = await this.#once(href, deadline, (stop) => this.#headOf(href, stop));
+      return version !== "" && now.version !== "" && now.version !== version;
+    } catch {
+      return false;
     }
   }
 
-  /** A response to a request for something small, `twice` if it fails. Errors: "network". */
-  async ask(href: string, init: RequestInit, twice = true): Promise<Response> {
-    try {
-      // Who asks once has something else: then a network that says nothing is as good as none.
-      return await this.#inTime(fetch(href, init), twice ? this.#patience.idle : this.#patience.idle / 3);
-    } catch (error) {
-      if (!twice) throw failed(href, "cannot be fetched", error);
-      await sleep(this.#patience.pauses[0] ?? 0);
-    }
-    try {
-      return await fetch(href, init);
-    } catch (error) {
-      throw failed(href, "cannot be fetched", error);
-    }
-  }
-
-  async close(): Promise<void> {
-    const open = this.#open;
-    this.#open = undefined;
-    await end(open);
+  /** Ends what is on its way. Other reads may follow. */
+  close(): Promise<void> {
+    this.#closings++;
+    return this.#drop();
   }
 
   /**
@@ -197,103 +162,185 @@ export class HttpReader {
     );
   }
 
+  async #drop(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await end(open);
+  }
+
   async #next(open: OpenFile, end: number): Promise<Uint8Array> {
     if (open.rest.length > 0) return open.rest;
     let piece: Uint8Array | undefined;
     open.watch.begin();
     try {
       piece = await open.body.read();
-      open.watch.end();
+      open.watch.end(piece?.length ?? 0);
     } catch (error) {
-      await this.close();
+      await this.#drop();
       throw new Passing(failed(open.href, `broke off after ${open.at} bytes`, open.watch.late ? open.watch.reason : error));
     }
     if (!piece) {
-      await this.close();
-      throw new Passing(ended(open.href, open.at, end));
+      await this.#drop();
+      throw new Passing(networkError(open.href, `ended after ${open.at} bytes, ${end} were wanted`));
     }
     return piece;
   }
 
-  async #openAt(file: RemoteFile, offset: number, cache: RequestCache): Promise<OpenFile> {
+  async #openAt(file: RemoteFile, offset: number, cache: CacheUse): Promise<OpenFile> {
     const open = this.#open;
     if (open?.href === file.href && offset >= open.at && offset - open.at <= passOverBytes) return open;
-    await this.close();
+    await this.#drop();
+    const { href } = file;
     const stop = new AbortController();
-    const response = await this.#get(file, offset, cache, stop);
-    let at = 0;
-    if (response.status === 206) {
-      at = Number(/^bytes (\d+)-/.exec(response.headers.get("Content-Range") ?? "")?.[1] ?? offset);
-      if (at !== offset) {
-        stop.abort();
-        throw new EmbedError("network", `${file.href}: asked for bytes from ${offset}, got bytes from ${at}`);
-      }
+    const wanted: Wanted = { offset, ...(file.byteLength === undefined ? {} : { wholeBytes: file.byteLength }) };
+    let response = await this.#ask(href, { method: "GET", cache, ...from(offset) }, stop);
+    // A range of a compressed response is none of the file.
+    if (response.status === 206 && isEncoded(response)) {
+      void response.body?.cancel().catch(() => {});
+      response = await this.#ask(href, { method: "GET", cache: "no-store" }, stop);
     }
-    if (file.unverified) this.#checkVersion(file.href, response, stop);
+    this.#accept(href, judge(response, wanted), stop);
+    if (file.unverified) {
+      this.#checkVersion(href, response, stop);
+      const length = response.status === 206 ? totalBytes(response) : isEncoded(response) ? undefined : contentLength(response);
+      if (length !== undefined && length !== file.byteLength) this.#accept(href, { kind: "passing", why: `is ${length} bytes long, not ${file.byteLength}`, pause: 0 }, stop);
+    }
+    const at = response.status === 206 ? offset : 0;
     const body = new Body(response.body as ReadableStream<Uint8Array>, this.#room);
-    this.#open = { href: file.href, body, stop, watch: new Watch(this.#patience.idle, () => stop.abort()), at, rest: new Uint8Array(0) };
+    this.#open = { href, body, stop, watch: new Watch(this.#patience, () => stop.abort()), at, rest: new Uint8Array(0) };
     return this.#open;
   }
 
-  async #get({ href }: RemoteFile, offset: number, cache: RequestCache, stop: AbortController): Promise<Response> {
-    const init: RequestInit = { signal: stop.signal, cache, ...(offset > 0 ? { headers: { Range: `bytes=${offset}-` } } : {}) };
-    let response: Response;
+  #accept(href: string, verdict: Verdict, stop: AbortController): void {
+    if (verdict.kind === "ok") return;
+    stop.abort();
+    const error = networkError(href, verdict.why);
+    throw verdict.kind === "passing" ? new Passing(error, verdict.pause) : error;
+  }
+
+  // Brings a file from its beginning to its end. What is not there, or not for us, is no error: the caller knows what it means.
+  async #bring(href: string, limit: number, request: Request, stop = new AbortController()): Promise<Whole> {
+    const response = await this.#ask(href, request, stop);
+    if (isPage(response) && response.ok) return this.#without(stop, "is a web page, of the server or of a network that wants a sign-in");
+    const verdict = judge(response, { offset: 0 });
+    if (verdict.kind === "absent" || verdict.kind === "refused") return this.#without(stop, verdict.why);
+    this.#accept(href, verdict, stop);
+    const bytes = await this.#collect(href, response, limit, stop);
+    this.#attempts.done();
+    return { bytes, version: versionOf(response) };
+  }
+
+  #without(stop: AbortController, why: string): { readonly why: string } {
+    stop.abort();
+    return { why };
+  }
+
+  async #collect(href: string, response: Response, limit: number, stop: AbortController): Promise<Uint8Array<ArrayBuffer>> {
+    const body = new Body(response.body as ReadableStream<Uint8Array>, this.#room);
+    const watch = new Watch(this.#patience, () => stop.abort());
+    const pieces: Uint8Array[] = [];
+    let length = 0;
     try {
-      response = await this.#inTime(fetch(href, init));
-      // A range of a compressed response is none of the file.
-      if (response.status === 206 && (response.headers.get("Content-Encoding") ?? "identity") !== "identity") {
-        await response.body?.cancel();
-        response = await this.#inTime(fetch(href, { signal: stop.signal, cache: "no-store" }));
+      for (;;) {
+        watch.begin();
+        const piece = await body.read();
+        watch.end(piece?.length ?? 0);
+        if (!piece) break;
+        length += piece.length;
+        if (length > limit) throw new EmbedError("corrupt-model", `${shownAddress(href)}: more than ${limit} bytes`);
+        pieces.push(piece.slice());
       }
     } catch (error) {
       stop.abort();
+      if (error instanceof EmbedError) throw error;
+      throw new Passing(failed(href, `broke off after ${length} bytes`, watch.late ? watch.reason : error));
+    } finally {
+      watch.stop();
+    }
+    const announced = response.status === 206 ? totalBytes(response) : isEncoded(response) ? undefined : contentLength(response);
+    if (announced !== undefined && announced !== length) throw new Passing(networkError(href, `ended after ${length} of ${announced} bytes`));
+    if (length === 0) throw new Passing(networkError(href, "came without bytes"));
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const piece of pieces) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
+  }
+
+  async #headOf(href: string, stop = new AbortController()): Promise<{ version: string } & ({ size: number } | { absent: boolean; why: string })> {
+    const response = await this.#ask(href, { method: "HEAD", cache: "no-cache" }, stop);
+    const version = versionOf(response);
+    if (response.ok && isPage(response)) return { version: "", absent: true, why: "is a web page" };
+    const verdict = judge(response, { offset: 0, head: true });
+    if (verdict.kind === "passing" && response.status !== 501) this.#accept(href, verdict, stop);
+    const size = verdict.kind === "ok" && !isEncoded(response) ? contentLength(response) : undefined;
+    if (size) return { version, size }; // some say 0 for what they do not know
+    return { version, absent: verdict.kind === "absent", why: "why" in verdict ? verdict.why : "" };
+  }
+
+  async #sizeByRange(href: string, limit: number): Promise<Size> {
+    const stop = new AbortController();
+    const response = await this.#ask(href, { method: "GET", cache: "no-cache", headers: { Range: "bytes=0-0" } }, stop);
+    const total = response.status === 206 && !isEncoded(response) ? totalBytes(response) : undefined;
+    stop.abort();
+    if (total !== undefined) return { byteLength: total };
+    const whole = await this.#bring(href, limit, { method: "GET", cache: "no-cache" });
+    return whole.bytes ? { byteLength: whole.bytes.length, bytes: whole.bytes } : { why: whole.why };
+  }
+
+  async #ask(href: string, { headers, ...request }: Request, stop: AbortController): Promise<Response> {
+    const all = Object.fromEntries(this.#headers);
+    for (const name of Object.keys(all)) if (name.toLowerCase() === "range") delete all[name];
+    try {
+      return await inTime(this.#fetch(href, { ...request, headers: { ...all, ...headers }, signal: stop.signal }), this.#patience.idle);
+    } catch (error) {
+      stop.abort();
+      if (error instanceof EmbedError) throw error;
       throw new Passing(failed(href, "cannot be fetched", error));
     }
-    if (response.ok && response.body) return response;
-    stop.abort();
-    if (response.status === 416) throw ended(href, offset, undefined);
-    const error = new EmbedError("network", `${href}: ${describe(response)}`);
-    if (![408, 425, 429, 500, 502, 503, 504].includes(response.status)) throw error;
-    throw new Passing(error, Math.min(10_000, 1000 * (Number(response.headers.get("Retry-After")) || 0)));
+  }
+
+  async #once<T>(href: string, deadline: number, action: (stop: AbortController) => Promise<T>): Promise<T> {
+    const stop = new AbortController();
+    try {
+      return await inTime(action(stop), deadline);
+    } catch (problem) {
+      throw problem instanceof Passing ? problem.error : problem instanceof EmbedError ? problem : failed(href, "cannot be fetched", problem);
+    } finally {
+      stop.abort();
+    }
+  }
+
+  // Without hashes, a body that goes on behind the file's end is the only sign that it was of something else.
+  async #checkEnd(): Promise<void> {
+    const open = this.#open;
+    if (!open) return;
+    open.watch.begin();
+    const ended = open.rest.length === 0 && (await open.body.ends().catch(() => true));
+    open.watch.end(0);
+    if (!ended) throw networkError(open.href, `is longer than ${open.at} bytes`);
   }
 
   // Two halves of two versions would make a model that nobody has seen.
   #checkVersion(href: string, response: Response, stop: AbortController): void {
-    const version = response.headers.get("ETag") ?? response.headers.get("Last-Modified");
-    if (version === null) return;
+    const version = versionOf(response);
+    if (version === "") return;
     if ((this.#versions.get(href) ?? version) !== version) {
       stop.abort();
-      throw new EmbedError("network", `${href}: changed during the download`);
+      throw networkError(href, "changed during the download");
     }
     this.#versions.set(href, version);
   }
-
-  async #inTime<T>(promise: Promise<T>, idle = this.#patience.idle): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`nothing came for ${idle / 1000} s`)), idle);
-    });
-    try {
-      return await Promise.race([promise, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }
+
+type Request = Pick<FetchInit, "method" | "cache"> & { readonly headers?: Record<string, string> };
+
+const from = (offset: number) => (offset > 0 ? { headers: { Range: `bytes=${offset}-` } } : {});
 
 async function end(open: OpenFile | undefined): Promise<void> {
   open?.watch.stop();
   open?.stop.abort();
   await open?.body.cancel();
-}
-
-const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
-
-const ended = (href: string, at: number, end: number | undefined) =>
-  new EmbedError("network", `${href}: ended after ${at} bytes${end === undefined ? "" : `, ${end} were wanted`}`);
-
-export const describe = (response: Response) => `${response.status} ${response.statusText}`.trim();
-
-export function failed(url: string, what: string, cause: unknown): EmbedError {
-  return new EmbedError("network", `${url}: ${what}: ${reasonOf(cause)}`, { cause });
 }

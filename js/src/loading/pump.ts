@@ -23,11 +23,57 @@ export interface Taker {
 }
 
 /**
+ * Loads from the source, and anew from what else it has when that fails. `begin`: a fresh taker for these files. Errors: as
+ * `pump`; "network" for a file that is missing because the source did not give it.
+ */
+export async function load(
+  source: OpenSource,
+  begin: (files: readonly SourceFile[]) => Taker,
+  copyIn: (pointer: number, piece: Uint8Array) => void,
+  progress: ProgressMeter,
+): Promise<void> {
+  for (;;) {
+    try {
+      await pump(source, begin(source.files), copyIn, progress);
+      return await source.finished?.();
+    } catch (error) {
+      if (!(await source.otherwise?.(error))) throw explained(error, source);
+      progress.restart();
+    }
+  }
+}
+
+// The engine sees that a file is missing, and the source knows why.
+function explained(error: unknown, { absent }: OpenSource): unknown {
+  if (!(error instanceof EmbedError) || error.code !== "corrupt-model") return error;
+  for (const [path, why] of absent ?? []) {
+    if (error.detail.startsWith(`${path}: missing`) || (/\bneither\b/.test(error.detail) && error.detail.includes(path))) return new EmbedError("network", `${path}: ${why}`, { cause: error });
+  }
+  return error;
+}
+
+/**
  * `copyIn` puts a piece at a place of the heap. A range whose hash does not fit is brought again, if the source has another
  * road to it. Errors: those of the source, and whatever the taker throws.
  */
 export async function pump(source: OpenSource, taker: Taker, copyIn: (pointer: number, piece: Uint8Array) => void, progress: ProgressMeter): Promise<void> {
   const chunks = new ChunkReader(source, (file, bytes, fromCache) => progress.add(file, bytes, fromCache));
+  try {
+    await bringAll(chunks, source, taker, copyIn, progress);
+  } catch (error) {
+    await chunks.forget();
+    throw error;
+  }
+  progress.finish();
+}
+
+async function bringAll(
+  chunks: ChunkReader,
+  source: OpenSource,
+  taker: Taker,
+  copyIn: (pointer: number, piece: Uint8Array) => void,
+  progress: ProgressMeter,
+): Promise<void> {
   for (let range = taker.want(); range !== undefined; range = taker.want()) {
     const file = source.files[range.file];
     if (file === undefined) throw new EmbedError("internal", `the engine wants file ${range.file} of ${source.files.length}`);
@@ -40,7 +86,6 @@ export async function pump(source: OpenSource, taker: Taker, copyIn: (pointer: n
     }
     progress.expect(taker.totalBytes() - taker.readBytes(), taker.totalBytes() > 0);
   }
-  progress.finish();
 }
 
 function room(taker: Taker, range: Range): { readonly pointer: number; readonly bytes: number } {
@@ -91,7 +136,7 @@ async function bringHashed(
     if (again?.offset !== range.offset || source.files[again.file] !== file) throw error;
     const ahead = await chunks.forget();
     if (!(await source.renew?.(file, range.offset))) throw error;
-    progress.again(range.length + ahead);
+    progress.again(file, range.length + ahead);
     return false;
   }
 }
@@ -103,14 +148,13 @@ const reportBytes = 128 << 10;
 export class ProgressMeter {
   readonly #name: string;
   readonly #report: (progress: LoadProgress) => void;
-  readonly #loaded = new Map<SourceFile, number>();
+  /** Of each path: bytes of this attempt, and what was said of it. A load that begins anew counts them again, in silence. */
+  readonly #files = new Map<string, { counted: number; said: number; fromCache: boolean | undefined }>();
   #current: SourceFile | undefined;
   #all = 0;
   #total: number | undefined;
   #percent = 0;
   #unsaid = 0;
-  #again = 0;
-  readonly #fromCache = new Map<SourceFile, boolean>();
   #allFromCache = true;
 
   constructor(name: string, report: (progress: LoadProgress) => void) {
@@ -122,27 +166,34 @@ export class ProgressMeter {
     if (file === this.#current) return;
     this.#leave();
     this.#current = file;
-    if (this.#loaded.has(file)) return;
-    this.#loaded.set(file, 0);
+    if (this.#files.has(file.path)) return;
+    this.#of(file);
     this.#say("initiate", file);
     this.#say("download", file);
   }
 
-  /** The next `bytes` bytes were counted before. */
-  again(bytes: number): void {
-    this.#again = bytes;
+  /** The last `bytes` bytes come once more. */
+  again(file: SourceFile, bytes: number): void {
+    this.#of(file).counted -= bytes;
+  }
+
+  /** All bytes come once more. */
+  restart(): void {
+    for (const known of this.#files.values()) known.counted = 0;
+    this.#current = undefined;
+    this.#allFromCache = true;
   }
 
   add(file: SourceFile, bytes: number, fromCache: boolean): void {
-    this.#fromCache.set(file, fromCache);
+    const known = this.#of(file);
+    known.fromCache = fromCache;
     this.#allFromCache &&= fromCache;
-    const known = Math.min(bytes, this.#again);
-    this.#again -= known;
-    bytes -= known;
-    this.#loaded.set(file, (this.#loaded.get(file) ?? 0) + bytes);
-    this.#all += bytes;
-    this.#unsaid += bytes;
-    if (this.#unsaid < reportBytes && this.#loaded.get(file) !== file.byteLength) return;
+    known.counted += bytes;
+    const gain = Math.max(0, known.counted - known.said);
+    known.said += gain;
+    this.#all += gain;
+    this.#unsaid += gain;
+    if (this.#unsaid < reportBytes && (gain === 0 || known.said !== file.byteLength)) return;
     this.#unsaid = 0;
     this.#say("progress", file);
     this.#sayTotal();
@@ -161,16 +212,22 @@ export class ProgressMeter {
     this.#report({ status: "ready", name: this.#name, file: "", loaded: this.#all, total: this.#all, progress: 100, fromCache: this.#allFromCache && this.#all > 0 });
   }
 
+  #of(file: SourceFile): { counted: number; said: number; fromCache: boolean | undefined } {
+    const known = this.#files.get(file.path) ?? { counted: 0, said: 0, fromCache: undefined };
+    this.#files.set(file.path, known);
+    return known;
+  }
+
   // "done" comes when the next file begins: only then it is clear that no more of this one is wanted.
   #leave(): void {
     if (this.#current) this.#say("done", this.#current);
   }
 
   #say(status: "initiate" | "download" | "progress" | "done", file: SourceFile): void {
-    const loaded = this.#loaded.get(file) ?? 0;
-    const progress = file.byteLength > 0 ? Math.min(100, (100 * loaded) / file.byteLength) : 100;
-    const fromCache = this.#fromCache.get(file) ?? file.fromCache ?? false;
-    this.#report({ status, name: this.#name, file: file.path, loaded, total: file.byteLength, progress, fromCache });
+    const known = this.#of(file);
+    const progress = file.byteLength > 0 ? Math.min(100, (100 * known.said) / file.byteLength) : 100;
+    const fromCache = known.fromCache ?? file.fromCache ?? false;
+    this.#report({ status, name: this.#name, file: file.path, loaded: known.said, total: file.byteLength, progress, fromCache });
   }
 
   #sayTotal(): void {

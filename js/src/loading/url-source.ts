@@ -1,25 +1,38 @@
 // A model behind a URL, or behind one URL for each file. With a store, the files of a pack are kept in it as they come and
 // read from it the next time; what is there of a broken-off download is not fetched again. Bytes go from the response or the
-// stored file to whoever takes them, piece by piece.
+// stored file to whoever takes them, piece by piece. A load takes one set of files: that of the server's manifest, or that of a
+// kept one. When the set turns out to be bad, `otherwise` looks for another, and the load begins anew; sets never mix.
 import { EmbedError } from "../errors.js";
+import type { Tower } from "../shared/engine-types.js";
 import type { OpenSource, SourceFile, Take } from "../shared/source.js";
 import type { ModelStore, StoredFile } from "../shared/store.js";
-import { defaultPatience, describe, failed, HttpReader, type Patience, type RemoteFile } from "./http-reader.js";
-import { checkpointBinaries, checkpointTexts, filesOfManifest, manifestName, type ManifestFile } from "./model-files.js";
-import { isWhole, sameBytes, StoredModel, usable } from "./stored-model.js";
+import { networkError } from "./answers.js";
+import { findCheckpoint, type CheckpointFile } from "./checkpoint.js";
+import { HttpReader, type CacheUse, type HttpOptions, type RemoteFile } from "./http-reader.js";
+import { usable, versionFrom, type Version } from "./kept-accounts.js";
+import { KeptModel } from "./kept-model.js";
+import { manifestBytes, manifestName, type ManifestFile } from "../shared/model-files.js";
+import { addressOf, keyOf, type ModelAddress } from "./model-key.js";
+import { defaultPatience, hasty, keptTime, type Patience } from "./patience.js";
+import { canHash, isWhole, sameBytes } from "./sha256.js";
+import { reasonOf } from "../shared/reason.js";
 
 /** Stored files are read in such pieces. */
 const storedPieceBytes = 1 << 20;
+/** So often a load asks for a newer manifest because its files do not fit the one it has. */
+const mostRenewals = 2;
 
-/** A folder's address, with "/" at its end, or an address for each path. */
-export type ModelAddress = string | { readonly [path: string]: string };
-
-export interface UrlSourceOptions {
+export interface UrlSourceOptions extends Omit<HttpOptions, "patience"> {
   /** Keeps the files of packs. Left out: nothing is kept. */
   readonly store?: ModelStore | undefined;
   readonly patience?: Patience;
+  /** That will be loaded; only their files have to be there for a kept copy to be complete. Default: both. */
+  readonly towers?: readonly Tower[];
+  /** Hears, once, why the model is not kept. */
+  readonly onNotKept?: (why: string) => void;
 }
 
+/** Errors: EmbedError. */
 export async function openUrlSource(address: ModelAddress, options: UrlSourceOptions = {}): Promise<OpenSource> {
   const source = new UrlSource(address, options);
   try {
@@ -29,11 +42,6 @@ export async function openUrlSource(address: ModelAddress, options: UrlSourceOpt
     throw error;
   }
   return source;
-}
-
-/** The name under which a model is kept. */
-export function cacheAddress(address: ModelAddress): string {
-  return typeof address === "string" ? address : (address[manifestName] ?? "");
 }
 
 /** A listed file, with what only this source knows of it. */
@@ -46,42 +54,62 @@ interface UrlFile extends SourceFile {
 }
 
 class UrlSource implements OpenSource {
-  readonly files: UrlFile[] = [];
+  files: UrlFile[] = [];
+  readonly absent = new Map<string, string>();
   readonly #address: ModelAddress;
   readonly #http: HttpReader;
-  readonly #store: ModelStore | undefined;
-  #kept: StoredModel | undefined;
+  readonly #patience: Patience;
+  readonly #towers: readonly Tower[];
+  readonly #onNotKept: (why: string) => void;
+  #store: ModelStore | undefined;
+  #kept: KeptModel | undefined;
+  /** Whether what comes is written down. */
+  #keeps = false;
+  /** The set of a pack; nothing for a checkpoint. */
+  #version: Version | undefined;
+  #checkpoint: readonly CheckpointFile[] = [];
+  /** A complete kept copy, until it is taken. */
+  #fallback: Version | undefined;
+  #renewals = 0;
   /** The file whose stored copy is open; without `stored` when there is none to be had. */
   #open: { readonly file: SourceFile; stored: StoredFile | undefined } | undefined;
   /** Files that were asked for again, and why. */
   readonly #renewed = new Map<SourceFile, Set<"stored" | "sent">>();
   /** From which place on the bytes of a file came over the network. */
   readonly #sentFrom = new Map<SourceFile, number>();
+  #closings = 0;
 
-  constructor(address: ModelAddress, options: UrlSourceOptions) {
+  constructor(address: ModelAddress, { store, patience = defaultPatience, towers = ["text", "vision"], onNotKept = () => {}, ...http }: UrlSourceOptions) {
     this.#address = address;
-    this.#http = new HttpReader(options.patience ?? defaultPatience);
-    this.#store = options.store;
+    this.#http = new HttpReader({ patience, ...http });
+    this.#patience = patience;
+    this.#towers = towers;
+    this.#onNotKept = onNotKept;
+    this.#store = canHash() ? store : undefined;
   }
 
   async list(): Promise<void> {
-    const address = cacheAddress(this.#address);
-    this.#kept = this.#store && address ? await StoredModel.of(this.#store, address) : undefined;
-    const manifest = await this.#bringManifest();
-    if (manifest.bytes) return this.#listPack(manifest.bytes, manifest.fromCache ?? false);
-    for (const path of checkpointTexts) {
-      const href = this.#href(path);
-      const { bytes, why } = href === undefined ? { bytes: undefined, why: "has no address" } : await this.#bringText(href, "twice");
-      if (bytes) this.files.push({ path, byteLength: bytes.length, whole: bytes, remote: { href: "" } });
-      else if (path === checkpointTexts[0])
-        throw new EmbedError("network", `no model at ${address || "the given addresses"}: ${manifestName}: ${manifest.why}; ${path}: ${why}`);
+    const key = this.#store && (await keyOf(this.#address));
+    if (this.#store && key) {
+      this.#kept = await KeptModel.of(this.#store, key);
+      this.#keeps = true;
+      this.#fallback = await this.#kept.complete(this.#towers).catch(() => undefined);
     }
-    for (const path of checkpointBinaries) await this.#findSize(path);
+    const href = addressOf(this.#address, manifestName);
+    const why = href === undefined ? "has no address" : await this.#listPack(href);
+    if (why === undefined) return;
+    const { files, absent } = await findCheckpoint(this.#address, this.#http, why);
+    if (this.#keeps) this.#notKept("a checkpoint has no hashes to tell its versions apart; `clipglot convert` makes a pack of it");
+    this.#checkpoint = files;
+    this.files = files.map(({ path, href, bytes, byteLength }) => ({ path, byteLength, remote: { href, unverified: true, byteLength }, ...(bytes ? { whole: bytes } : {}) }));
+    // Of a file that is just not there, the engine speaks better.
+    for (const [path, reason] of absent) if (!/^(404|410)\b/.test(reason)) this.absent.set(path, reason);
   }
 
   async read(listed: SourceFile, offset: number, length: number, take: Take): Promise<void> {
     const file = listed as UrlFile;
     if (file.whole) return take(file.whole.subarray(offset, offset + length), file.fromCache ?? false);
+    const closings = this.#closings;
     const end = offset + length;
     let at = offset;
     const open = await this.#openStored(file, file.byteLength); // as much as there is
@@ -95,10 +123,11 @@ class UrlSource implements OpenSource {
       take(piece, true);
       at += bytes;
     }
+    if (this.#closings !== closings) throw networkError(file.remote.href, "nobody waits for it any more");
     if (at < end) {
       if (!this.#sentFrom.has(file)) this.#sentFrom.set(file, at); // and so does all behind it
-      // With a store, the browser's own cache would only hold everything once more.
-      const cache: RequestCache = this.#renewed.has(file) || this.#kept ? "no-store" : "default";
+      // With a store, the browser's own cache would only hold everything once more. What no hash tells apart must be of today.
+      const cache: CacheUse = this.#renewed.has(file) || this.#keeps ? "no-store" : file.entry ? "default" : "no-cache";
       await this.#http.read(file.remote, at, end - at, cache, (piece) => {
         this.#keep(at, piece);
         at += piece.length;
@@ -122,13 +151,41 @@ class UrlSource implements OpenSource {
     const stored = (await this.#openStored(file, offset)).stored; // what lay before was good
     if (reasons.has(why)) {
       await stored?.close();
+      this.#open = undefined;
       return false;
     }
     this.#renewed.set(file, reasons.add(why));
     return true;
   }
 
+  async otherwise(error: unknown): Promise<boolean> {
+    const { code } = error instanceof EmbedError ? error : { code: "internal" };
+    if (!this.#version || !["network", "corrupt-model", "unsupported-version", "unsupported-model"].includes(code)) return false;
+    await this.close();
+    const fallback = this.#fallback;
+    // The server may have been given a new version in between. A network that failed a moment ago is not asked when there is a copy.
+    if (this.#renewals++ < mostRenewals && !(fallback && code === "network")) {
+      const href = addressOf(this.#address, manifestName) ?? "";
+      const came = await this.#askOnce(href, "reload");
+      if (came && !sameBytes(came.manifest, this.#version.manifest)) {
+        await this.#take(came, false);
+        return true;
+      }
+    }
+    if (!fallback || sameBytes(fallback.manifest, this.#version.manifest)) return false;
+    await this.#take(fallback, true);
+    return true;
+  }
+
+  async finished(): Promise<void> {
+    const versions = this.#checkpoint.map(({ href, version }) => this.#http.changed(href, version, keptTime(this.#patience)));
+    const changed = (await Promise.all(versions)).indexOf(true);
+    if (changed >= 0) throw networkError(this.#checkpoint[changed]!.href, "changed during the download; load again");
+    if (this.#keeps) await this.#kept?.settle().catch(() => {}); // a disk that is full or cannot be written: another time
+  }
+
   async close(): Promise<void> {
+    this.#closings++;
     await this.#http.close();
     await this.#closeStored();
     this.#open = undefined;
@@ -137,7 +194,9 @@ class UrlSource implements OpenSource {
   async #openStored(file: UrlFile, keep: number): Promise<{ stored: StoredFile | undefined }> {
     if (this.#open?.file === file) return this.#open;
     await this.#closeStored();
-    this.#open = { file, stored: file.entry && (await this.#kept?.open(file.entry, keep)) };
+    const there = this.#keeps || file.fromCache; // or it would be made
+    const stored = file.entry && there && (await this.#kept?.open(file.entry, keep).catch((error: unknown) => this.#notKept(error)));
+    this.#open = { file, stored: stored || undefined };
     return this.#open;
   }
 
@@ -150,105 +209,90 @@ class UrlSource implements OpenSource {
   // A full disk ends the keeping, not the load.
   #keep(at: number, piece: Uint8Array): void {
     const open = this.#open;
-    if (open?.stored?.size !== at) return;
+    if (!this.#keeps || open?.stored?.size !== at) return;
     try {
       open.stored.append(piece);
-    } catch {
+    } catch (error) {
       void this.#closeStored();
-      this.#kept = undefined;
+      this.#notKept(error);
     }
   }
 
-  async #listPack(bytes: Uint8Array, fromCache: boolean): Promise<void> {
-    const entries = filesOfManifest(new TextDecoder().decode(bytes), this.#href(manifestName) ?? manifestName);
-    try {
-      await this.#kept?.describe(bytes, entries);
-    } catch {
-      this.#kept = undefined; // no room
-    }
-    const there = await this.#kept?.sizes(entries).catch(() => undefined);
-    for (const entry of entries) {
-      const { path, byteLength } = entry;
-      const href = this.#href(path);
-      // A file without an address is left out; the engine says so if it needs it.
-      if (href !== undefined) this.files.push({ path, byteLength, entry, remote: { href }, fromCache: (there?.get(entry) ?? 0) > 0 });
-    }
-    this.files.push({ path: manifestName, byteLength: bytes.length, whole: bytes, remote: { href: "" }, fromCache });
+  // What lies there already is read all the same.
+  #notKept(why: unknown): undefined {
+    if (this.#keeps) this.#onNotKept(reasonOf(why));
+    this.#keeps = false;
   }
 
-  // The manifest is asked for each time, so that a changed pack is noticed. Without an answer, the stored one has to do.
-  async #bringManifest(): Promise<{ bytes?: Uint8Array; why: string; fromCache?: boolean }> {
-    const href = this.#href(manifestName);
-    if (href === undefined) return { why: "has no address" };
-    const about = await this.#kept?.about();
-    const stored = about && { bytes: about.manifest, why: "", fromCache: true };
-    let came: { bytes?: Uint8Array; why: string; gone?: boolean };
+  // Lists a pack, or says why there is none. The manifest is asked for each time, so that a changed pack is noticed; with a kept
+  // one, for a moment only, and whatever comes of it, the kept one will do.
+  async #listPack(href: string): Promise<string | undefined> {
+    if (this.#fallback) {
+      const came = await this.#askOnce(href, "no-cache");
+      await this.#take(came ?? this.#fallback, came === undefined);
+      return undefined;
+    }
+    const stored = this.#kept?.versions[0];
     try {
-      came = await this.#bringText(href, about ? "once" : "twice");
-      // Damaged on its way, or an old response in the browser's cache.
-      if (came.bytes && canHash() && !(await isWhole(came.bytes))) came = await this.#bringText(href, "fresh");
+      let came = await this.#http.whole(href, manifestBytes, "no-cache");
+      // Damaged on its way, or an old response of some cache.
+      if (came.bytes && canHash() && !(await isWhole(came.bytes))) came = await this.#http.whole(href, manifestBytes, "reload");
+      if (!came.bytes && !stored) return came.why;
+      if (came.bytes && canHash() && (await isWhole(came.bytes))) {
+        await this.#take(versionFrom(came.bytes, href), false);
+        return undefined;
+      }
+      if (came.bytes && !stored) {
+        // The engine has the last word on a manifest that is not whole; it is not kept.
+        this.#notKept(`${manifestName}: its own hash does not fit`);
+        await this.#take(versionFrom(came.bytes, href), false);
+        return undefined;
+      }
     } catch (error) {
       if (!stored) throw error;
-      return stored;
     }
-    if (!came.bytes) return stored && !came.gone ? stored : came;
-    // The engine has the last word on a manifest that is not whole; it is not kept.
-    if (!canHash() || !(await isWhole(came.bytes))) this.#kept = undefined;
-    return { ...came, fromCache: about !== undefined && sameBytes(about.manifest, came.bytes) };
+    if (stored) await this.#take(stored, true);
+    return undefined;
   }
 
-  // A small text file, whole: a server may send it compressed, and then no header tells its size.
-  async #bringText(href: string, how: "once" | "twice" | "fresh"): Promise<{ bytes?: Uint8Array; why: string; gone?: boolean }> {
-    const response = await this.#http.ask(href, { cache: how === "fresh" ? "no-store" : "default" }, how !== "once");
-    if (!response.ok || isPage(response)) {
-      await response.body?.cancel();
-      if (response.status >= 500) throw new EmbedError("network", `${href}: ${describe(response)}`);
-      return { why: response.ok ? "is a web page" : describe(response), gone: !response.ok };
-    }
+  // The manifest, asked for once, in a time that a load with a kept copy can wait. Nothing when none comes.
+  async #askOnce(href: string, cache: CacheUse): Promise<Version | undefined> {
     try {
-      return { bytes: new Uint8Array(await response.arrayBuffer()), why: "" };
-    } catch (error) {
-      throw failed(href, "broke off", error);
+      return await this.#askInTime(href, cache, performance.now() + (this.#fallback ? keptTime(this.#patience) : this.#patience.idle));
+    } catch {
+      return undefined;
     }
   }
 
-  // Lists a file that may be missing. Its size is in the header of HEAD, unless the answer is compressed; or in that of a
-  // small range; or the file has to be brought.
-  async #findSize(path: string): Promise<void> {
-    const href = this.#href(path);
-    if (href === undefined) return;
-    const remote = { href, unverified: true };
-    const head = await this.#http.ask(href, { method: "HEAD" });
-    const length = head.headers.get("Content-Length");
-    if (head.ok && !isPage(head) && length !== null && !head.headers.get("Content-Encoding")) {
-      this.files.push({ path, byteLength: Number(length), remote });
-      return;
+  async #askInTime(href: string, cache: CacheUse, until: number): Promise<Version | undefined> {
+    for (const how of [cache, "reload"] as const) {
+      const left = until - performance.now();
+      if (left <= 0) return undefined;
+      const { bytes } = await this.#http.whole(href, manifestBytes, how, left);
+      if (bytes && (!canHash() || (await isWhole(bytes)))) return versionFrom(bytes, href);
+      if (!bytes) return undefined;
     }
-    if (head.status === 404 || head.status === 410 || (head.ok && isPage(head))) return;
-    const response = await this.#http.ask(href, { headers: { Range: "bytes=0-0" } });
-    const total = /\/(\d+)$/.exec(response.headers.get("Content-Range") ?? "")?.[1];
-    if (response.status === 206 && total !== undefined) {
-      await response.body?.cancel();
-      this.files.push({ path, byteLength: Number(total), remote });
-    } else if (response.status === 200 && !isPage(response)) {
-      try {
-        const whole = new Uint8Array(await response.arrayBuffer());
-        this.files.push({ path, byteLength: whole.length, whole, remote });
-      } catch (error) {
-        throw failed(href, "broke off", error);
-      }
-    } else {
-      await response.body?.cancel();
-    }
+    return undefined;
   }
 
-  #href(path: string): string | undefined {
-    if (typeof this.#address !== "string") return this.#address[path];
-    return this.#address + path.split("/").map(encodeURIComponent).join("/");
+  // Makes this the set of files. `isKept`: because there is no better one.
+  async #take(version: Version, isKept: boolean): Promise<void> {
+    this.#version = version;
+    this.#renewed.clear();
+    this.#sentFrom.clear();
+    const fallback = this.#fallback;
+    const isFallback = fallback !== undefined && sameBytes(fallback.manifest, version.manifest);
+    if (isFallback) this.#fallback = undefined;
+    this.#http.patience = fallback && !isFallback ? hasty(this.#patience) : this.#patience;
+    const wasKept = isKept || (this.#kept?.versions.some(({ manifest }) => sameBytes(manifest, version.manifest)) ?? false);
+    if (!isKept && this.#keeps) await this.#kept?.note(version).catch((error: unknown) => this.#notKept(error));
+    const there = await this.#kept?.sizes(version.files).catch(() => undefined);
+    this.files = version.files.flatMap((entry) => {
+      const { path, byteLength } = entry;
+      const href = addressOf(this.#address, path);
+      // A file without an address is left out; the engine says so if it needs it.
+      return href === undefined ? [] : [{ path, byteLength, entry, remote: { href, byteLength }, fromCache: (there?.get(entry) ?? 0) > 0 }];
+    });
+    this.files.push({ path: manifestName, byteLength: version.manifest.length, whole: version.manifest, remote: { href: "" }, fromCache: wasKept });
   }
 }
-
-const canHash = () => typeof crypto === "object" && crypto.subtle !== undefined; // not on pages without https
-
-// Servers of single-page applications answer any address with their start page.
-const isPage = (response: Response) => /^text\/html\b/i.test(response.headers.get("Content-Type") ?? "");

@@ -1,7 +1,7 @@
 // listCached() and deleteCached(), whatever the platform.
 import { EmbedError } from "../errors.js";
 import { deleteKept, listKept } from "../loading/cached-models.js";
-import { cacheAddress } from "../loading/url-source.js";
+import { keyOf, type ModelAddress } from "../loading/model-key.js";
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { ModelStore } from "../shared/store.js";
@@ -20,21 +20,20 @@ export async function listIn(store: ModelStore | undefined): Promise<CachedModel
 }
 
 export async function deleteIn(store: ModelStore | undefined, model: URL | string | ModelAddresses, platform: PagePlatform): Promise<boolean> {
-  const addresses = reading("model", () => addressesOf(model, platform));
+  const address = reading("model", () => addressOf(model, platform));
   if (!store) return false;
   try {
-    let found = false;
-    for (const address of addresses) found = (await deleteKept(store, address)) || found;
-    return found;
+    // A name of listCached() first; anything else is a folder, as in load().
+    if (typeof model === "string" && (await deleteKept(store, model))) return true;
+    const key = address && (await keyOf(address));
+    return key !== undefined && (await deleteKept(store, key));
   } catch (cause) {
-    throw new EmbedError("invalid-argument", `model: ${addresses[0]} cannot be deleted, perhaps because it is being loaded`, { cause });
+    throw new EmbedError("invalid-argument", "model: cannot be deleted, perhaps because it is being loaded", { cause });
   }
 }
 
-function addressesOf(model: URL | string | ModelAddresses, platform: PagePlatform): readonly string[] {
-  const of = (source: SourceDescription) => (source.kind === "url" ? [source.href] : source.kind === "addresses" ? [cacheAddress(source.addresses)] : []);
+function addressOf(model: URL | string | ModelAddresses, platform: PagePlatform): ModelAddress | undefined {
+  const of = (source: SourceDescription) => (source.kind === "url" ? source.href : source.kind === "addresses" ? source.addresses : undefined);
   if (typeof model === "object" && model !== null && "files" in model) return of(describeAddresses(model, platform));
-  const address = checkAddress("model", model);
-  // A name of listCached() is one already; anything else is a folder, as in load().
-  return [address, ...of(platform.describeFolder(address))];
+  return of(platform.describeFolder(checkAddress("model", model)));
 }

@@ -4,7 +4,8 @@ import type { EngineInfo, LoadProgress, LoadWarning } from "../shared/engine-typ
 import type { AnswerOf, Call, CallKind, CallOf, CancelFlag, FromWorker, LoadRequest, WireError } from "../shared/protocol.js";
 import { isPromise, isUint8Array } from "../shared/values.js";
 import { reasonOf } from "../shared/reason.js";
-import type { ModelSource } from "../types.js";
+import type { FetchLike, ModelSource } from "../types.js";
+import { UserFetch } from "./user-fetch.js";
 import { CallQueue, type Lane } from "./queue.js";
 import type { WorkerPort } from "../shared/worker-port.js";
 
@@ -26,6 +27,8 @@ export interface LoadHooks {
   readonly onWarning: ((warning: LoadWarning) => void) | undefined;
   /** For a source that the user supplies. */
   readonly source: ModelSource | undefined;
+  /** The user's own, for models behind URLs. */
+  readonly fetch: FetchLike | undefined;
 }
 
 export class EngineClient {
@@ -34,6 +37,7 @@ export class EngineClient {
   /** Aborted when the engine ends or is loaded: nobody waits for bytes of the source any more. */
   readonly #reading = new AbortController();
   #hooks: LoadHooks | undefined;
+  #fetches: UserFetch | undefined;
   #loaded: { resolve(info: EngineInfo): void; reject(reason: unknown): void } | undefined;
   #cancelFlag: CancelFlag | undefined;
   #end: Promise<void> | undefined;
@@ -54,6 +58,7 @@ export class EngineClient {
   load(request: LoadRequest, hooks: LoadHooks): Promise<EngineInfo> {
     this.#hooks = hooks;
     const { signal } = hooks;
+    if (hooks.fetch) this.#fetches = new UserFetch(hooks.fetch, (answer, transfer) => this.#end ?? this.#port.post(answer, transfer));
     const onAbort = () => this.#fail(signal?.reason);
     return new Promise<EngineInfo>((resolve, reject) => {
       this.#loaded = { resolve, reject };
@@ -87,6 +92,7 @@ export class EngineClient {
   #fail(reason: unknown): void {
     if (this.#end) return;
     this.#reading.abort(reason);
+    this.#fetches?.end();
     this.#end = this.#port.terminate().catch(() => {});
     this.#loaded?.reject(reason);
     this.#queue.end(reason);
@@ -109,9 +115,15 @@ export class EngineClient {
       case "source-read":
         void this.#bring(message.read, message.path, message.offset, message.length);
         return;
+      case "fetch-open":
+      case "fetch-read":
+      case "fetch-cancel":
+        return void this.#fetches?.receive(message);
       case "ready":
         this.#cancelFlag = message.cancelFlag;
         this.#reading.abort();
+        this.#fetches?.end();
+        this.#fetches = undefined;
         this.#loaded?.resolve(message.info);
         this.#hooks = undefined;
         this.#port.setBusy(false);

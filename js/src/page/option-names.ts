@@ -16,6 +16,8 @@ export const loadNames: OptionNames<LoadOptions> = {
   dtype: "value",
   assetBase: "value",
   cache: "value",
+  headers: "value",
+  fetch: "value",
   selfTest: "value",
   profile: "value",
   decode: "value",

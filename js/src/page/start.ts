@@ -14,6 +14,7 @@ import { reading } from "./fence.js";
 import type { PictureRules } from "./image-input.js";
 import { readModel } from "./model-input.js";
 import { openWorker } from "./open-worker.js";
+import { readHeaders } from "./user-fetch.js";
 
 export interface StartedEngine {
   readonly client: EngineClient;
@@ -39,6 +40,8 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const model = readModel(options.model, platform);
   const { cache: keep } = options;
   const cache = reading("cache", () => platform.describeCache(keep === undefined || typeof keep === "boolean" ? keep : checkAddress("cache", keep)));
+  const headers = reading("headers", () => readHeaders(options.headers));
+  checkFunction("fetch", options.fetch);
   const selfTest = checkBoolean("selfTest", options.selfTest, true);
   const profile = checkBoolean("profile", options.profile, false);
   checkFunction("createWorker", options.createWorker);
@@ -55,8 +58,8 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const source = await abortable(describe(model), options.signal);
   const port = await openWorker(ways, startTimeout, options.signal);
   const client = new EngineClient(port);
-  const request = { source, sourceName: model.name, builds, startTimeout, cache, selfTest, profile, towers, dtype, maxTokens, maxPixels };
-  const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, onWarning: options.onWarning, source: model.source });
+  const request = { source, sourceName: model.name, builds, startTimeout, cache, headers, fetches: options.fetch !== undefined, selfTest, profile, towers, dtype, maxTokens, maxPixels };
+  const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, onWarning: options.onWarning, source: model.source, fetch: options.fetch });
   return { client, info, profiled: profile, pictures: { maxPixels, decode: options.decode, platformDecodes: platform.decodesPictures } };
 }
 

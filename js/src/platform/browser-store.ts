@@ -44,7 +44,9 @@ class BrowserStore implements ModelStore {
     const directory = await ifThere(this.#root.getDirectoryHandle(folder));
     if (!directory) return sizes;
     for await (const [name, handle] of directory.entries()) {
-      if (handle.kind === "file") sizes.set(name, await sizeOf(handle as FileSystemFileHandle));
+      if (handle.kind !== "file") continue;
+      const size = await sizeOf(handle as FileSystemFileHandle).catch(() => undefined); // it may have vanished
+      if (size !== undefined) sizes.set(name, size);
     }
     return sizes;
   }

@@ -4,6 +4,7 @@ import { probeSimd } from "../shared/variants.js";
 import type { PagePlatform } from "../shared/platforms.js";
 import { reasonOf } from "../shared/reason.js";
 import { browserWorkerWays } from "./browser-page-worker.js";
+import { folderAddress, withoutSecrets } from "./addresses.js";
 
 export const browserPlatform: PagePlatform = {
   capabilities() {
@@ -19,9 +20,8 @@ export const browserPlatform: PagePlatform = {
   },
   workerWays: browserWorkerWays,
   decodesPictures: true,
-  sendsBlob: (blob) => blob instanceof Blob,
-  describeFolder: (model) => ({ kind: "url", href: resolveFolder(model) }),
-  describeFiles: (files) => ({ kind: "addresses", addresses: Object.fromEntries(files.map(([path, address]) => [path, resolve(address).href])) }),
+  describeFolder: (model) => ({ kind: "url", href: folderAddress(resolve(model)) }),
+  describeFiles: (files) => ({ kind: "addresses", addresses: Object.fromEntries(files.map(([path, address]) => [path, withoutSecrets(resolve(address)).href])) }),
   describeCache(cache = true) {
     if (typeof cache !== "boolean") throw new EmbedError("invalid-argument", "cache must be true or false in a browser");
     return cache;

@@ -7,27 +7,42 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import type { ModelStore, StoredFile } from "../shared/store.js";
 
+// What somebody else has put into the folder is passed over: other files, pipes, links that lead nowhere, what vanishes.
 export function nodeStore(root: string): ModelStore {
   return {
     folders: async () => (await entries(root)).filter((entry) => entry.isDirectory()).map(({ name }) => name),
     async files(folder) {
       const sizes = new Map<string, number>();
-      for (const entry of await entries(join(root, folder))) {
-        if (entry.isFile()) sizes.set(entry.name, (await stat(join(root, folder, entry.name))).size);
+      for (const { name } of (await entries(join(root, folder))).filter((entry) => entry.isFile())) {
+        const info = await stat(join(root, folder, name)).catch(() => undefined);
+        if (info?.isFile()) sizes.set(name, info.size);
       }
       return sizes;
     },
-    readWhole: (folder, name) => ifThere(readFile(join(root, folder, name))),
+    async readWhole(folder, name) {
+      const path = join(root, folder, name);
+      const info = await ifThere(stat(path));
+      return info?.isFile() ? ifThere(readFile(path)) : undefined;
+    },
     async writeWhole(folder, name, bytes) {
       await mkdir(join(root, folder), { recursive: true });
       const path = join(root, folder, name);
       const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
-      await writeFile(temporary, bytes);
-      await rename(temporary, path);
+      try {
+        await writeFile(temporary, bytes);
+        await rename(temporary, path);
+      } catch (error) {
+        await rm(temporary, { force: true }).catch(() => {});
+        throw error;
+      }
     },
-    async open(folder, name, _bytes, keep) {
-      await mkdir(join(root, folder), { recursive: true });
+    async open(folder, name, bytes, keep) {
       const path = join(root, folder, name);
+      const info = await ifThere(stat(path));
+      if (info && !info.isFile()) throw new Error(`${path} is not a file`);
+      // A complete file is not written any more, and may lie where nobody can write.
+      if (info?.size === bytes && keep(bytes) === bytes) return new DiskFile(openSync(path, "r"), keep);
+      await mkdir(join(root, folder), { recursive: true });
       closeSync(openSync(path, "a")); // made if need be
       return new DiskFile(openSync(path, "r+"), keep);
     },
@@ -76,6 +91,7 @@ class DiskFile implements StoredFile {
 
 const entries = async (path: string) => (await ifThere(readdir(path, { withFileTypes: true }))) ?? [];
 
+/** Nothing when it is not there. */
 async function ifThere<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;

@@ -1,10 +1,12 @@
 // The worker's side in Node, and models in a folder on disk.
-import { open, readdir, stat, type FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readFile, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parentPort } from "node:worker_threads";
 import { EmbedError } from "../errors.js";
 import type { WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
+import { checkpointBinaries, checkpointTexts, filesOfManifest, manifestBytes, manifestName } from "../shared/model-files.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
 import { nodeEngineFiles } from "./node-files.js";
 import { nodeStore } from "./node-store.js";
@@ -24,33 +26,75 @@ export function nodeWorkerPlatform(): WorkerPlatform {
   };
 }
 
-/** Errors: "network" when the folder or a file cannot be read. */
+/**
+ * The files that the manifest names, or those of a checkpoint; whatever else lies there is never touched. Errors: "network" when
+ * the folder or its first file cannot be read.
+ */
 export async function openPath(folder: string): Promise<OpenSource> {
-  let files: SourceFile[];
-  try {
-    files = await listFiles(folder);
-  } catch (cause) {
+  const placeOf = (path: string) => join(folder, path);
+  const first = await stat(folder).catch((cause: unknown) => {
     throw failed(folder, cause);
-  }
-  return openFiles(files, (path) => join(folder, path));
+  });
+  if (!first.isDirectory()) throw failed(folder, new Error("not a folder"));
+  const manifest = await readText(placeOf(manifestName), manifestBytes);
+  const paths = manifest === undefined ? [...checkpointTexts, ...checkpointBinaries] : [manifestName, ...namedFiles(manifest)];
+  return openFiles(await find(paths, placeOf, false), placeOf);
 }
 
 /** The same for files that lie anywhere. */
 export async function openPaths(paths: { readonly [path: string]: string }): Promise<OpenSource> {
-  const files = Object.entries(paths).map(async ([path, place]) => {
+  const placeOf = (path: string) => paths[path] ?? path;
+  return openFiles(await find(Object.keys(paths), placeOf, true), placeOf);
+}
+
+// What a manifest names. What is wrong with it is for the engine to say.
+function namedFiles(manifest: string): string[] {
+  try {
+    return filesOfManifest(manifest, manifestName).map(({ path }) => path);
+  } catch {
+    return [];
+  }
+}
+
+/** Nothing when there is no such file. Errors: "network" when it cannot be read. */
+async function readText(place: string, limit: number): Promise<string | undefined> {
+  try {
+    const info = await stat(place);
+    if (!info.isFile() || info.size > limit) return info.isFile() ? "" : undefined;
+    return await readFile(place, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw failed(place, cause);
+  }
+}
+
+interface Found {
+  readonly files: readonly SourceFile[];
+  readonly absent: ReadonlyMap<string, string>;
+}
+
+/** `saysMissing`: what is not there was named by the caller; else "missing" is what the engine says of it. */
+async function find(paths: readonly string[], placeOf: (path: string) => string, saysMissing: boolean): Promise<Found> {
+  const files: SourceFile[] = [];
+  const absent = new Map<string, string>();
+  for (const path of paths) {
+    const place = placeOf(path);
     try {
-      return { path, byteLength: (await stat(place)).size };
+      const info = await stat(place);
+      if (info.isFile()) files.push({ path, byteLength: info.size });
+      else absent.set(path, `${place} is not a file`);
     } catch (cause) {
-      throw failed(place, cause);
+      // Perhaps nobody needs it.
+      if (saysMissing || (cause as NodeJS.ErrnoException).code !== "ENOENT") absent.set(path, failed(place, cause).detail);
     }
-  });
-  return openFiles(await Promise.all(files), (path) => paths[path] ?? path);
+  }
+  return { files, absent };
 }
 
 const failed = (path: string, cause: unknown) =>
   new EmbedError("network", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
 
-function openFiles(files: readonly SourceFile[], placeOf: (path: string) => string): OpenSource {
+function openFiles({ files, absent }: Found, placeOf: (path: string) => string): OpenSource {
   let buffer = new Uint8Array(0);
   let current: { readonly path: string; readonly handle: FileHandle } | undefined;
   const close = async () => {
@@ -60,12 +104,13 @@ function openFiles(files: readonly SourceFile[], placeOf: (path: string) => stri
   };
   return {
     files,
+    absent,
     async read(file, offset, length, take) {
       const path = placeOf(file.path);
       try {
         if (current?.path !== path) {
           await close();
-          current = { path, handle: await open(path) };
+          current = { path, handle: await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)) };
         }
         const { handle } = current;
         const readPiece = async (from: number, bytes: number) => {
@@ -86,19 +131,4 @@ function openFiles(files: readonly SourceFile[], placeOf: (path: string) => stri
     },
     close,
   };
-}
-
-// The folder and what lies in its folders: a pack may keep its shards in one.
-async function listFiles(folder: string): Promise<SourceFile[]> {
-  const files: SourceFile[] = [];
-  const list = async (below: string, deeper: boolean) => {
-    for (const name of await readdir(join(folder, below))) {
-      const path = below ? `${below}/${name}` : name;
-      const info = await stat(join(folder, path));
-      if (info.isFile()) files.push({ path, byteLength: info.size });
-      else if (info.isDirectory() && deeper && !name.startsWith(".")) await list(path, false);
-    }
-  };
-  await list("", true);
-  return files;
 }

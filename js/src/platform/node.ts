@@ -10,6 +10,7 @@ import type { FromWorker, SourceDescription } from "../shared/protocol.js";
 import type { PagePlatform, WorkerWay } from "../shared/platforms.js";
 import { reasonOf } from "../shared/reason.js";
 import type { CreateWorker, WorkerLike, WorkerPort } from "../shared/worker-port.js";
+import { folderAddress, withoutSecrets } from "./addresses.js";
 
 export const nodePlatform: PagePlatform = {
   capabilities: () => ({
@@ -22,12 +23,10 @@ export const nodePlatform: PagePlatform = {
   }),
   workerWays,
   decodesPictures: false,
-  // A Blob that stands for a file on disk ends the process with an abort when a worker reads it.
-  sendsBlob: () => false,
   describeFolder,
   describeFiles(files) {
     const onDisk = files.filter(([, address]) => !/^(https?|data|blob):/i.test(address));
-    if (onDisk.length === 0) return { kind: "addresses", addresses: Object.fromEntries(files) };
+    if (onDisk.length === 0) return { kind: "addresses", addresses: Object.fromEntries(files.map(([path, address]) => [path, withoutSecrets(urlOf(address)).href])) };
     if (onDisk.length < files.length) throw new EmbedError("invalid-argument", "model.files: some are on disk and some are not");
     return { kind: "paths", paths: Object.fromEntries(files.map(([path, address]) => [path, pathOf(describeFolder(address))])) };
   },
@@ -37,22 +36,25 @@ export const nodePlatform: PagePlatform = {
   },
   resolveFolder(address) {
     const folder = describeFolder(address);
-    const href = folder.kind === "url" ? folder.href : pathToFileURL((folder as { path: string }).path).href;
+    const href = folder.kind === "url" ? folder.href.replace(/\?.*$/s, "") : pathToFileURL((folder as { path: string }).path).href;
     return href.endsWith("/") ? href : `${href}/`;
   },
 };
 
 function describeFolder(model: string): SourceDescription {
-  if (/^https?:/i.test(model)) {
-    const url = new URL(model);
-    if (!url.pathname.endsWith("/")) url.pathname += "/";
-    url.search = url.hash = "";
-    return { kind: "url", href: url.href };
-  }
+  if (/^https?:/i.test(model)) return { kind: "url", href: folderAddress(urlOf(model)) };
   if (/^file:/i.test(model)) return { kind: "path", path: fileURLToPath(model) };
   const scheme = /^[a-z][a-z0-9+.-]+:/i.exec(model)?.[0]; // two letters or more: "C:" is a drive
   if (scheme) throw new EmbedError("invalid-argument", `model: Node reads http:, https: and file: URLs and paths, not ${scheme}`);
   return { kind: "path", path: resolve(model) };
+}
+
+function urlOf(address: string): URL {
+  try {
+    return new URL(address);
+  } catch (cause) {
+    throw new EmbedError("invalid-argument", "model: not a URL", { cause });
+  }
 }
 
 function pathOf(folder: SourceDescription): string {

@@ -16,8 +16,6 @@ export interface PagePlatform {
   workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[];
   /** The worker has `decode` and `readBitmap`. */
   readonly decodesPictures: boolean;
-  /** Whether the worker can read such a file itself when it is sent there. */
-  sendsBlob(blob: object): boolean;
   /** A model given as URL (or path, in Node). Throws "invalid-argument" for what this place cannot read. */
   describeFolder(model: string): SourceDescription;
   /** A model given as an address for each path. */

@@ -14,11 +14,10 @@ export interface BlobLike {
 
 /** Where the worker finds the model. */
 export type SourceDescription =
-  | { readonly kind: "url"; readonly href: string } // a folder; ends with "/"
+  | { readonly kind: "url"; readonly href: string } // a folder; its path ends with "/", a query goes with each file
   | { readonly kind: "addresses"; readonly addresses: { readonly [path: string]: string } } // a URL for each file
   | { readonly kind: "path"; readonly path: string } // a folder on disk, in Node
   | { readonly kind: "paths"; readonly paths: { readonly [path: string]: string } } // a path for each file, in Node
-  | { readonly kind: "blobs"; readonly files: readonly { readonly path: string; readonly blob: BlobLike }[] }
   | { readonly kind: "custom"; readonly files: readonly { readonly path: string; readonly byteLength: number }[] };
 
 /** One build of the engine, and where it lies. */
@@ -39,6 +38,10 @@ export interface LoadRequest {
   readonly startTimeout: number;
   /** Whether and where the files of a URL are kept. */
   readonly cache: boolean | string;
+  /** Sent with each request for the model's files. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** The caller fetches them. */
+  readonly fetches: boolean;
   readonly selfTest: boolean;
   /** Count where the time of embeddings goes. */
   readonly profile: boolean;
@@ -140,13 +143,34 @@ export interface WireError {
  */
 export type CancelFlag = SharedArrayBuffer;
 
+/** What a worker asks of a fetch on the caller's side; `id` names the response. */
+export type FetchQuestion =
+  | {
+      readonly type: "fetch-open"; readonly id: number; readonly href: string; readonly method: "GET" | "HEAD";
+      readonly headers: Record<string, string>; readonly cache: "default" | "no-cache" | "no-store" | "reload";
+    }
+  | { readonly type: "fetch-read"; readonly id: number }
+  | { readonly type: "fetch-cancel"; readonly id: number };
+
+export type FetchAnswer =
+  | {
+      readonly type: "fetch-opened"; readonly id: number; readonly status: number; readonly statusText: string;
+      readonly headers: readonly (readonly [string, string])[]; readonly hasBody: boolean;
+    }
+  /** The next bytes; without `bytes`, the end. */
+  | { readonly type: "fetch-bytes"; readonly id: number; readonly bytes?: Uint8Array<ArrayBuffer> }
+  /** `final`: another attempt would fail, too. */
+  | { readonly type: "fetch-failed"; readonly id: number; readonly message: string; readonly final: boolean };
+
 export type ToWorker =
+  | FetchAnswer
   | { readonly type: "load"; readonly request: LoadRequest }
   | { readonly type: "call"; readonly id: number; readonly call: Call }
   | { readonly type: "source-bytes"; readonly read: number; readonly bytes: Uint8Array }
   | { readonly type: "source-error"; readonly read: number; readonly message: string };
 
 export type FromWorker =
+  | FetchQuestion
   | { readonly type: "hello" }
   | { readonly type: "progress"; readonly progress: LoadProgress }
   | { readonly type: "warning"; readonly warning: LoadWarning }

@@ -11,8 +11,10 @@ export interface SourceFile {
 export type Take = (piece: Uint8Array, fromCache: boolean) => void;
 
 export interface OpenSource {
-  /** All that the source can give. */
+  /** All that the source can give. Other ones after `otherwise`. */
   readonly files: readonly SourceFile[];
+  /** Files that there might be, and why they are not among `files`: path → reason. */
+  readonly absent?: ReadonlyMap<string, string>;
   /** Brings `length` bytes of a file from `offset`. Errors: EmbedError "network". */
   read(file: SourceFile, offset: number, length: number, take: Take): Promise<void>;
   /**
@@ -20,6 +22,14 @@ export interface OpenSource {
    * Left out by sources that would only give the same again.
    */
   renew?(file: SourceFile, offset: number): Promise<boolean>;
+  /**
+   * The load failed with `error`. Is there another set of files: a newer manifest, or a kept copy? Then `files` are those, and
+   * the load begins anew.
+   */
+  otherwise?(error: unknown): Promise<boolean>;
+  /** The load has what it wants. Errors: "network" when what it got turns out to be of two versions. */
+  finished?(): Promise<void>;
+  /** Ends what is on its way. Reads may follow. */
   close(): Promise<void>;
 }
 

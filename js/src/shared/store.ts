@@ -1,5 +1,5 @@
 // Files that outlive the process, for models that came from a URL: the browser's private file system, or a folder in Node
-// (../platform/). They lie in folders, one for each model; ../loading/stored-model.ts knows what lies in them.
+// (../platform/). They lie in folders; ../loading/kept-accounts.ts knows what lies in them.
 
 export interface ModelStore {
   folders(): Promise<string[]>;

@@ -87,9 +87,10 @@ export class EngineAdapter {
     this.heap = new Heap(started.module);
   }
 
-  /** Makes the engine. To be called once, before anything else. `selfTest`: true unless told otherwise. */
+  /** Makes the engine, before anything else; again after a load that failed. `selfTest`: true unless told otherwise. */
   create(options: Omit<EngineOptions, "selfTest"> & { readonly selfTest?: boolean }): void {
     this.#enter(() => {
+      this.#engine?.delete();
       this.#engine = new this.#started.module.Engine();
       check(this.#engine.create({ selfTest: true, ...options }));
     });

@@ -2,14 +2,16 @@
 // the answer. After a trap it says so and answers nothing more.
 import { EmbedError } from "../errors.js";
 import { openAskedSource } from "../loading/asked-source.js";
-import { openBlobSource } from "../loading/blob-source.js";
-import { ProgressMeter, pump } from "../loading/pump.js";
+import { AskedFetch } from "../loading/asked-fetch.js";
+import { load, ProgressMeter } from "../loading/pump.js";
 import { openUrlSource } from "../loading/url-source.js";
+import type { ModelAddress } from "../loading/model-key.js";
 import type { EngineInfo } from "../shared/engine-types.js";
 import type { WorkerPlatform } from "../shared/platforms.js";
-import type { AnswerOf, Call, CallKind, CancelFlag, LoadRequest, WireError } from "../shared/protocol.js";
+import type { AnswerOf, Call, CallKind, CancelFlag, FetchAnswer, LoadRequest, WireError } from "../shared/protocol.js";
 import { isErrorLike, nameOf, reasonOf } from "../shared/reason.js";
 import type { OpenSource } from "../shared/source.js";
+import type { ModelStore } from "../shared/store.js";
 import { variants } from "../shared/variants.js";
 import { Cancelled, EngineAdapter } from "./engine-adapter.js";
 import { embedPicture, timed } from "./image-road.js";
@@ -28,6 +30,10 @@ export function serve(platform: WorkerPlatform): void {
         return host.brought(message.read, message.bytes);
       case "source-error":
         return host.notBrought(message.read, message.message);
+      case "fetch-opened":
+      case "fetch-bytes":
+      case "fetch-failed":
+        return host.fetched(message);
     }
   });
   platform.post({ type: "hello" }, []);
@@ -41,6 +47,7 @@ interface Answer {
 class Host {
   readonly #platform: WorkerPlatform;
   readonly #reads = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>();
+  readonly #fetches: AskedFetch;
   #nextRead = 1;
   #engine: EngineAdapter | undefined;
   #maxPixels = 0;
@@ -52,6 +59,7 @@ class Host {
 
   constructor(platform: WorkerPlatform) {
     this.#platform = platform;
+    this.#fetches = new AskedFetch((question) => platform.post(question, []));
   }
 
   async load(request: LoadRequest): Promise<void> {
@@ -72,9 +80,12 @@ class Host {
         maxPixels: request.maxPixels,
         selfTest: request.selfTest,
       };
-      engine.create(options);
       const meter = new ProgressMeter(request.sourceName, (progress) => this.#platform.post({ type: "progress", progress }, []));
-      await pump(source, engine.beginLoad(source.files), (pointer, piece) => engine.heap.copyIn(pointer, piece), meter);
+      const begin = (files: OpenSource["files"]) => {
+        engine.create(options);
+        return engine.beginLoad(files);
+      };
+      await load(source, begin, (pointer, piece) => engine.heap.copyIn(pointer, piece), meter);
       if (!engine.ready) throw new EmbedError("internal", "the engine wants nothing more and is not ready");
       if (request.profile) engine.startProfile();
       this.#maxPixels = request.maxPixels;
@@ -145,15 +156,17 @@ class Host {
     this.#reads.delete(read);
   }
 
-  async #open({ source, cache }: LoadRequest): Promise<OpenSource> {
-    const store = async () => (cache === false ? undefined : this.#platform.openStore(cache));
+  fetched(answer: FetchAnswer): void {
+    this.#fetches.receive(answer);
+  }
+
+  async #open(request: LoadRequest): Promise<OpenSource> {
+    const { source } = request;
     switch (source.kind) {
       case "url":
-        return openUrlSource(source.href, { store: await store() });
+        return this.#openUrl(source.href, request);
       case "addresses":
-        return openUrlSource(source.addresses, { store: await store() });
-      case "blobs":
-        return await openBlobSource(source.files);
+        return this.#openUrl(source.addresses, request);
       case "custom":
         return openAskedSource(source.files, (path, offset, length) => this.#ask(path, offset, length));
       case "path":
@@ -163,6 +176,18 @@ class Host {
         if (!this.#platform.openPaths) throw new EmbedError("invalid-argument", "model: there are no files on disk here");
         return this.#platform.openPaths(source.paths);
     }
+  }
+
+  async #openUrl(address: ModelAddress, { cache, headers, fetches, towers }: LoadRequest): Promise<OpenSource> {
+    const onNotKept = (why: string) => this.#platform.post({ type: "warning", warning: { code: "not-kept", detail: `the model is not kept: ${why}` } }, []);
+    let store: ModelStore | undefined;
+    try {
+      store = cache === false ? undefined : await this.#platform.openStore(cache);
+      if (cache !== false && !store) onNotKept("there is no private file system here (no https, a private window, or an older browser)");
+    } catch (error) {
+      onNotKept(reasonOf(error));
+    }
+    return openUrlSource(address, { store, headers, fetch: fetches ? this.#fetches.fetch : undefined, towers, onNotKept });
   }
 
   #ask(path: string, offset: number, length: number): Promise<Uint8Array> {

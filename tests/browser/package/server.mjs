@@ -5,7 +5,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const repository = fileURLToPath(new URL("../../../", import.meta.url));
-const served = /^\/(dist\/(js|wasm)|tests\/(shared|data|browser\/package)|build\/bundle-test)\//;
+const served = /^\/(dist\/(js|wasm)|tests\/(shared|data|faults|browser\/package)|build\/bundle-test)\//;
 const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
 
 /** `contentSecurityPolicy`: sent with every answer. Gives {url, requests, close}; requests: "METHOD path" in their order. */

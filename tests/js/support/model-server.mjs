@@ -14,6 +14,7 @@ import { gzipSync } from "node:zlib";
  *   flip: { path, at, times }   changes the byte `at` in the next `times` responses that hold it
  *   etags: [a, b, …]       the ETag of each response
  *   only: /regexp/         the last six concern paths that match
+ *   answer: (path, request, response) => …   true: has answered itself, or never will
  * Gives {url, requests, habits, sent(), close()}: requests are "METHOD path range", sent() counts bytes of bodies.
  */
 export async function serveModel(files, habits = {}) {
@@ -25,6 +26,7 @@ export async function serveModel(files, habits = {}) {
     response.setHeader("Access-Control-Allow-Origin", "*");
     response.setHeader("Access-Control-Expose-Headers", "Content-Range, ETag");
     response.setHeader("Cross-Origin-Resource-Policy", "cross-origin");
+    if (habits.answer?.(path, request, response)) return;
     if (habits.down || (habits.busy && habits.busy-- > 0)) return response.writeHead(503).end();
     if (request.method === "HEAD" && habits.head === false) return response.writeHead(405).end();
     let bytes = files[path];

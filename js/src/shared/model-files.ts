@@ -1,10 +1,17 @@
 // Which files a model's folder holds, for sources that cannot list one (a URL). The engine asks for what it needs; here it
 // only matters that nothing it may ask for is missing.
 import { EmbedError } from "../errors.js";
-import type { Tower } from "../shared/engine-types.js";
-import { reasonOf } from "../shared/reason.js";
+import type { Tower } from "./engine-types.js";
+import { reasonOf } from "./reason.js";
 
 export const manifestName = "manifest.json";
+/** One of these is the beginning of a model: of a pack, of an upstream checkpoint. */
+export const modelNames: readonly string[] = [manifestName, "config.json"];
+
+/** Longest manifest, text file, and file that can only be brought whole; what is longer is refused before it is in memory. */
+export const manifestBytes = 4 << 20;
+export const textBytes = 64 << 20;
+export const wholeBytes = 256 << 20;
 
 /** Text files of an upstream checkpoint, small enough to be brought whole; the first must be there. */
 export const checkpointTexts = ["config.json", "preprocessor_config.json", "tokenizer.json"] as const;

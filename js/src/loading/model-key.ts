@@ -1,0 +1,47 @@
+// Under which name a model is known in the cache: its address, without what changes while the model stays the same.
+import { shownAddress } from "./answers.js";
+import { manifestName } from "../shared/model-files.js";
+import { sha256 } from "./sha256.js";
+
+/** A folder's address, with "/" at the end of its path, or an address for each path. */
+export type ModelAddress = string | { readonly [path: string]: string };
+
+export interface ModelKey {
+  /** Name of its account in the cache. */
+  readonly name: string;
+  /** For people, without its query: there may be a secret in it. */
+  readonly shown: string;
+}
+
+// Signatures and their dates, of the large stores and by their usual names. Anything else in a query may choose between models,
+// and is part of the key. A signature that is not known here costs no download, since files are known by their content.
+const volatile =
+  /^(x-(amz|goog|oss|cos|ms)-.*|awsaccesskeyid|googleaccessid|ossaccesskeyid|(access|auth|id|sas)?[-_]?token|sig|signature|expires?|exp|policy|key-pair-id|auth|authorization|hdnea|hdnts|jwt|hmac|nonce|sv|se|sr|sp|st|spr|sip|skoid|sktid|skt|ske|sks|skv|_)$/i;
+
+/** Nothing when there is no manifest's address. */
+export async function keyOf(address: ModelAddress): Promise<ModelKey | undefined> {
+  const href = typeof address === "string" ? address : (address[manifestName] ?? "");
+  if (href === "") return undefined;
+  return { name: (await sha256(lasting(href))).slice(0, 32), shown: shownAddress(href) };
+}
+
+function lasting(href: string): string {
+  try {
+    const url = new URL(href);
+    const names: string[] = [];
+    url.searchParams.forEach((_, name) => names.push(name));
+    for (const name of names) if (volatile.test(name)) url.searchParams.delete(name);
+    url.hash = "";
+    return url.href;
+  } catch {
+    return href;
+  }
+}
+
+/** The address of a file of the model; a query of the folder's address goes with it. Nothing when it has none. */
+export function addressOf(address: ModelAddress, path: string): string | undefined {
+  if (typeof address !== "string") return Object.hasOwn(address, path) ? address[path] : undefined;
+  const end = address.search(/[?#]/);
+  const [folder, query] = end < 0 ? [address, ""] : [address.slice(0, end), address.slice(end).replace(/#.*$/s, "")];
+  return folder + path.split("/").map(encodeURIComponent).join("/") + query;
+}

@@ -1,0 +1,39 @@
+// Whole loads with the real engine in this thread, in Node and in a browser's worker: what load() does in its own worker, with
+// a patience that tests can shorten.
+import { EngineAdapter } from "../../dist/js/worker/engine-adapter.js";
+import { startModule } from "../../dist/js/worker/module.js";
+import { load, ProgressMeter } from "../../dist/js/loading/pump.js";
+import { openUrlSource } from "../../dist/js/loading/url-source.js";
+
+/** A thousandth of what users have, more or less. */
+const patience = { pauses: [1, 1, 2, 2], idle: 60, longestPause: 4, kept: 60 };
+/** Where nothing goes wrong, a busy machine must not look like it. */
+const calm = { ...patience, idle: 30_000, kept: 30_000 };
+
+export async function startLoader() {
+  const place = (name) => new URL(`../../dist/wasm/${name}`, import.meta.url).href;
+  const adapter = new EngineAdapter(await startModule({ moduleUrl: place("clipglot-simd.mjs"), wasmUrl: place("clipglot-simd.wasm"), threads: 1 }));
+  const pixels = Uint8Array.from({ length: 4 * 64 }, (_, i) => (i * 37) & 255);
+
+  /** Gives {vectors}, or {error: {name, code, detail}}; `warnings` in both. */
+  return async ({ address, store, towers = ["text"], isCalm = false }) => {
+    const warnings = [];
+    const source = { close: async () => {} };
+    try {
+      Object.assign(source, { open: await openUrlSource(address, { store, towers, patience: isCalm ? calm : patience, onNotKept: (why) => warnings.push(why) }) });
+      const begin = (files) => {
+        adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype: "q8", threads: 1, maxTokens: 64, maxPixels: 1e6, selfTest: true });
+        return adapter.beginLoad(files);
+      };
+      await load(source.open, begin, (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter("", () => {}));
+      const settings = { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false };
+      const vectors = towers.includes("text") ? [...adapter.embedText("two cats", settings).vector] : [];
+      if (towers.includes("vision")) vectors.push(...adapter.embedPixels(pixels, 8, 8, { dimensions: 0, normalized: true, ignoreOrientation: true, grid: 0, scaleGray16: false }).vector);
+      return { vectors, warnings };
+    } catch (error) {
+      return { error: { name: error?.name, code: error?.code, detail: error?.detail ?? String(error?.stack ?? error) }, warnings };
+    } finally {
+      await source.open?.close();
+    }
+  };
+}
