@@ -61,7 +61,7 @@ test("places, cut vectors, tiny pictures", () => {
 });
 
 test("the summary holds the tables, and the card shows them", () => {
-  const found = { en: [10, 20, 30], listed: [1, 2, 3] };
+  const found = { en: [10, 20, 30], listed: [1, 2, 3], emoji: [11, 21, 31] };
   const report = {
     date: "2000-01-01", machine: "one", engine: "two", pack: { modelId: "m", dtype: "q8", bytes: 5, sha256: "0".repeat(64) }, checkpoint: {},
     concepts: 7, listed: ["en", "de"], top: ["en"], others: [], languages: { twemoji: {} },
@@ -76,7 +76,8 @@ test("the summary holds the tables, and the card shows them", () => {
   assert.deepEqual(summary.canaries.twemoji.top.cat, ["a", "b", "c"]);
   assert.deepEqual(summary.dtypes, report.dtypes);
   const card = results(summary);
-  for (const part of ["| text → picture, English | 10.0 / 20.0 / 30.0 |", "| worst listed language | de: 1.0 / 2.0 / 3.0 |", "ko → en 1.0 / 2.0 / 3.0 of 641", "1 of 2 (not: chat)", "loses at most 0.50 points", "| cat | a b c |"])
+  for (const part of ["| text → picture, English | 10.0 / 20.0 / 30.0 |", "| emoji character → picture | 11.0 / 21.0 / 31.0 |", "| emoji character, 2 numbers | 11.0 / 21.0 / 31.0 |",
+    "themselves at other number formats: f32 Twemoji 11.0 / 21.0 / 31.0; q4 Twemoji", "| worst listed language | de: 1.0 / 2.0 / 3.0 |", "ko → en 1.0 / 2.0 / 3.0 of 641", "1 of 2 (not: chat)", "loses at most 0.50 points", "| cat | a b c |"])
     assert.ok(card.includes(part), `${part}\n${card}`);
 });
 

@@ -22,6 +22,8 @@ export function results({ date, machine, engine, pack, dtypes, pictureToText, te
   const worst = new Map(styles.map((style) => [style, shipped[style][full].worst]));
   const rows = [
     ["text → picture, English", ...of((style) => shipped[style][full].en)],
+    ["emoji character → picture", ...of((style) => shipped[style][full].emoji)],
+    ...sizes.slice(1).map((size) => [`emoji character, ${size} numbers`, ...of((style) => shipped[style][size].emoji)]),
     [`mean of ${listed} listed languages`, ...of((style) => shipped[style][full].listed)],
     ["mean of the main languages", ...of((style) => shipped[style][full].top)],
     ["mean of other languages", ...of((style) => shipped[style][full].others)],
@@ -35,6 +37,7 @@ export function results({ date, machine, engine, pack, dtypes, pictureToText, te
   const others = Object.keys(dtypes).filter((dtype) => dtype !== pack.dtype);
   // The most that a mean of the listed languages falls, over styles and recalls.
   const loss = (dtype) => Math.max(0, ...styles.flatMap((style) => shipped[style][full].listed.map((value, i) => value - dtypes[dtype][style][full].listed[i])));
+  const inStyles = (read) => styles.map((style) => `${names[style] ?? style} ${cells(read(style))}`).join(", ");
   return [
     `Measured on ${date} (${machine}; ${engine}) on the pack as it is shipped (${pack.dtype}, revision with sha256 \`${pack.sha256.slice(0, 12)}…\`), over all ${concepts} concepts, on art that was ` +
       "never trained. R@1 / R@5 / R@10 in percent.",
@@ -42,8 +45,9 @@ export function results({ date, machine, engine, pack, dtypes, pictureToText, te
     "Text → text, R@1 / R@5 / R@10: " +
       Object.entries(textToText).map(([pair, recalls]) => `${pair.replace("->", " → ")} ${cells(recalls.slice(0, -1))} of ${recalls.at(-1)}`).join("; ") + ".",
     ...(others.length === 0 ? [] : [
-      `Listed languages at other number formats: ${[pack.dtype, ...others].map((dtype) => `${dtype} ${styles.map((style) => `${names[style] ?? style} ${cells(dtypes[dtype][style][full].listed)}`).join(", ")}`).join("; ")}.` +
+      `Listed languages at other number formats: ${[pack.dtype, ...others].map((dtype) => `${dtype} ${inStyles((style) => dtypes[dtype][style][full].listed)}`).join("; ")}.` +
         (others.includes("q4") ? ` q4 is the pack of \`clipglot-emoji/q4\`: next to ${pack.dtype} it loses at most ${loss("q4").toFixed(2)} points of these.` : ""),
+      `The emoji themselves at other number formats: ${others.map((dtype) => `${dtype} ${inStyles((style) => dtypes[dtype][style][full].emoji)}`).join("; ")}.`,
     ]),
     "A cat in the first three, of all pictures of a style: " +
       styles.map((style) => {

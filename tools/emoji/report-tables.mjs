@@ -11,8 +11,9 @@ export function printReport(report) {
     const [full] = Object.keys(bySize).map(Number).sort((a, b) => b - a);
     say(`\n${style}: text -> picture                 R@1   R@5  R@10`);
     const row = (name, recalls) => say(`  ${name.padEnd(34)}${cells(recalls)}`);
-    const { en, listed, top, others, worst } = bySize[full];
+    const { en, listed, top, others, worst, emoji } = bySize[full];
     row("en", en);
+    row("emoji characters", emoji);
     row("mean of the listed languages", listed);
     row("mean of the main languages", top);
     row("mean of other languages", others);
@@ -20,6 +21,7 @@ export function printReport(report) {
     for (const size of Object.keys(bySize).map(Number).filter((size) => size !== full).sort((a, b) => b - a)) {
       const kept = (name) => (100 * bySize[size][name][2]) / bySize[full][name][2];
       row(`${size} numbers, en (${kept("en").toFixed(1)} % of R@10)`, bySize[size].en);
+      row(`${size} numbers, emoji (${kept("emoji").toFixed(1)} %)`, bySize[size].emoji);
       row(`${size} numbers, listed (${kept("listed").toFixed(1)} %)`, bySize[size].listed);
     }
     row("picture -> text, mean", report.pictureToText[style].mean);
@@ -34,7 +36,7 @@ export function printReport(report) {
   for (const [dtype, styles] of Object.entries(dtypes))
     for (const [style, bySize] of Object.entries(styles)) {
       const size = Math.max(...Object.keys(bySize).map(Number));
-      say(`  ${`${dtype} ${style}`.padEnd(34)}${cells(bySize[size].listed)}   en${cells(bySize[size].en)}`);
+      say(`  ${`${dtype} ${style}`.padEnd(34)}${cells(bySize[size].listed)}   en${cells(bySize[size].en)}   emoji${cells(bySize[size].emoji)}`);
     }
   for (const [style, { cats, top }] of Object.entries(report.canaries)) {
     const good = Object.values(cats).filter(Boolean).length;

@@ -10,7 +10,7 @@
 // Recalls are [R@1, R@5, R@10] in percent. Fields (those with * are in the summary too):
 //   date*, machine*, engine*, pack* {modelId, dtype, bytes, sha256: the manifest's own}, checkpoint* (how far training went)
 //   concepts*, listed*, top*, others*: numbers of concepts and locales (names of the locales in the full report)
-//   dtypes*         dtype → style → vector length → {en, listed: mean of the listed languages}; at full length also
+//   dtypes*         dtype → style → vector length → {en, listed: mean of the listed languages, emoji: the characters themselves}; at full length also
 //                   {top, others: means, worst: [listed language with the lowest R@10, …its recalls]}
 //   languages       style → locale → recalls (the pack's dtype, full length)
 //   pictureToText*  style → {mean of some languages, and each}
@@ -77,12 +77,18 @@ async function searchNames(pool, locales, set, sizes, back) {
   return Object.fromEntries(locales.map((locale, i) => [locale, found[i]]));
 }
 
-/** style → size → summary of the languages in `found`. */
-function summarise(found, set, sizes) {
+/** Every emoji as a text: style → size → recalls of its concept's picture. */
+async function searchCharacters(pool, set, sizes) {
+  const [{ toPicture }] = await pool.map("names", [{ ...set.characters, total: set.concepts.length, sizes, back: false }]);
+  return toPicture;
+}
+
+/** style → size → summary of the languages in `found`, and of the emoji themselves. */
+function summarise(found, characters, set, sizes) {
   const full = sizes.at(-1);
   return Object.fromEntries(Object.keys(set.galleries).map((style) => [style, Object.fromEntries(sizes.toReversed().map((size) => {
     const of = (locales) => locales.filter((locale) => locale in found).map((locale) => found[locale].toPicture[style][size]);
-    const summary = { en: found.en.toPicture[style][size], listed: mean(of(set.listed)) };
+    const summary = { en: found.en.toPicture[style][size], listed: mean(of(set.listed)), emoji: characters[style][size] };
     if (size !== full) return [size, summary];
     const worst = set.listed.reduce((a, b) => (found[b].toPicture[style][size][2] < found[a].toPicture[style][size][2] ? b : a));
     return [size, { ...summary, top: mean(of(set.top)), others: mean(of(set.others)), worst: [worst, ...found[worst].toPicture[style][size]] }];
@@ -154,7 +160,7 @@ export async function report({ packFolder, checkpoint, dtypes, threads, language
       pack: { modelId: manifest.modelId, dtype: manifest.dtype, bytes, sha256: manifest.sha256 },
       checkpoint: readMetadata(join(checkpoint, "model.safetensors")),
       concepts: set.concepts.length, listed: set.listed, top: set.top, others: set.others,
-      dtypes: { [manifest.dtype]: summarise(found, set, sizes) },
+      dtypes: { [manifest.dtype]: summarise(found, await searchCharacters(pool, set, sizes), set, sizes) },
       languages: Object.fromEntries(Object.keys(set.galleries).map((style) => [style,
         Object.fromEntries(Object.entries(found).map(([locale, { toPicture }]) => [locale, toPicture[style][sizes.at(-1)]]))])),
       ...await searchTheRest(pool, set, galleries, found),
@@ -162,7 +168,8 @@ export async function report({ packFolder, checkpoint, dtypes, threads, language
     for (const dtype of dtypes.filter((name) => name !== manifest.dtype)) {
       log(`${dtype}: pictures`, "emoji");
       await openGalleries(pool, await placeFor(dtype, packFolder, checkpoint), dtype, set, sizes);
-      out.dtypes[dtype] = summarise(await searchNames(pool, set.listed, set, sizes, []), set, sizes);
+      const names = await searchNames(pool, set.listed, set, sizes, []);
+      out.dtypes[dtype] = summarise(names, await searchCharacters(pool, set, sizes), set, sizes);
     }
     const curve = readCurve();
     return curve ? { ...out, curve } : out;

@@ -10,6 +10,7 @@ eval.json
   concepts           list of emoji; a concept is its place in this list
   listed, top, others   locales
   names              locale -> {texts, concepts}
+  characters         {texts, concepts}: every emoji itself, once
   keywords           kind (trained, withheld pair, withheld word) -> locale -> list of [text, fitting concepts]
   galleries          held-out style -> {file, concepts}; training: the same for the pictures that were trained
   pairs, pictureToText, cats, canaries, look   what report.py asks
@@ -90,6 +91,7 @@ def main():
     train = Pictures(tuple(TRAIN_STYLES), tones=False)
     out = {
         'side': IMAGE, 'concepts': captions['concepts'], 'listed': listed, 'top': top, 'others': others, 'names': names,
+        'characters': {'texts': captions['concepts'], 'concepts': list(range(len(captions['concepts'])))},
         'keywords': {kind: keywords(data, listed, kind) for kind in KINDS}, 'galleries': galleries,
         'training': write_pictures(folder, 'training', train.images, train.labels), 'pairs': PAIRS,
         'pictureToText': PICTURE_TO_TEXT, 'cats': sorted(CATS), 'canaries': CANARIES, 'look': LOOK,

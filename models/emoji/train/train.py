@@ -2,8 +2,10 @@
 
   /usr/bin/python3 models/emoji/train/train.py                     all stages
   /usr/bin/python3 models/emoji/train/train.py STAGE [STAGE ...]   fetch render captions tokenizer textdata
-                                                                   text vision meet joint full polish narrow q4 export report
+                                                                   text vision meet joint full polish narrow q4 emoji export
+                                                                   report
   /usr/bin/python3 models/emoji/train/train.py --resume            training goes on from the checkpoint in the repository
+  /usr/bin/python3 models/emoji/train/train.py --resume emoji      the emoji themselves alone, on that checkpoint's towers
   /usr/bin/python3 models/emoji/train/train.py --smoke             one minute on 60 animals; fails when recall is near chance
 
 A stage that was interrupted goes on where it was. vision and joint run as two
@@ -16,7 +18,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STAGES = 'fetch render captions tokenizer textdata text vision meet joint full polish narrow q4 export report'.split()
+STAGES = 'fetch render captions tokenizer textdata text vision meet joint full polish narrow q4 emoji export report'.split()
 HOURS = {'text': 0.35, 'vision': 1.0, 'meet': 0.1, 'joint': 1.0, 'full': 0.7, 'polish': 0.7, 'narrow': 0.7, 'q4': 0.07}  # default budget of two free cores
 
 
@@ -59,14 +61,16 @@ def stage(name, scale, init):
         both('train_narrow', '--seconds', seconds)
     elif name == 'q4':
         script('train_q4', '--seconds', seconds)
+    elif name == 'emoji':
+        script('train_emoji', '--scale', scale)
     else:
         script(name)
 
 
-def resume(scale, steps=None):
-    """Prepares the data, takes tokenizer and towers from the checkpoint, and runs the last four stages on them.
+def resume(scale, steps=None, emoji=False):
+    """Prepares the data, takes tokenizer and towers from the checkpoint, and runs the last five stages on them.
 
-    steps: so many in one process, instead of a time.
+    steps: so many in one process, instead of a time. emoji: only the last of these, which leaves the towers as they are.
     """
     import common
     from spm_from_json import convert
@@ -76,14 +80,17 @@ def resume(scale, steps=None):
     shutil.copyfile(os.path.join(common.CHECKPOINT, 'tokenizer.json'), common.work('tokenizer.json'))
     convert(common.work('tokenizer.json'), common.work('spm.model'))
     script('textdata')
-    if steps:
+    if emoji:
+        script('train_emoji', '--source', common.CHECKPOINT, *(['--steps', steps] if steps else ['--scale', scale]))
+    elif steps:
         script('train_joint', '--steps', steps, '--source', common.CHECKPOINT)
         script('train_polish', '--steps', steps)
         script('train_narrow', '--steps', steps)
         script('train_q4', '--steps', steps)
+        script('train_emoji', '--steps', steps)
     else:
         both('train_joint', '--seconds', HOURS['full'] * 3600 * scale, '--source', common.CHECKPOINT)
-        for name in ('polish', 'narrow', 'q4'):
+        for name in ('polish', 'narrow', 'q4', 'emoji'):
             stage(name, scale, None)
 
 
@@ -103,6 +110,7 @@ def smoke():
     script('train_polish', '--steps', 20)
     script('train_narrow', '--steps', 10)
     script('train_q4', '--steps', 5)
+    script('train_emoji', '--steps', 60)
     script('export', '--folder', common.work('checkpoint'))
     script('smoke_check')
 
@@ -123,7 +131,9 @@ def main():
     if a.smoke:
         smoke()
     elif a.resume:
-        resume(a.scale, a.steps)
+        if a.stages not in ([], ['emoji']):
+            parser.error('--resume runs all of its stages, or emoji alone')
+        resume(a.scale, a.steps, bool(a.stages))
     else:
         for name in a.stages or STAGES:
             stage(name, a.scale, a.init)
