@@ -12,6 +12,7 @@ export interface Inspection {
   readonly headerMissing: boolean;
 }
 
+const late = new Error("no byte for too long");
 const javascript = /^(text|application)\/(x-)?(javascript|ecmascript)\b/i;
 
 /**
@@ -20,7 +21,7 @@ const javascript = /^(text|application)\/(x-)?(javascript|ecmascript)\b/i;
  */
 export async function inspectScript(url: string, use: "import" | "worker", silence: number, heard: () => void = () => {}): Promise<Inspection> {
   const abort = new AbortController();
-  const watch = new Watch(silence, () => new Error("late"));
+  const watch = new Watch(silence, () => late);
   const found = (fault: string | undefined, silent = false, headerMissing = false): Inspection => ({ fault, silent, headerMissing });
   let answered = false;
   try {
@@ -41,7 +42,7 @@ export async function inspectScript(url: string, use: "import" | "worker", silen
     const headerMissing = use === "worker" && isolated && !foreign && !response.headers.has("cross-origin-embedder-policy");
     return found(headerMissing ? `${url}: the page is cross-origin isolated, so this file must carry the header Cross-Origin-Embedder-Policy: require-corp, too` : undefined, false, headerMissing);
   } catch (error) {
-    if (isLate(error)) return found(`${url}: ${answered ? "its transfer stopped" : "no answer"} for ${silence / 1000} s`, true);
+    if (error === late) return found(`${url}: ${answered ? "its transfer stopped" : "no answer"} for ${silence / 1000} s`, true);
     if (answered) return found(`${url}: its transfer broke off: ${reasonOf(error)}`);
     const foreign = originOf(url) !== ownOrigin();
     const hint = foreign ? "it is on another origin, which must send Access-Control-Allow-Origin" : "no connection, or a Content-Security-Policy (connect-src) forbids it";
@@ -81,5 +82,3 @@ export function originOf(url: string): string {
 export function ownOrigin(): string {
   return globalThis.origin ?? originOf(globalThis.location.href);
 }
-
-const isLate = (error: unknown) => error instanceof Error && error.message === "late";

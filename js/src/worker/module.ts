@@ -133,7 +133,7 @@ class ThreadSet {
         if (++this.#loaded === this.#threads.length) this.#watch.end();
         else if (this.#state === "starting") this.#watch.heard();
       },
-      failed: (reason) => this.#failed(reason),
+      failed: (said) => this.#failed(said),
     });
     this.#threads.push(thread);
     return thread.worker;
@@ -163,15 +163,15 @@ class ThreadSet {
     for (const thread of this.#threads) thread.end();
   }
 
-  async #failed(reason: string): Promise<void> {
-    if (this.#state === "started") this.#request.onLost(`a thread of the engine broke: ${reason || "its worker gave no reason"}`);
+  async #failed(said: string): Promise<void> {
+    if (this.#state === "started") this.#request.onLost(`a thread of the engine broke: ${said || "its worker gave no reason"}`);
     if (this.#state !== "starting") return;
     this.#state = "failing";
     this.#watch.end();
-    this.#watch.fail(this.#missing(reason || `its script could not be loaded: ${await this.#request.files.explainThread(this.#url)}`));
+    this.#watch.fail(this.#missing(said || `its script could not be loaded: ${await this.#request.files.explainThread(this.#url)}`));
   }
 
-  #missing(reason: string): StartFailure {
-    return new StartFailure("threads", `the worker of a thread (${this.#url}) did not start: ${reason}`);
+  #missing(what: string): StartFailure {
+    return new StartFailure("threads", `the worker of a thread (${this.#url}) did not start: ${what}`);
   }
 }
