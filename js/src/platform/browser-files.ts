@@ -1,5 +1,5 @@
 // How the engine's files come in a browser, and how its threads start. Everything is watched, and what goes wrong is named.
-import { reasonOf } from "../shared/reason.js";
+import { nameOf, reasonOf } from "../shared/reason.js";
 import { StartFailure } from "../shared/start-failure.js";
 import type { EngineFiles, Thread, ThreadEvents, ThreadWay } from "../shared/platforms.js";
 import { compileFailure } from "./compile-failure.js";
@@ -42,7 +42,7 @@ async function importModule(url: string, silence: number): Promise<object> {
     if (error instanceof StartFailure) throw error;
     const { fault } = await inspectScript(url, "import", silence);
     if (fault) throw new StartFailure("files", fault, { cause: error });
-    if (error instanceof SyntaxError) throw new StartFailure("files", `${url}: not the engine's module: ${error.message}`, { cause: error });
+    if (nameOf(error) === "SyntaxError") throw new StartFailure("files", `${url}: not the engine's module: ${reasonOf(error)}`, { cause: error });
     // It comes now: the first try met a moment without an answer. Browsers remember that it failed, under this very address.
     try {
       return await watched(load(`${url}#again`));

@@ -1,5 +1,5 @@
 // Why a .wasm was not compiled.
-import { reasonOf } from "../shared/reason.js";
+import { nameOf, reasonOf } from "../shared/reason.js";
 import { StartFailure } from "../shared/start-failure.js";
 
 const magic = [0x00, 0x61, 0x73, 0x6d];
@@ -12,7 +12,7 @@ function isPolicyRefusal(message: string): boolean {
 /** `first`: the file's first bytes. */
 export function compileFailure(url: string, error: unknown, first: Uint8Array): StartFailure {
   const message = reasonOf(error);
-  if (error instanceof RangeError) return new StartFailure("memory", `${url}: there is no memory to compile it: ${message}`, { cause: error });
+  if (nameOf(error) === "RangeError") return new StartFailure("memory", `${url}: there is no memory to compile it: ${message}`, { cause: error });
   if (isPolicyRefusal(message))
     return new StartFailure("policy", `the page's Content-Security-Policy forbids WebAssembly; add 'wasm-unsafe-eval' to its script-src (${message})`, { cause: error });
   if (magic.some((byte, i) => first[i] !== byte)) return new StartFailure("files", `${url}: not a WebAssembly file: ${message}`, { cause: error });

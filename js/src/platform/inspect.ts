@@ -82,4 +82,4 @@ export function ownOrigin(): string {
   return globalThis.origin ?? originOf(globalThis.location.href);
 }
 
-const isLate = (error: unknown) => error instanceof Error && error.message === "late";
+const isLate = (error: unknown) => reasonOf(error) === "late";
