@@ -9,13 +9,11 @@ const own = new Set(sources.flatMap((path) => [...read(path).matchAll(/\bclass (
 // File → classes of the platform that it may ask for, since the value was made in the very same thread.
 const sameRealm = {
   'js/src/worker/memory.ts': ['RangeError'],
-  'js/src/worker/module.ts': ['RangeError', 'WebAssembly.CompileError'],
+  'js/src/worker/module.ts': ['RangeError'],
   'js/src/shared/image-size.ts': ['RangeError'],
   'js/src/shared/webp-orientation.ts': ['RangeError'],
   // Of another realm is the same as of another kind here: it is copied, or read on this side.
   'js/src/page/image-file.ts': ['Blob'],
-  'js/src/platform/browser.ts': ['Blob'],
-  'js/src/worker/heap.ts': ['SharedArrayBuffer'],
 };
 const code = (path) => read(path).replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, '');
 
