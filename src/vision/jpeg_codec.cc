@@ -21,7 +21,7 @@ namespace {
 // More scans than any encoder writes, and what they may cost in blocks before their number matters: each scan costs a
 // walk over the whole picture, whatever its length in the file.
 constexpr int kMaxScans = 256;
-constexpr uint64_t kCheapBlocks = uint64_t{1} << 26;
+constexpr uint64_t kCheapBlocks = uint64_t{1} << 24;
 // Blocks between two questions whether to stop: about a millisecond of work.
 constexpr uint64_t kBlocksPerQuestion = 2048;
 // The file is handed over in pieces, so that an endless walk over bytes that are no picture is asked too.
@@ -281,6 +281,7 @@ Status JpegCodec::Refusal() const {
     case JERR_BAD_COMPONENT_ID: return damaged(StrCat("a scan of a component ", number, " that does not exist"));
     case JERR_BAD_SAMPLING: case JERR_BAD_MCU_SIZE: return damaged("its sampling factors make no sense");
     case JERR_FRACT_SAMPLE_NOTIMPL: return {Code::kInvalidImage, "JPEG with fractional subsampling"};
+    case JERR_IMAGE_TOO_BIG: return {Code::kInvalidImage, StrCat("JPEG with a side of more than ", number, " pixels")};
     case JERR_CANT_SUSPEND: return {Code::kInvalidImage, "truncated JPEG: the file ends before its end marker"};
     default: return damaged(StrCat("bad data (", session_->errors.msg_code, ")"));
   }

@@ -62,9 +62,8 @@ class Walk {
         if (body.starts_with("JFIF") && body.size() < 7) return Damaged("its JFIF segment is cut");
         break;
       case 0xe1:
-        if (body.starts_with("Exif\0\0"sv)) {
-          const auto tiff = std::as_bytes(std::span(body.substr(6)));
-          out_.exif.insert(out_.exif.end(), tiff.begin(), tiff.end());
+        if (body.starts_with("Exif\0"sv)) {
+          if (out_.exif.empty()) out_.exif = std::as_bytes(std::span(body));
         } else if (body.starts_with("http://ns.adobe.com/xap/1.0/\0"sv)) {
           out_.xmp = body.substr(29);
         }
@@ -86,14 +85,12 @@ class Walk {
     return OkStatus();
   }
 
-  void Junk(size_t bytes) { out_.junk += bytes; }
-
   Result<JpegHeader> Finish() && {
     if (out_.components == 0) return Damaged("a scan without a frame header");
     if (out_.width == 0 || out_.height == 0) {
       return Status(Code::kInvalidImage, StrCat("the image is ", out_.width, " x ", out_.height, " pixels"));
     }
-    return std::move(out_);
+    return out_;
   }
 
  private:
@@ -138,15 +135,11 @@ Result<JpegHeader> ReadJpegHeader(std::span<const std::byte> bytes) {
     // To the next marker: FF and another byte; FFs before it fill up, and FF 00 is no marker.
     const size_t found = file.find('\xff', at);
     if (found == file.npos) break;
-    walk.Junk(found - at);
     at = found + 1;
     while (at < file.size() && Byte(file, at) == 0xff) ++at;
     if (at == file.size()) break;
     const uint32_t marker = Byte(file, at++);
-    if (marker == 0) {
-      walk.Junk(2);
-      continue;
-    }
+    if (marker == 0) continue;
     if (marker < 0xc0) return Damaged("an unknown marker before the first scan");
     if (IsAlone(marker)) continue;
     if (!Has(file, at, 2)) break;

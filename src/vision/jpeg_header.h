@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "base/status.h"
 
@@ -16,11 +15,9 @@ namespace clipglot {
 struct JpegHeader {
   uint32_t width = 0, height = 0;  // never 0
   uint32_t components = 0;         // 1, 3 or 4
-  // All EXIF segments one behind the other without their names, as PIL joins them: the TIFF block. Often empty.
-  std::vector<std::byte> exif;
-  std::string_view xmp;  // the last XMP packet; points into the file
-  // Bytes that stand between segments, where none may be.
-  size_t junk = 0;
+  // These point into the file and are often empty.
+  std::span<const std::byte> exif;  // the first EXIF segment with its name, even if there is nothing behind it
+  std::string_view xmp;             // the last XMP packet
 };
 
 // `file`: a whole JPEG file. Errors: kInvalidImage (a segment is damaged or cut, no frame header, no scan, other than
