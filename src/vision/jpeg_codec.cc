@@ -162,7 +162,7 @@ bool Open(Session* session) {
   return true;
 }
 
-// Between the scans of a picture with missing ones libjpeg guesses; what it never got is looked up before it is forgotten.
+// libjpeg guesses what it never got (it smooths); what that was is looked up before it is forgotten.
 void LookForMissing(Session* session) {
   const jpeg_decompress_struct& jpeg = session->jpeg;
   for (int i = 0; i < jpeg.num_components; ++i) {

@@ -1,8 +1,8 @@
 // The part of stb_image that we use: its inflate. stb_codec.cc is the one file that compiles stb_image.
 //
 // The decoders around it are ours (vision/png, gif, bmp), because the pixels must equal PIL's and the memory must be
-// bounded: stb_image recurses as deep as a GIF says, and differs from PIL in 16-bit, palette and transparency. stb_image allocates nothing here: its allocation hooks always
-// refuse, every buffer is an AlignedBuffer of checked size. Thread-safe: no state but stb_image's
+// bounded: stb_image recurses as deep as a GIF says, and differs from PIL in 16-bit, palette and transparency.
+// stb_image allocates nothing here: its allocation hooks always refuse, every buffer is an AlignedBuffer of checked size. Thread-safe: no state but stb_image's
 // thread-local failure text.
 #pragma once
 

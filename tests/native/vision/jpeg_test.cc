@@ -170,7 +170,7 @@ size_t AskedUntil(const Bytes& file, size_t last, Result<RgbImage>* image) {
 
 TEST(Jpeg, StopEndsADecode) {
   // Scans in which nothing happens are work too: at least a question for every 128 x 128 pixels of each.
-  constexpr int kSide = 1600, kScans = 254;
+  constexpr int kSide = 800, kScans = 254;
   const Bytes endless = EmptyScans(kSide, kScans);
   Result<RgbImage> image = Status(Code::kInternal, "");
   const size_t all = AskedUntil(endless, SIZE_MAX, &image);
