@@ -21,9 +21,9 @@ bool IsPng(std::span<const std::byte> file);
 bool IsGif(std::span<const std::byte> file);
 bool IsBmp(std::span<const std::byte> file);
 
-// Baseline and progressive JPEG. Upsampling and colours exactly as libjpeg's defaults; CMYK and
-// YCCK through PIL's plain formula, always taken as inverted (Adobe's way), as PIL does. Also takes
-// one byte a sample for the planes, or two and one plane more if progressive.
+// JPEG as PIL opens it, on libjpeg-turbo: baseline and progressive, Huffman and arithmetic coding, damaged files too;
+// what is missing stands in the image's warnings. CMYK and YCCK through PIL's plain formula, always taken as inverted
+// (Adobe's way), as PIL does. Also takes two bytes a sample if there is more than one scan. Errors also: kCancelled.
 Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions& options);
 
 // PNG of every kind. Alpha and transparency are dropped; 16-bit gray is clipped to 255 (PIL

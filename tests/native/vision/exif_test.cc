@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "vision/image_files.h"
+#include "vision/jpeg_header.h"
 #include "vision/rgb_writer.h"
 
 namespace clipglot {
@@ -55,6 +56,47 @@ TEST(Exif, DamagedMeansUpright) {
       EXPECT_TRUE(DecodeImage(WithExif(jpeg, bad), {.max_pixels = kPlenty, .orientation = Orientation::kApply}).ok());
     }
   }
+}
+
+// Number types that PIL reads; tests/data/jpeg holds them as whole files.
+TEST(Exif, NumbersOfEveryType) {
+  for (const int type : {3, 8}) EXPECT_EQ(TiffOrientation(Tiff(6, true, type)), 6);
+  for (const int type : {4, 9, 13}) EXPECT_EQ(TiffOrientation(Tiff(6, false, type)), 6);
+  for (const int type : {1, 2, 7, 14, 99}) EXPECT_EQ(TiffOrientation(Tiff(6, false, type)), 1) << type;
+}
+
+TEST(Exif, Xmp) {
+  EXPECT_EQ(XmpOrientation("<x tiff:Orientation=\"6\"/>"), 6);
+  EXPECT_EQ(XmpOrientation("<tiff:Orientation>8</tiff:Orientation>"), 8);
+  EXPECT_EQ(XmpOrientation("tiff:Orientation=6 tiff:Orientation=\"x tiff:Orientation=\"3\""), 3);
+  EXPECT_EQ(XmpOrientation("tiff:Orientation=\"9\" tiff:Orientation=\"3\""), 1);
+  for (const char* text : {"", "tiff:Orientation", "tiff:Orientation=\"", "tiff:Orientation>", "exif:Orientation=\"6\""}) {
+    EXPECT_EQ(XmpOrientation(text), 1) << text;
+  }
+}
+
+// EXIF comes first, even where it says "as stored" or makes no sense; without the tag XMP counts.
+TEST(Exif, XmpCountsWithoutExif) {
+  const std::string xmp = "<x tiff:Orientation=\"6\"/>";
+  EXPECT_EQ(OrientationOf({}, xmp), 6);
+  EXPECT_EQ(OrientationOf(Tiff(3, true), xmp), 3);
+  EXPECT_EQ(OrientationOf(Tiff(1, true), xmp), 1);
+  EXPECT_EQ(OrientationOf(Tiff(9, true), xmp), 1);
+  auto other_tag = Tiff(3, true);
+  other_tag[22] = std::byte{2};  // the tag's first byte
+  EXPECT_EQ(OrientationOf(other_tag, xmp), 6);
+  auto broken = Tiff(3, true);
+  broken[0] = std::byte{'X'};
+  EXPECT_EQ(OrientationOf(broken, xmp), 1);
+  // In a JPEG.
+  const auto jpeg = testing::ReadImage("jpeg_420.jpg");
+  const std::string body = std::string("http://ns.adobe.com/xap/1.0/") + '\0' + xmp;
+  std::vector<std::byte> file(jpeg.begin(), jpeg.begin() + 2);
+  for (const size_t byte : {size_t{0xff}, size_t{0xe1}, size_t{0}, body.size() + 2}) file.push_back(static_cast<std::byte>(byte));
+  for (const char c : body) file.push_back(static_cast<std::byte>(c));
+  file.insert(file.end(), jpeg.begin() + 2, jpeg.end());
+  EXPECT_EQ(JpegOrientation(file), 6);
+  EXPECT_EQ(JpegOrientation(WithExif(file, Tiff(8, false))), 8);
 }
 
 // The writer with rows, as the decoders use it.

@@ -60,7 +60,7 @@ std::vector<std::byte> Tiff(int orientation, bool big_endian, int type) {
   put(0x0112, 2);
   put(static_cast<uint32_t>(type), 2);
   put(1, 4);
-  if (type == 4) {
+  if (type == 4 || type == 9 || type == 13) {
     put(static_cast<uint32_t>(orientation), 4);
   } else {
     put(static_cast<uint32_t>(orientation), 2);
