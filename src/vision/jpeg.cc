@@ -10,6 +10,7 @@
 
 #include "vision/decoders.h"
 #include "vision/exif.h"
+#include "vision/jpeg_header.h"
 #include "vision/rgb_writer.h"
 #include "vision/stb_codec.h"
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "vision/image_files.h"
+#include "vision/jpeg_header.h"
 #include "vision/rgb_writer.h"
 
 namespace clipglot {

@@ -1,0 +1,33 @@
+// The segments of a JPEG before its first scan, read as PIL's JpegImagePlugin reads them. PIL walks over them once
+// before libjpeg does, and refuses what it cannot make sense of; this finds the size, the EXIF block and the XMP packet
+// on the way. Thread-safe: no state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace clipglot {
+
+struct JpegHeader {
+  uint32_t width = 0, height = 0;  // never 0
+  uint32_t components = 0;         // 1, 3 or 4
+  // All EXIF segments one behind the other without their names, as PIL joins them: the TIFF block. Often empty.
+  std::vector<std::byte> exif;
+  std::string_view xmp;  // the last XMP packet; points into the file
+  // Bytes that stand between segments, where none may be.
+  size_t junk = 0;
+};
+
+// `file`: a whole JPEG file. Errors: kInvalidImage (a segment is damaged or cut, no frame header, no scan, other than
+// 8 bits, an odd number of components).
+Result<JpegHeader> ReadJpegHeader(std::span<const std::byte> file);
+
+// The orientation that the header's EXIF and XMP ask for, 1…8 (vision/exif.h); 1 for a damaged file.
+int JpegOrientation(std::span<const std::byte> file);
+
+}  // namespace clipglot
