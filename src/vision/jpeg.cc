@@ -1,127 +1,37 @@
-// JPEG planes to RGB rows: upsampling and colour conversion as libjpeg does by default, so that
-// photos equal PIL's.
-//
-// Source: libjpeg(-turbo) jdsample.c ("fancy" triangle filter) and jdcolor.c (16-bit fixed point,
-// JFIF's matrix), PIL's Convert.c (cmyk2rgb).
-#include <algorithm>
-#include <array>
-#include <cstring>
+// JPEG files to upright RGB: PIL's walk over the header, libjpeg's decoding, PIL's colours.
 #include <utility>
 
+#include "base/strings.h"
 #include "vision/decoders.h"
 #include "vision/exif.h"
+#include "vision/jpeg_codec.h"
 #include "vision/jpeg_header.h"
 #include "vision/rgb_writer.h"
-#include "vision/stb_codec.h"
 
 namespace clipglot {
 namespace {
 
-const uint8_t* PlaneRow(const JpegPlane& plane, size_t y) {
-  return plane.samples.as<uint8_t>().data() + y * plane.stride;
-}
+// A picture needs data: this refuses a few bytes that claim to be a huge one before they cost memory. A block takes one
+// bit at least, a sixteenth where every second scan is empty or the data ends early; arithmetic coding has fractions of
+// bits. Pictures of up to kSmallBlocks may lie as they like: PIL opens them, mostly gray.
+constexpr uint64_t kBlocksPerByte = 128;
+constexpr uint64_t kBlocksPerArithmeticByte = 8192;
+constexpr uint64_t kSmallBlocks = uint64_t{1} << 18;
 
-// Twice as wide; each result is 3/4 of the nearer and 1/4 of the farther sample, with alternating
-// rounding.
-void DoubleWidth(const uint8_t* in, size_t width, uint8_t* out) {
-  out[0] = in[0];
-  out[1] = static_cast<uint8_t>((in[0] * 3 + in[1] + 2) >> 2);
-  for (size_t i = 1; i + 1 < width; ++i) {
-    out[2 * i] = static_cast<uint8_t>((in[i] * 3 + in[i - 1] + 1) >> 2);
-    out[2 * i + 1] = static_cast<uint8_t>((in[i] * 3 + in[i + 1] + 2) >> 2);
+Status Truncated() { return {Code::kInvalidImage, "truncated JPEG: the file ends before its end marker"}; }
+
+// Whether the size is true, allowed, and worth the memory. `codec`: after its header.
+Status CheckSize(const JpegCodec& codec, const JpegHeader& header, size_t file_bytes) {
+  if (codec.width() != header.width || codec.height() != header.height || codec.components() != header.components) {
+    return {Code::kInvalidImage, "damaged JPEG: two frame headers"};
   }
-  out[2 * width - 2] = static_cast<uint8_t>((in[width - 1] * 3 + in[width - 2] + 1) >> 2);
-  out[2 * width - 1] = in[width - 1];
-}
-
-// Twice as wide and as high: weights 9, 3, 3, 1 over 16. `near`: the row whose sample covers the
-// pixel; `sums`: scratch for `width` numbers.
-void DoubleBoth(const uint8_t* near, const uint8_t* far, size_t width, uint16_t* sums,
-                uint8_t* out) {
-  for (size_t i = 0; i < width; ++i) sums[i] = static_cast<uint16_t>(near[i] * 3 + far[i]);
-  out[0] = static_cast<uint8_t>((sums[0] * 4 + 8) >> 4);
-  out[1] = static_cast<uint8_t>((sums[0] * 3 + sums[1] + 7) >> 4);
-  for (size_t i = 1; i + 1 < width; ++i) {
-    out[2 * i] = static_cast<uint8_t>((sums[i] * 3 + sums[i - 1] + 8) >> 4);
-    out[2 * i + 1] = static_cast<uint8_t>((sums[i] * 3 + sums[i + 1] + 7) >> 4);
+  const uint64_t blocks = codec.blocks();
+  const uint64_t possible = (codec.arithmetic() ? kBlocksPerArithmeticByte : kBlocksPerByte) * uint64_t{file_bytes};
+  if (blocks > kSmallBlocks && blocks > possible) {
+    return {Code::kInvalidImage, StrCat("damaged JPEG: ", header.width, " x ", header.height, " pixels cannot come from ",
+                                        file_bytes, " bytes")};
   }
-  out[2 * width - 2] = static_cast<uint8_t>((sums[width - 1] * 3 + sums[width - 2] + 8) >> 4);
-  out[2 * width - 1] = static_cast<uint8_t>((sums[width - 1] * 4 + 7) >> 4);
-}
-
-// One component, row by row at full size.
-class Upsampler {
- public:
-  // `plane`: outlives this. Errors: kOutOfMemory.
-  Status Init(const JpegPlane* plane, size_t image_width) {
-    plane_ = plane;
-    image_width_ = image_width;
-    if (plane->scale_x == 1 && plane->scale_y == 1) return OkStatus();
-    CLIPGLOT_ASSIGN_OR_RETURN(row_, AlignedBuffer::TryAllocate(
-                                        (plane->width + 1) * uint64_t{plane->scale_x}, "JPEG row"));
-    CLIPGLOT_ASSIGN_OR_RETURN(sums_,
-                              AlignedBuffer::TryAllocateArray<uint16_t>(plane->width, "JPEG row"));
-    return OkStatus();
-  }
-
-  // Row `y` of the image; valid until the next call.
-  const uint8_t* Row(size_t y) {
-    const size_t sx = plane_->scale_x, sy = plane_->scale_y;
-    const uint8_t* near = PlaneRow(*plane_, y / sy);
-    if (sx == 1 && sy == 1) return near;
-    uint8_t* out = row_.as<uint8_t>().data();
-    const size_t width = plane_->width;
-    // libjpeg filters only planes that are wider than two samples.
-    if (sx == 2 && sy == 1 && width > 2) {
-      DoubleWidth(near, width, out);
-    } else if (sx == 2 && sy == 2 && width > 2) {
-      DoubleBoth(near, Neighbour(y), width, sums_.as<uint16_t>().data(), out);
-    } else if (sx == 1 && sy == 2) {
-      const uint8_t* far = Neighbour(y);
-      const int bias = y % 2 == 0 ? 1 : 2;
-      for (size_t i = 0; i < width; ++i) {
-        out[i] = static_cast<uint8_t>((near[i] * 3 + far[i] + bias) >> 2);
-      }
-    } else {
-      for (size_t i = 0; i < image_width_; ++i) out[i] = near[i / sx];
-    }
-    return out;
-  }
-
- private:
-  // The second nearest sample row of image row `y`, for scale 2; the edge rows are their own
-  // neighbours.
-  const uint8_t* Neighbour(size_t y) const {
-    const size_t row = y / 2;
-    if (y % 2 == 0) return PlaneRow(*plane_, row == 0 ? 0 : row - 1);
-    return PlaneRow(*plane_, std::min(row + 1, plane_->height - 1));
-  }
-
-  const JpegPlane* plane_ = nullptr;
-  size_t image_width_ = 0;
-  AlignedBuffer row_, sums_;
-};
-
-uint8_t Clip(int value) { return static_cast<uint8_t>(std::clamp(value, 0, 255)); }
-
-constexpr int kFixedBits = 16;
-constexpr int kHalf = 1 << (kFixedBits - 1);
-// round(x · 2^16)
-constexpr int kRedOfCr = 91881, kGreenOfCr = 46802, kGreenOfCb = 22554, kBlueOfCb = 116130;
-
-int Red(int y, int cr) { return y + ((kRedOfCr * cr + kHalf) >> kFixedBits); }
-int Green(int y, int cb, int cr) {
-  return y + ((-kGreenOfCb * cb - kGreenOfCr * cr + kHalf) >> kFixedBits);
-}
-int Blue(int y, int cb) { return y + ((kBlueOfCb * cb + kHalf) >> kFixedBits); }
-
-void YccToRgb(const uint8_t* const* in, size_t width, uint8_t* out) {
-  for (size_t i = 0; i < width; ++i) {
-    const int y = in[0][i], cb = in[1][i] - 128, cr = in[2][i] - 128;
-    out[3 * i] = Clip(Red(y, cr));
-    out[3 * i + 1] = Clip(Green(y, cb, cr));
-    out[3 * i + 2] = Clip(Blue(y, cb));
-  }
+  return OkStatus();
 }
 
 // a · b / 255, rounded, as PIL's MULDIV255.
@@ -133,40 +43,22 @@ int MulDiv255(int a, int b) {
 // `ink` is stored inverted: 255 is no ink. PIL turns it round and takes white minus black minus the
 // rest.
 uint8_t InkToLight(int stored_ink, int stored_black) {
-  return Clip(stored_black - MulDiv255(255 - stored_ink, stored_black));
+  const int light = stored_black - MulDiv255(255 - stored_ink, stored_black);
+  return static_cast<uint8_t>(light < 0 ? 0 : light);
 }
 
-void InksToRgb(const uint8_t* const* in, size_t width, bool ycck, uint8_t* out) {
+// `in`: one or four bytes a pixel.
+void RowToRgb(uint32_t components, const uint8_t* in, size_t width, uint8_t* out) {
   for (size_t i = 0; i < width; ++i) {
-    int inks[3] = {in[0][i], in[1][i], in[2][i]};
-    if (ycck) {
-      const int y = inks[0], cb = inks[1] - 128, cr = inks[2] - 128;
-      inks[0] = Clip(255 - Red(y, cr));
-      inks[1] = Clip(255 - Green(y, cb, cr));
-      inks[2] = Clip(255 - Blue(y, cb));
+    for (size_t c = 0; c < 3; ++c) {
+      out[3 * i + c] = components == 1 ? in[i] : InkToLight(in[4 * i + c], in[4 * i + 3]);
     }
-    for (size_t c = 0; c < 3; ++c) out[3 * i + c] = InkToLight(inks[c], in[3][i]);
   }
 }
 
-void RowToRgb(JpegColor color, const uint8_t* const* in, size_t width, uint8_t* out) {
-  switch (color) {
-    case JpegColor::kGray:
-      for (size_t i = 0; i < width; ++i) out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = in[0][i];
-      break;
-    case JpegColor::kRgb:
-      for (size_t i = 0; i < width; ++i) {
-        for (size_t c = 0; c < 3; ++c) out[3 * i + c] = in[c][i];
-      }
-      break;
-    case JpegColor::kYcc:
-      YccToRgb(in, width, out);
-      break;
-    case JpegColor::kCmyk:
-    case JpegColor::kYcck:
-      InksToRgb(in, width, color == JpegColor::kYcck, out);
-      break;
-  }
+// A step that did not go through.
+Status Failed(const JpegCodec& codec, JpegCodec::Step step) {
+  return step == JpegCodec::Step::kCut ? Truncated() : codec.Refusal();
 }
 
 }  // namespace
@@ -177,20 +69,37 @@ bool IsJpeg(std::span<const std::byte> file) {
 }
 
 Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions& options) {
-  CLIPGLOT_ASSIGN_OR_RETURN(JpegPlanes planes, ReadJpegPlanes(file, options.max_pixels));
-  const int turn = options.orientation == Orientation::kApply ? JpegOrientation(file) : kOrientationUpright;
-  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(planes.width, planes.height, turn));
-  std::array<Upsampler, 4> upsamplers;
-  for (size_t i = 0; i < planes.count; ++i) {
-    CLIPGLOT_RETURN_IF_ERROR(upsamplers[i].Init(&planes.planes[i], planes.width));
+  using Step = JpegCodec::Step;
+  CLIPGLOT_ASSIGN_OR_RETURN(const JpegHeader header, ReadJpegHeader(file));
+  CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(header.width, header.height, options.max_pixels));
+  CLIPGLOT_ASSIGN_OR_RETURN(JpegCodec codec, JpegCodec::Create(file, options.stop));
+  Step step = codec.ReadHeader();
+  if (step != Step::kDone) return Failed(codec, step);
+  CLIPGLOT_RETURN_IF_ERROR(CheckSize(codec, header, file.size()));
+  step = codec.Start();
+  if (step != Step::kDone) return Failed(codec, step);
+
+  const int turn = options.orientation == Orientation::kApply ? OrientationOf(header.exif, header.xmp) : kOrientationUpright;
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(header.width, header.height, turn));
+  AlignedBuffer row;
+  const bool direct = header.components == 3;
+  if (!direct) {
+    CLIPGLOT_ASSIGN_OR_RETURN(row, AlignedBuffer::TryAllocate(uint64_t{header.width} * header.components, "JPEG row"));
   }
-  for (size_t y = 0; y < planes.height; ++y) {
-    const uint8_t* rows[4] = {};
-    for (size_t i = 0; i < planes.count; ++i) rows[i] = upsamplers[i].Row(y);
-    RowToRgb(planes.color, rows, planes.width, writer.NextRow());
+  for (size_t y = 0; y < header.height; ++y) {
+    uint8_t* const out = writer.NextRow();
+    uint8_t* const decoded = direct ? out : row.as<uint8_t>().data();
+    step = codec.ReadRow(decoded);
+    if (step != Step::kDone) return Failed(codec, step);
+    if (!direct) RowToRgb(header.components, decoded, header.width, out);
     writer.CommitRow();
   }
-  return std::move(writer).Finish();
+  // PIL takes a picture whose end marker is missing if libjpeg could read all rows without it, but looks at what follows.
+  step = codec.Finish();
+  if (step == Step::kRefused) return codec.Refusal();
+  RgbImage image = std::move(writer).Finish();
+  image.warnings = codec.Warnings();
+  return image;
 }
 
 }  // namespace clipglot

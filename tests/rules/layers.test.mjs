@@ -19,6 +19,7 @@ const homes = [
   [/^(xnnpack|pthreadpool)(\.h|\/)/, /^src\/nn\//],
   [/^(sentencepiece|builtin_pb|google\/protobuf|utf8proc|absl\/|darts)/, /^src\/text\//],
   [/^stb_/, /^src\/vision\//],
+  [/^(jpeglib|jerror|jmorecfg|jpegint|jconfig)\.h$/, /^src\/vision\/jpeg_codec\.cc$/],
   [/^yyjson\.h$/, /^src\/base\/json\.cc$/],
   [/^emscripten\/(bind|val|wire)\.h$/, /^wasm\//],        // Embind
   [/^emscripten/, /^(wasm|src\/nn)\//],                  // nn asks how many thread workers wait
