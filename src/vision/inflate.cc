@@ -48,9 +48,9 @@ Status Inflater::Init() {
 }
 
 void Inflater::Feed(std::span<const std::byte> piece) {
-  // zlib counts in 32 bits; nobody feeds more than a chunk of a file.
+  // zlib does not write to its input, though its pointer is not const, and counts in 32 bits; nobody feeds more than a chunk of a file.
   piece = piece.first(std::min<size_t>(piece.size(), UINT_MAX));
-  stream_->z.next_in = reinterpret_cast<const Bytef*>(piece.data());
+  stream_->z.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(piece.data()));
   stream_->z.avail_in = static_cast<uInt>(piece.size());
 }
 
