@@ -50,7 +50,8 @@ bool TakeLayout(uint32_t bits, Masks* masks) {
 
 // The palette, and what PIL makes of one that holds nothing but grays: pixels of 8 bits, or of 1 bit if it has two
 // colours, whatever the header says.
-Status ReadPalette(ByteReader* in, size_t entry_bytes, uint32_t colors, BmpHeader* bmp) {
+Status ReadPalette(ByteReader* in, size_t entry_bytes, uint32_t colors, BmpHeader* bmp,
+                   bool* bilevel) {
   if (colors > kMaxColors) return Unsupported(StrCat("a palette of ", colors, " colours"));
   const auto table = in->Take(entry_bytes * colors);
   bool grays = true;
@@ -62,8 +63,9 @@ Status ReadPalette(ByteReader* in, size_t entry_bytes, uint32_t colors, BmpHeade
     }
   }
   if (grays) {
-    bmp->pixel_bits = colors == 2 ? 1 : 8;
-    if (colors == 2) bmp->palette.rgb[1][0] = bmp->palette.rgb[1][1] = bmp->palette.rgb[1][2] = 255;
+    *bilevel = colors == 2;
+    bmp->pixel_bits = *bilevel ? 1 : 8;
+    if (*bilevel) bmp->palette.rgb[1][0] = bmp->palette.rgb[1][1] = bmp->palette.rgb[1][2] = 255;
     return OkStatus();
   }
   const size_t entries = table.size() / entry_bytes;
@@ -147,9 +149,10 @@ Status ReadBmpHeader(std::span<const std::byte> file, BmpHeader* bmp) {
     default:
       return Unsupported(StrCat("compression ", compression));
   }
+  bool bilevel = false;  // black and white, for PIL another kind of picture
   if (indexed) {
     bmp->pixels = BmpPixels::kIndexed;
-    CLIPGLOT_RETURN_IF_ERROR(ReadPalette(&in, entry_bytes, colors, bmp));
+    CLIPGLOT_RETURN_IF_ERROR(ReadPalette(&in, entry_bytes, colors, bmp, &bilevel));
   } else if (bits == 24) {
     bmp->pixels = BmpPixels::kBgr;
   } else {
@@ -159,7 +162,7 @@ Status ReadBmpHeader(std::span<const std::byte> file, BmpHeader* bmp) {
     bmp->blue.Set(masks.blue);
   }
   if (bmp->runs) {
-    if (!indexed || bmp->pixel_bits == 1) return Unsupported("run lengths of this kind of pixel");
+    if (!indexed || bilevel) return Unsupported("run lengths of this kind of pixel");
     bmp->pixel_bits = 8;
   }
   if (offset == 0) offset = in.position();

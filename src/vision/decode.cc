@@ -17,7 +17,7 @@ Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOption
   if (IsPng(file)) return DecodePng(file, options);
   if (IsGif(file)) return DecodeGif(file, options);
   if (IsBmp(file)) return DecodeBmp(file, options);
-  return Status(Code::kInvalidImage, "unknown image format: none of JPEG, PNG, GIF, BMP");
+  return Status(Code::kInvalidImage, "unknown image format: the file begins like none of JPEG, PNG, GIF, BMP");
 }
 
 Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height,

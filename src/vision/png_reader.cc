@@ -112,9 +112,6 @@ Status PngReader::Open() {
     if (!right) return Damaged(StrCat("checksum of its chunk ", Name(chunk.tag)));
   }
   if (palette_entries_ > 256) return Damaged(StrCat("a palette of ", palette_entries_, " colours"));
-  if (header_.color == kPngIndexed && !header_.has_palette && one_transparent_) {
-    return Damaged("transparency without a palette");
-  }
   return OkStatus();
 }
 
@@ -188,7 +185,7 @@ Status PngReader::ReadChunk(const Chunk& chunk) {
   switch (chunk.tag) {
     case Tag("IHDR"): return ReadHeader(body);
     case Tag("PLTE"): return ReadPalette(body);
-    case Tag("tRNS"): return ReadTransparency(body);
+    case Tag("tRNS"): return CheckTransparency(body);
     case Tag("gAMA"): return at_least(4);
     case Tag("cHRM"): return at_least(32);
     case Tag("sRGB"): return at_least(1);
@@ -236,15 +233,10 @@ Status PngReader::ReadPalette(std::span<const std::byte> body) {
 }
 
 // The pixels do not change, but PIL refuses what it cannot read.
-Status PngReader::ReadTransparency(std::span<const std::byte> body) {
+Status PngReader::CheckTransparency(std::span<const std::byte> body) const {
   if (!header_.known) return OkStatus();
   const size_t needed = header_.color == kPngGray ? 2 : header_.color == kPngRgb ? 6 : 0;
   if (body.size() < needed) return Damaged("transparency of a wrong length");
-  if (header_.color == kPngIndexed) {
-    const auto zeros = std::count(body.begin(), body.end(), std::byte{0});
-    const auto full = std::count(body.begin(), body.end(), std::byte{255});
-    one_transparent_ = zeros == 1 && static_cast<size_t>(zeros + full) == body.size();
-  }
   return OkStatus();
 }
 

@@ -66,7 +66,7 @@ class PngReader {
   Status ReadChunk(const Chunk& chunk);
   Status ReadHeader(std::span<const std::byte> body);
   Status ReadPalette(std::span<const std::byte> body);
-  Status ReadTransparency(std::span<const std::byte> body);
+  Status CheckTransparency(std::span<const std::byte> body) const;
   Status ReadFrameCount(std::span<const std::byte> body);
   Status ReadFrameControl(std::span<const std::byte> body);
   Status ReadSequence();
@@ -78,7 +78,6 @@ class PngReader {
   PngHeader header_;
   PngText text_;
   size_t palette_entries_ = 0;
-  bool one_transparent_ = false;      // an indexed picture with one transparent entry
   bool pixels_ = false;               // their first chunk was found
   uint64_t left_ = 0;                 // bytes left in the chunk of pixels
   std::optional<Chunk> pushed_;       // the chunk behind the pixels, if its head was read
