@@ -1,5 +1,5 @@
 # CLIPGLOT_SANITIZE for our code and for the libraries that read data from outside (sentencepiece,
-# stb through our own file, libjpeg-turbo, utf8proc). XNNPACK stays out: its kernels read past the end of rows by
+# libjpeg-turbo, utf8proc, zlib). XNNPACK stays out: its kernels read past the end of rows by
 # design, and its speed is what keeps the tests short.
 add_library(clipglot_sanitizers INTERFACE)
 add_library(clipglot_address_sanitizer INTERFACE)

@@ -335,7 +335,8 @@ Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const Image
   CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
   const ProfileScope scope(profile(), Work::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbImage rgb,
-                            ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels));
+                            ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels,
+                                          [this] { return Stopped(); }));
   return EmbedImage(std::move(rgb), options, trace);
 }
 
@@ -351,7 +352,7 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
   {
     // The decoded photo may be a hundred times larger than the crop: gone before the tower runs.
     const RgbImage whole = std::move(image);
-    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, vision_->image_side()));
+    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, vision_->image_side(), [this] { return Stopped(); }));
   }
   Trace(trace, "resized_cropped", DType::kU8, {crop.height, crop.width, 3}, crop.pixels.as<const uint8_t>());
   const std::span<float> pixels = pixels_.as<float>().first(3 * crop.height * crop.width);

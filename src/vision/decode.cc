@@ -7,6 +7,7 @@
 #include "vision/exif.h"
 #include "vision/image.h"
 #include "vision/rgb_writer.h"
+#include "vision/stop_check.h"
 
 namespace clipglot {
 
@@ -16,11 +17,11 @@ Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOption
   if (IsPng(file)) return DecodePng(file, options);
   if (IsGif(file)) return DecodeGif(file, options);
   if (IsBmp(file)) return DecodeBmp(file, options);
-  return Status(Code::kInvalidImage, "unknown image format: none of JPEG, PNG, GIF, BMP");
+  return Status(Code::kInvalidImage, "unknown image format: the file begins like none of JPEG, PNG, GIF, BMP");
 }
 
 Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height,
-                               uint64_t max_pixels) {
+                               uint64_t max_pixels, const std::function<bool()>& stop) {
   CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(width, height, max_pixels));
   const auto expected = CheckedMul(uint64_t{width} * height, 4);
   if (!expected || rgba.size() != *expected) {
@@ -30,7 +31,9 @@ Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size
   }
   CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
                             RgbWriter::Create(width, height, kOrientationUpright));
+  StopCheck check(stop);
   for (size_t y = 0; y < height; ++y) {
+    if (check.Spend(uint64_t{width} * 3)) return StopCheck::Stopped();
     const uint8_t* in = rgba.data() + y * width * 4;
     uint8_t* out = writer.NextRow();
     for (size_t x = 0; x < width; ++x) std::memcpy(out + 3 * x, in + 4 * x, 3);

@@ -26,9 +26,8 @@ bool IsBmp(std::span<const std::byte> file);
 // (Adobe's way), as PIL does. Also takes two bytes a sample if there is more than one scan. Errors also: kCancelled.
 Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions& options);
 
-// PNG of every kind. Alpha and transparency are dropped; 16-bit gray is clipped to 255 (PIL
-// converts its mode I so), other 16-bit kinds keep their high byte. Also takes the uncompressed
-// rows (1…8 bytes a pixel).
+// PNG of every kind. Alpha and transparency are dropped; 16-bit gray is clipped to 255 or, with Gray16::kScale, keeps its
+// high byte as other 16-bit kinds do. Also takes two uncompressed rows (1…8 bytes a pixel).
 Result<RgbImage> DecodePng(std::span<const std::byte> file, const DecodeOptions& options);
 
 // First frame of a GIF; transparent pixels take the colour of their palette entry. No EXIF.

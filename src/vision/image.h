@@ -49,12 +49,16 @@ struct DecodeOptions {
 Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOptions& options);
 
 // Raw RGBA, 4 bytes a pixel, row-major without gaps (ImageData); alpha is dropped.
-// Errors: kInvalidImage (zero-sized, over the limit), kInvalidArgument (length is not width · height · 4).
-Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height, uint64_t max_pixels);
+// `stop` as in DecodeOptions.
+// Errors: kInvalidImage (zero-sized, over the limit), kInvalidArgument (length is not width · height · 4), kOutOfMemory,
+// kCancelled.
+Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height, uint64_t max_pixels,
+                               const std::function<bool()>& stop = nullptr);
 
 // Shorter side to `size` with PIL's 8-bit bicubic (long side truncated), then centre crop with banker's rounding:
-// [size, size, 3]. Only the part that the crop keeps is computed. Errors: kOutOfMemory, kInvalidImage.
-Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size);
+// [size, size, 3]. Only the part that the crop keeps is computed. `stop` as in DecodeOptions.
+// Errors: kOutOfMemory, kInvalidImage, kCancelled.
+Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size, const std::function<bool()>& stop = nullptr);
 
 // (x / 255 - mean) / std in float32, planes [3, size, size]. `out` has 3 · width · height elements.
 void NormalizePixels(const RgbImage& image, const PreprocessConfig& config, std::span<float> out);

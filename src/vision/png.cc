@@ -1,51 +1,27 @@
-// PNG: chunks, filters, interlacing and pixel formats; the inflating is stb_image's.
+// PNG: filters, interlacing and pixel formats. The chunks are png_reader's, the inflating is zlib's.
 //
-// Source: PNG specification, third edition (filters 9, interlacing 8, chunks 11); what becomes of
-// each kind of pixel: PIL's PngImagePlugin (_MODES) followed by convert("RGB").
+// Source: PNG specification, third edition (filters 9, interlacing 8); what becomes of each kind of pixel: PIL's
+// PngImagePlugin (_MODES) followed by convert("RGB"); when damaged or missing data is an error: PIL's ZipDecode.c.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include "base/strings.h"
-#include "vision/byte_reader.h"
 #include "vision/decoders.h"
 #include "vision/exif.h"
+#include "vision/inflate.h"
+#include "vision/png_reader.h"
 #include "vision/rgb_writer.h"
-#include "vision/stb_codec.h"
+#include "vision/stop_check.h"
 
 namespace clipglot {
 namespace {
 
 constexpr uint8_t kSignature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-constexpr uint32_t kMaxSide = 1u << 30;
 // Deflate never expands its input by more than this factor.
 constexpr uint64_t kMaxDeflateRatio = 1032;
-
-constexpr uint32_t Tag(const char (&name)[5]) {
-  return static_cast<uint32_t>(name[0]) << 24 | static_cast<uint32_t>(name[1]) << 16 |
-         static_cast<uint32_t>(name[2]) << 8 | static_cast<uint32_t>(name[3]);
-}
-
-enum ColorType : uint32_t { kGray = 0, kRgb = 2, kIndexed = 3, kGrayAlpha = 4, kRgba = 6 };
-
-struct PngFile {
-  uint32_t width = 0, height = 0;
-  uint32_t depth = 0, color = 0;
-  bool interlaced = false;
-  Palette palette;
-  bool has_palette = false;
-  std::vector<std::span<const std::byte>> data;  // contents of the IDAT chunks
-  uint64_t data_bytes = 0;
-  int orientation = kOrientationUpright;
-
-  uint32_t samples() const {
-    return color == kRgb ? 3 : color == kGrayAlpha ? 2 : color == kRgba ? 4 : 1;
-  }
-  // Bytes of one row of `pixels` pixels, without the filter byte.
-  uint64_t RowBytes(uint64_t pixels) const { return (pixels * samples() * depth + 7) / 8; }
-};
 
 // One pass of the interlacing; a picture that is not interlaced has one pass of step 1.
 struct Pass {
@@ -60,134 +36,9 @@ struct Pass {
 constexpr Pass kWhole[] = {{0, 0, 1, 1}};
 constexpr Pass kAdam7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
                            {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
-std::span<const Pass> Passes(const PngFile& png) {
-  return png.interlaced ? std::span<const Pass>(kAdam7) : std::span<const Pass>(kWhole);
-}
 
 Status Damaged(std::string_view what) {
   return {Code::kInvalidImage, StrCat("damaged PNG: ", what)};
-}
-
-uint32_t Crc32(std::span<const std::byte> bytes) {
-  uint32_t crc = 0xffffffffu;
-  for (const std::byte byte : bytes) {
-    crc ^= std::to_integer<uint32_t>(byte);
-    for (int i = 0; i < 8; ++i) crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1)));
-  }
-  return ~crc;
-}
-
-Status ReadHeader(std::span<const std::byte> body, PngFile* png) {
-  if (body.size() != 13) return Damaged("header of a wrong length");
-  ByteReader in(body);
-  png->width = in.U32Be();
-  png->height = in.U32Be();
-  png->depth = in.U8();
-  png->color = in.U8();
-  const uint32_t compression = in.U8(), filter = in.U8(), interlace = in.U8();
-  png->interlaced = interlace == 1;
-  const uint32_t depth = png->depth;
-  const bool eight_or_sixteen = depth == 8 || depth == 16;
-  const bool up_to_eight = depth == 1 || depth == 2 || depth == 4 || depth == 8;
-  bool known = false;
-  switch (png->color) {
-    case kGray:
-      known = up_to_eight || depth == 16;
-      break;
-    case kIndexed:
-      known = up_to_eight;
-      break;
-    case kRgb:
-    case kGrayAlpha:
-    case kRgba:
-      known = eight_or_sixteen;
-      break;
-    default:
-      break;
-  }
-  if (!known || compression != 0 || filter != 0 || interlace > 1) {
-    return Damaged(StrCat("unknown kind (bit depth ", depth, ", colour type ", png->color, ")"));
-  }
-  if (png->width > kMaxSide || png->height > kMaxSide) {
-    return {Code::kInvalidImage,
-            StrCat("the image is ", png->width, " x ", png->height, " pixels")};
-  }
-  return OkStatus();
-}
-
-// All chunks up to IEND. What is missing at the end shows when the pixels are unpacked.
-Status ReadChunks(std::span<const std::byte> file, PngFile* png) {
-  ByteReader in(file);
-  in.Skip(sizeof(kSignature));
-  bool first = true;
-  while (in.remaining() >= 8) {
-    const uint32_t length = in.U32Be();
-    const size_t tag_at = in.position();
-    const uint32_t tag = in.U32Be();
-    const std::span<const std::byte> body = in.Take(length);
-    if (first != (tag == Tag("IHDR"))) return Damaged("its header is not the first chunk");
-    first = false;
-    if (tag == Tag("IHDR") || tag == Tag("PLTE")) {
-      if (!in.ok() || in.U32Be() != Crc32(file.subspan(tag_at, 4 + body.size()))) {
-        return Damaged("checksum of its header or palette");
-      }
-    } else {
-      in.Skip(4);  // checksum: PIL ignores it for the pixels, and the other chunks cannot do harm
-    }
-    if (tag == Tag("IHDR")) {
-      CLIPGLOT_RETURN_IF_ERROR(ReadHeader(body, png));
-    } else if (tag == Tag("PLTE")) {
-      if (body.size() % 3 != 0 || body.size() > sizeof(png->palette.rgb)) return Damaged("palette");
-      std::memcpy(png->palette.rgb, body.data(), body.size());
-      png->has_palette = true;
-    } else if (tag == Tag("IDAT")) {
-      if (!body.empty()) png->data.push_back(body);
-      png->data_bytes += body.size();
-    } else if (tag == Tag("eXIf")) {
-      png->orientation = TiffOrientation(body);
-    } else if (tag == Tag("IEND")) {
-      break;
-    }
-  }
-  if (first) return Damaged("no header");
-  if (png->color == kIndexed && !png->has_palette) return Damaged("no palette");
-  if (png->data.empty()) return Damaged("no pixels");
-  return OkStatus();
-}
-
-// Bytes of the filtered rows of all passes; sizes are checked, so this cannot overflow 64 bits.
-uint64_t FilteredBytes(const PngFile& png) {
-  uint64_t bytes = 0;
-  for (const Pass& pass : Passes(png)) {
-    const uint64_t width = pass.Width(png.width);
-    if (width > 0) bytes += (png.RowBytes(width) + 1) * pass.Height(png.height);
-  }
-  return bytes;
-}
-
-// The filtered rows, inflated.
-Result<AlignedBuffer> Unpack(const PngFile& png) {
-  const uint64_t needed = FilteredBytes(png);
-  if (needed / kMaxDeflateRatio > png.data_bytes) {
-    return Damaged(StrCat(png.width, " x ", png.height, " pixels cannot come from ", png.data_bytes,
-                          " bytes"));
-  }
-  // Several chunks are put together, since the inflater wants its input in one piece.
-  AlignedBuffer joined;
-  std::span<const std::byte> packed = png.data.front();
-  if (png.data.size() > 1) {
-    CLIPGLOT_ASSIGN_OR_RETURN(joined, AlignedBuffer::TryAllocate(png.data_bytes, "PNG data"));
-    size_t at = 0;
-    for (const auto& part : png.data) {
-      std::memcpy(joined.data() + at, part.data(), part.size());
-      at += part.size();
-    }
-    packed = joined.bytes();
-  }
-  CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer rows,
-                            AlignedBuffer::TryAllocate(needed + kInflateSlack, "PNG rows"));
-  CLIPGLOT_RETURN_IF_ERROR(InflateZlib(packed, rows.as<uint8_t>(), static_cast<size_t>(needed)));
-  return rows;
 }
 
 inline int Paeth(int left, int up, int corner) {
@@ -197,8 +48,8 @@ inline int Paeth(int left, int up, int corner) {
   return to_up <= to_corner ? up : corner;
 }
 
-// Undoes the filter of one row in place. `above`: the row before, unfiltered, or null. `step`:
-// bytes of a pixel, at least 1.
+// Undoes the filter of one row in place. `above`: the row before, unfiltered, or zeros. `step`: bytes of a pixel, at
+// least 1.
 bool Unfilter(int filter, uint8_t* row, const uint8_t* above, size_t bytes, size_t step) {
   const size_t head = std::min(step, bytes);
   switch (filter) {
@@ -208,18 +59,15 @@ bool Unfilter(int filter, uint8_t* row, const uint8_t* above, size_t bytes, size
       for (size_t i = head; i < bytes; ++i) row[i] = static_cast<uint8_t>(row[i] + row[i - step]);
       return true;
     case 2:
-      if (above == nullptr) return true;
       for (size_t i = 0; i < bytes; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i]);
       return true;
     case 3:
-      for (size_t i = 0; i < bytes; ++i) {
-        const int left = i < head ? 0 : row[i - step], up = above == nullptr ? 0 : above[i];
-        row[i] = static_cast<uint8_t>(row[i] + (left + up) / 2);
+      for (size_t i = 0; i < head; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i] / 2);
+      for (size_t i = head; i < bytes; ++i) {
+        row[i] = static_cast<uint8_t>(row[i] + (row[i - step] + above[i]) / 2);
       }
       return true;
     case 4:
-      // Without a row above, the prediction is the pixel to the left.
-      if (above == nullptr) return Unfilter(1, row, above, bytes, step);
       for (size_t i = 0; i < head; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i]);
       for (size_t i = head; i < bytes; ++i) {
         row[i] = static_cast<uint8_t>(row[i] + Paeth(row[i - step], above[i], above[i - step]));
@@ -231,24 +79,25 @@ bool Unfilter(int filter, uint8_t* row, const uint8_t* above, size_t bytes, size
 }
 
 // One unfiltered row to RGB.
-void RowToRgb(const PngFile& png, const uint8_t* in, size_t width, uint8_t* out) {
+void RowToRgb(const PngHeader& png, Gray16 gray16, const uint8_t* in, size_t width, uint8_t* out) {
   const bool wide = png.depth == 16;
   switch (png.color) {
-    case kGray:
-    case kIndexed: {
+    case kPngGray:
+    case kPngIndexed: {
       if (wide) {
+        const bool clip = gray16 == Gray16::kClip;
         for (size_t x = 0; x < width; ++x) {
-          const uint8_t value = in[2 * x] != 0 ? 255 : in[2 * x + 1];  // clipped, as PIL does
-          std::memset(out + 3 * x, value, 3);
+          const uint8_t high = in[2 * x];
+          std::memset(out + 3 * x, !clip ? high : high != 0 ? 255 : in[2 * x + 1], 3);
         }
         break;
       }
       const uint32_t mask = (1u << png.depth) - 1;
-      const uint32_t scale = png.color == kGray ? 255 / mask : 1;
+      const uint32_t scale = png.color == kPngGray ? 255 / mask : 1;
       for (size_t x = 0; x < width; ++x) {
         const size_t bit = x * png.depth;
         const uint32_t value = (in[bit / 8] >> (8 - png.depth - bit % 8)) & mask;
-        if (png.color == kIndexed) {
+        if (png.color == kPngIndexed) {
           std::memcpy(out + 3 * x, png.palette.rgb[value], 3);
         } else {
           std::memset(out + 3 * x, static_cast<int>(value * scale), 3);
@@ -256,15 +105,153 @@ void RowToRgb(const PngFile& png, const uint8_t* in, size_t width, uint8_t* out)
       }
       break;
     }
-    case kGrayAlpha:
+    case kPngGrayAlpha:
       for (size_t x = 0; x < width; ++x) std::memset(out + 3 * x, in[x * (wide ? 4 : 2)], 3);
       break;
-    default: {  // kRgb, kRgba; of 16 bits the high byte
+    default: {  // RGB with and without alpha; of 16 bits the high byte
       const size_t sample = wide ? 2 : 1, pixel = png.samples() * sample;
       for (size_t x = 0; x < width; ++x) {
         for (size_t c = 0; c < 3; ++c) out[3 * x + c] = in[x * pixel + c * sample];
       }
       break;
+    }
+  }
+}
+
+// Takes unfiltered rows in the file's order and puts them into the picture.
+class Painter {
+ public:
+  Painter(const PngHeader& png, const DecodeOptions& options, int turn, StopCheck* stop)
+      : png_(png), gray16_(options.gray16), turn_(turn), stop_(stop),
+        passes_(png.interlaced ? std::span<const Pass>(kAdam7) : std::span<const Pass>(kWhole)) {}
+
+  size_t row_bytes() const { return static_cast<size_t>(png_.RowBytes(passes_[pass_].Width(png_.frame_width))); }
+  bool first_of_pass() const { return y_ == 0; }
+  bool done() const { return pass_ == passes_.size(); }
+
+  // Memory for the picture is asked for with the first row: a file that has none gets none.
+  Status Paint(const uint8_t* row) {
+    if (!writer_) CLIPGLOT_RETURN_IF_ERROR(Start());
+    const Pass& pass = passes_[pass_];
+    const uint32_t width = pass.Width(png_.frame_width);
+    if (by_rows_) {
+      RowToRgb(png_, gray16_, row, width, writer_->NextRow());
+      writer_->CommitRow();
+    } else {
+      uint8_t* rgb = line_.as<uint8_t>().data();
+      RowToRgb(png_, gray16_, row, width, rgb);
+      // PIL puts an interlaced frame that is smaller than its picture into the corner.
+      const uint32_t left = png_.interlaced ? 0 : png_.left, top = png_.interlaced ? 0 : png_.top;
+      for (uint32_t x = 0; x < width; ++x, rgb += 3) {
+        writer_->PutPixel(left + pass.x0 + x * pass.step_x, top + pass.y0 + y_ * pass.step_y, rgb[0], rgb[1], rgb[2]);
+      }
+    }
+    ++rows_;
+    ++y_;
+    while (pass_ < passes_.size() &&
+           (y_ >= passes_[pass_].Height(png_.frame_height) || passes_[pass_].Width(png_.frame_width) == 0)) {
+      y_ = 0;
+      ++pass_;
+    }
+    return OkStatus();
+  }
+
+  // The picture; rows that never came are as PIL's new image has them. Errors: kCancelled.
+  Result<RgbImage> Finish() {
+    uint64_t missing = 0;
+    for (size_t pass = pass_; pass < passes_.size(); ++pass) {
+      if (passes_[pass].Width(png_.frame_width) > 0) missing += passes_[pass].Height(png_.frame_height);
+    }
+    missing -= y_;
+    if (by_rows_) {
+      for (uint32_t y = rows_; y < png_.height; ++y) {
+        if (stop_->Spend(uint64_t{png_.width} * 3)) return StopCheck::Stopped();
+        FillRow(writer_->NextRow());
+        writer_->CommitRow();
+      }
+    }
+    RgbImage image = std::move(*writer_).Finish();
+    if (png_.color == kPngIndexed && !png_.has_palette) {
+      image.warnings.push_back("the PNG has no palette: its colour numbers are shown as grays");
+    }
+    if (missing > 0) {
+      image.warnings.push_back(StrCat("the PNG ends early: ", missing, " of ", missing + rows_, " rows of pixels are missing"));
+    }
+    return image;
+  }
+
+ private:
+  Status Start() {
+    CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(png_.width, png_.height, turn_));
+    writer_.emplace(std::move(writer));
+    by_rows_ = !png_.interlaced && png_.whole();
+    if (by_rows_) return OkStatus();
+    CLIPGLOT_ASSIGN_OR_RETURN(line_, AlignedBuffer::TryAllocate(uint64_t{png_.width} * 3, "PNG row"));
+    uint8_t background[3];
+    std::memcpy(background, Background(), 3);
+    for (uint32_t y = 0; y < png_.height; ++y) {
+      if (stop_->Spend(uint64_t{png_.width} * 3)) return StopCheck::Stopped();
+      for (uint32_t x = 0; x < png_.width; ++x) {
+        writer_->PutPixel(x, y, background[0], background[1], background[2]);
+      }
+    }
+    return OkStatus();
+  }
+  const uint8_t* Background() const {
+    static constexpr uint8_t kBlack[3] = {0, 0, 0};
+    return png_.color == kPngIndexed ? png_.palette.rgb[0] : kBlack;
+  }
+  void FillRow(uint8_t* out) const {
+    const uint8_t* background = Background();
+    for (uint32_t x = 0; x < png_.width; ++x) std::memcpy(out + 3 * size_t{x}, background, 3);
+  }
+
+  const PngHeader& png_;
+  const Gray16 gray16_;
+  const int turn_;
+  StopCheck* stop_;
+  const std::span<const Pass> passes_;
+  std::optional<RgbWriter> writer_;
+  AlignedBuffer line_;  // not by rows: one row of a pass as RGB
+  bool by_rows_ = false;
+  size_t pass_ = 0;
+  uint32_t y_ = 0;     // row of the pass that comes next
+  uint32_t rows_ = 0;  // painted so far, of all passes
+};
+
+// Unpacks row after row. Ends when the picture is full or, at the end of a row, when the stream ends.
+Status UnpackRows(PngReader* reader, const PngHeader& png, size_t file_bytes, StopCheck* stop, Painter* painter) {
+  const uint64_t longest = png.RowBytes(png.frame_width) + 1;  // with the filter byte
+  if (longest / kMaxDeflateRatio > file_bytes) {
+    return Damaged(StrCat("a row of ", png.frame_width, " pixels cannot come from ", file_bytes, " bytes"));
+  }
+  CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer first, AlignedBuffer::TryAllocate(longest, "PNG row"));
+  CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer second, AlignedBuffer::TryAllocate(longest, "PNG row"));
+  uint8_t* row = first.as<uint8_t>().data();
+  uint8_t* above = second.as<uint8_t>().data();
+  std::memset(above, 0, second.size());
+  Inflater inflater;
+  CLIPGLOT_RETURN_IF_ERROR(inflater.Init());
+  const size_t step = std::max(1u, png.pixel_bits() / 8);
+  size_t filled = 0;
+  while (true) {
+    CLIPGLOT_ASSIGN_OR_RETURN(const auto piece, reader->NextPiece());
+    if (piece.empty()) return Damaged("its pixels end early, in the middle of a row");
+    inflater.Feed(piece);
+    while (inflater.left() > 0) {
+      const size_t bytes = painter->row_bytes();
+      CLIPGLOT_ASSIGN_OR_RETURN(const Inflater::Step unpacked,
+                                inflater.Unpack({row + filled, bytes + 1 - filled}, stop));
+      if (unpacked.state == Inflater::State::kDamaged) return Damaged("its packed pixels or their checksum");
+      filled += unpacked.written;
+      if (filled < bytes + 1) break;
+      filled = 0;
+      if (!Unfilter(row[0], row + 1, above + 1, bytes, step)) return Damaged("unknown filter");
+      CLIPGLOT_RETURN_IF_ERROR(painter->Paint(row + 1));
+      if (stop->Spend(bytes)) return StopCheck::Stopped();
+      if (painter->done() || unpacked.state == Inflater::State::kEnd) return OkStatus();
+      std::swap(row, above);
+      if (painter->first_of_pass()) std::memset(above, 0, first.size());
     }
   }
 }
@@ -277,41 +264,20 @@ bool IsPng(std::span<const std::byte> file) {
 }
 
 Result<RgbImage> DecodePng(std::span<const std::byte> file, const DecodeOptions& options) {
-  PngFile png;
-  CLIPGLOT_RETURN_IF_ERROR(ReadChunks(file, &png));
+  StopCheck stop(options.stop);
+  PngReader reader(file, &stop);
+  CLIPGLOT_RETURN_IF_ERROR(reader.Open());
+  const PngHeader png = reader.header();
   CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(png.width, png.height, options.max_pixels));
-  CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer rows, Unpack(png));
-  const int turn = options.orientation == Orientation::kApply ? png.orientation : kOrientationUpright;
-  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(png.width, png.height, turn));
-  AlignedBuffer line;  // interlaced: one row of a pass as RGB
-  if (png.interlaced) {
-    CLIPGLOT_ASSIGN_OR_RETURN(line, AlignedBuffer::TryAllocate(uint64_t{png.width} * 3, "PNG row"));
+  if (png.frame_width == 0 || png.frame_height == 0) return Damaged("empty frame");
+  int turn = kOrientationUpright;
+  if (options.orientation == Orientation::kApply) {
+    CLIPGLOT_ASSIGN_OR_RETURN(turn, reader.Orientation());
   }
-  const size_t step = std::max(1u, png.samples() * png.depth / 8);
-  uint8_t* row = rows.as<uint8_t>().data();
-  for (const Pass& pass : Passes(png)) {
-    const uint32_t width = pass.Width(png.width), height = pass.Height(png.height);
-    if (width == 0) continue;
-    const size_t bytes = static_cast<size_t>(png.RowBytes(width));
-    const uint8_t* above = nullptr;
-    for (uint32_t y = 0; y < height; ++y) {
-      if (!Unfilter(row[0], row + 1, above, bytes, step)) return Damaged("unknown filter");
-      above = row + 1;
-      row += bytes + 1;
-      if (!png.interlaced) {
-        RowToRgb(png, above, width, writer.NextRow());
-        writer.CommitRow();
-        continue;
-      }
-      uint8_t* rgb = line.as<uint8_t>().data();
-      RowToRgb(png, above, width, rgb);
-      for (uint32_t x = 0; x < width; ++x) {
-        writer.PutPixel(pass.x0 + x * pass.step_x, pass.y0 + y * pass.step_y, rgb[3 * x],
-                        rgb[3 * x + 1], rgb[3 * x + 2]);
-      }
-    }
-  }
-  return std::move(writer).Finish();
+  Painter painter(png, options, turn, &stop);
+  CLIPGLOT_RETURN_IF_ERROR(UnpackRows(&reader, png, file.size(), &stop, &painter));
+  CLIPGLOT_RETURN_IF_ERROR(reader.Finish());
+  return painter.Finish();
 }
 
 }  // namespace clipglot

@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "vision/image.h"
+#include "vision/stop_check.h"
 
 namespace clipglot {
 namespace {
@@ -51,8 +52,8 @@ uint64_t LongSide(uint64_t size, uint64_t longer, uint64_t shorter) {
 // Weights of the kept pixels of one axis.
 class Weights {
  public:
-  // Errors: kOutOfMemory.
-  Status Init(const Axis& axis) {
+  // Errors: kOutOfMemory, kCancelled.
+  Status Init(const Axis& axis, StopCheck* stop) {
     const double scale =
         static_cast<double>(static_cast<float>(axis.in)) / static_cast<double>(axis.out);
     const double filter_scale = std::max(scale, 1.0);
@@ -65,6 +66,7 @@ class Weights {
                               AlignedBuffer::TryAllocateArray<double>(taps_, "resize"));
     double* k = exact.as<double>().data();
     for (size_t i = 0; i < axis.kept; ++i) {
+      if (stop->Spend(taps_ * 8)) return StopCheck::Stopped();
       const double centre = (static_cast<double>(axis.first + i) + 0.5) * scale;
       const double inverse = 1.0 / filter_scale;
       // Truncated like PIL's conversion to int, then clamped.
@@ -139,7 +141,8 @@ void ResizeColumn(const uint8_t* in, size_t first_row, size_t row_bytes, const W
 
 }  // namespace
 
-Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size) {
+Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size, const std::function<bool()>& stop) {
+  StopCheck check(stop);
   const size_t shorter = std::min(image.width, image.height);
   const size_t longer = std::max(image.width, image.height);
   if (shorter == 0) return Status(Code::kInvalidImage, "the image is empty");
@@ -169,7 +172,7 @@ Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size) {
   Weights vertical;
   size_t first_row = resize_down ? 0 : static_cast<size_t>(down.first), rows = down.kept;
   if (resize_down) {
-    CLIPGLOT_RETURN_IF_ERROR(vertical.Init(down));
+    CLIPGLOT_RETURN_IF_ERROR(vertical.Init(down, &check));
     first_row = vertical.span(0).begin;
     const auto last = vertical.span(down.kept - 1);
     rows = last.begin + last.count - first_row;
@@ -183,8 +186,9 @@ Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size) {
   uint8_t* narrow = resize_down ? between.as<uint8_t>().data() : out;
   Weights horizontal;
   const bool resize_across = across.in != across.out;
-  if (resize_across) CLIPGLOT_RETURN_IF_ERROR(horizontal.Init(across));
+  if (resize_across) CLIPGLOT_RETURN_IF_ERROR(horizontal.Init(across, &check));
   for (size_t y = 0; y < rows; ++y) {
+    if (check.Spend(row_bytes + in_row_bytes)) return StopCheck::Stopped();
     const uint8_t* row = in + (first_row + y) * in_row_bytes;
     if (resize_across) {
       ResizeRow(row, horizontal, size, narrow + y * row_bytes);
@@ -198,6 +202,7 @@ Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size) {
   CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer sums,
                             AlignedBuffer::TryAllocateArray<int32_t>(row_bytes, "resize"));
   for (size_t i = 0; i < size; ++i) {
+    if (check.Spend(row_bytes * (vertical.span(i).count + 1))) return StopCheck::Stopped();
     ResizeColumn(narrow, first_row, row_bytes, vertical, i, sums.as<int32_t>().data(),
                  out + i * row_bytes);
   }

@@ -28,7 +28,7 @@ const limits = {
   "a text": [mib(constant("src/text/tokenizer.cc", "kMaxTextBytes")), mib(constant("js/src/page/arguments.ts", "maxTextBytes"))],
   "tokens of a text": [String(constant("src/engine/engine.cc", "kMaxTokens"))],
   "pixels of a picture": [`${Number(/maxPixels \?\? ([\d_]+), 1, 2 \*\* 31/.exec(read("js/src/page/start.ts"))[1].replaceAll("_", "")) / 1e6} million`, String(2 ** 31)],
-  "scans of a JPEG file": [String(constant("src/vision/stb_codec.cc", "kMaxScans"))],
+  "scans of a JPEG file": [String(constant("src/vision/jpeg_codec.cc", "kMaxScans"))],
   threads: [String(constant("src/engine/engine.cc", "kMaxThreads")), String(constant("js/src/shared/variants.ts", "maxThreads"))],
   "vectors of an index, together": [gib(constant("src/index/flat_index.cc", "kMaxBytes")), gib(constant("js/src/page/arguments.ts", "maxIndexBytes"))],
   "a file of a pack": [mib(constant("src/container/pack_manifest.h", "kMaxPackFile"))],

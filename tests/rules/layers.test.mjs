@@ -18,7 +18,7 @@ rooms.wasm = ['engine', 'base'];
 const homes = [
   [/^(xnnpack|pthreadpool)(\.h|\/)/, /^src\/nn\//],
   [/^(sentencepiece|builtin_pb|google\/protobuf|utf8proc|absl\/|darts)/, /^src\/text\//],
-  [/^stb_/, /^src\/vision\//],
+  [/^zlib\.h$/, /^src\/vision\/inflate\.cc$/],
   [/^(jpeglib|jerror|jmorecfg|jpegint|jconfig)\.h$/, /^src\/vision\/jpeg_codec\.cc$/],
   [/^yyjson\.h$/, /^src\/base\/json\.cc$/],
   [/^emscripten\/(bind|val|wire)\.h$/, /^wasm\//],        // Embind

@@ -6,6 +6,8 @@
 Writes one file per kind of picture, and expected.safetensors with Pillow's pixels:
     rgb.FILE          Image.open(FILE).convert("RGB"), H x W x 3
     upright.N         turn.png turned as EXIF orientation N asks (ImageOps.exif_transpose), N = 1...8
+    turned.FILE       ImageOps.exif_transpose(Image.open(FILE)), for files whose orientation stands in odd places
+    refused.FILE      (empty) Pillow does not open the file
     resized.FILE.S    shorter side to S, centre crop, as torchvision's Resize (bicubic) and CenterCrop do
 """
 import io
@@ -15,7 +17,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 HERE = pathlib.Path(__file__).resolve().parent
 rng = np.random.default_rng(20)
@@ -275,6 +277,127 @@ def bmps():
     files["bmp_rle4.bmp"] = bmp(width, height, 4, runs + b"\0\1", 2, palette=colors16)
 
 
+# --- Damaged and odd files ----------------------------------------------------------------------------------------
+
+
+def chunks(data):
+    at, out = 8, []
+    while at < len(data):
+        length = struct.unpack(">I", data[at : at + 4])[0]
+        out.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return out
+
+
+def joined(parts):
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(tag, body) for tag, body in parts)
+
+
+def damaged():
+    odd = np.random.default_rng(21)
+    width, height = 19, 13
+    samples = odd.integers(0, 256, (height, width, 3))
+    whole = chunks(png(samples, 8, 2))
+    head, end = whole[0], whole[-1]
+    packed = whole[1][1]
+    raw = zlib.decompress(packed)
+    row = 3 * width + 1
+
+    def pixels(data, *more):
+        return joined([head, *more, (b"IDAT", data), end])
+
+    files["odd_row_missing.png"] = pixels(zlib.compress(raw[:-row]))
+    files["odd_half_a_row_missing.png"] = pixels(zlib.compress(raw[:-5]))
+    files["odd_too_many_rows.png"] = pixels(zlib.compress(raw + raw))
+    files["odd_no_adler.png"] = pixels(packed[:-4])
+    files["odd_wrong_adler.png"] = pixels(packed[:-1] + bytes([packed[-1] ^ 1]))
+    files["odd_adler_apart.png"] = joined([head, (b"IDAT", packed[:-4]), (b"IDAT", b"\0\0\0\0"), end])
+    files["odd_no_end.png"] = joined([head, (b"IDAT", packed)])
+    files["odd_no_pixels.png"] = joined([head, end])
+    files["odd_empty_chunks.png"] = joined([head, (b"IDAT", b""), (b"IDAT", packed[:9]), (b"IDAT", b""), (b"IDAT", packed[9:]), end])
+    files["odd_text_between.png"] = joined([head, (b"IDAT", packed[:50]), (b"tEXt", b"a\0b"), (b"IDAT", packed[50:]), end])
+    files["odd_filter.png"] = pixels(zlib.compress(bytes([9]) + raw[1:]))
+    bad = bytearray(pixels(packed, (b"tEXt", b"a\0b")))
+    bad[8 + 25 + 8] ^= 1
+    files["odd_text_checksum.png"] = bytes(bad)
+    files["odd_text_cut_behind.png"] = joined([head, (b"IDAT", packed)]) + struct.pack(">I", 99) + b"tEXtab"
+    files["odd_transparency_short.png"] = pixels(packed, (b"tRNS", b"\0\1"))
+    files["odd_small_frame.png"] = joined([
+        (b"IHDR", struct.pack(">II", width + 4, height + 3) + head[1][8:]), (b"acTL", struct.pack(">II", 1, 0)),
+        (b"fcTL", struct.pack(">IIIIIHHBB", 0, width, height, 3, 2, 1, 1, 0, 0)), (b"IDAT", packed), end])
+    files["odd_frame_too_large.png"] = pixels(
+        packed, (b"fcTL", struct.pack(">IIIIIHHBB", 0, width + 1, height, 0, 0, 1, 1, 0, 0)))
+    lace = chunks(png(samples, 8, 2, interlaced=True))
+    files["odd_interlaced_rows_missing.png"] = joined([
+        lace[0], (b"IDAT", zlib.compress(zlib.decompress(lace[1][1])[: -4 * row])), end])
+    indexed = chunks(png(odd.integers(0, 256, (height, width, 1)), 8, 3, palette=odd.integers(0, 256, 768, dtype=np.uint8)))
+    colors = indexed[1][1]
+    for name, table in (("no", None), ("empty", b""), ("odd", colors[:-1]), ("257", colors + b"\1\2\3"), ("256_and_a_bit", colors + b"\1")):
+        files[f"odd_palette_{name}.png"] = joined(
+            [indexed[0]] + ([] if table is None else [(b"PLTE", table)]) + indexed[2:])
+    files["odd_palette_behind.png"] = joined([indexed[0], indexed[2], indexed[1], indexed[3]])
+
+    # Orientation in odd places.
+    exif = tiff(6, True)
+    profile = b"\nexif\n      32\n" + (b"Exif\0\0" + exif).hex().encode() + b"\n"
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="8"/></x:xmpmeta>'
+    for name, parts in (
+            ("exif_prefix", [(b"eXIf", b"Exif\0\0" + exif)]),
+            ("raw_profile", [(b"tEXt", b"Raw profile type exif\0" + profile)]),
+            ("raw_profile_packed", [(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(profile))]),
+            ("raw_profile_text", [(b"iTXt", b"Raw profile type exif\0\0\0\0\0" + profile)]),
+            ("xmp", [(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)]),
+            ("xmp_packed", [(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp))]),
+            ("exif_and_xmp", [(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp), (b"eXIf", exif)])):
+        files[f"odd_{name}.png"] = joined([head, *parts, (b"IDAT", packed), end])
+    files["odd_exif_behind.png"] = joined([head, (b"IDAT", packed), (b"eXIf", exif), end])
+
+    def lzw(bits, codes):
+        """Codes of one width, cleared before they would grow."""
+        value, at, width = 0, 0, bits + 1
+        for code in codes:
+            value |= code << at
+            at += width
+        data = value.to_bytes((at + 7) // 8, "little")
+        return bytes([bits]) + b"".join(
+            bytes([len(data[i : i + 255])]) + data[i : i + 255] for i in range(0, len(data), 255)) + b"\0"
+
+    def gif(width, height, body, table=True, frame=None, extra=b""):
+        size = struct.pack("<HHHH", 0, 0, *(frame or (width, height)))
+        grays = bytes(odd.integers(0, 256, 768, dtype=np.uint8)) if table else b""
+        return b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7 if table else 0, 0, 0) + grays + extra + b"," + size + b"\0" + body
+
+    for bits in (0, 1, 8, 9, 10, 11, 12, 13):
+        clear = 1 << bits
+        values = [int(v) for v in odd.integers(0, min(clear, 256), 60)]
+        codes = [code for v in values for code in (clear, v)] + [clear + 1]
+        files[f"odd_code_size_{bits}.gif"] = gif(10, 6, lzw(bits, codes)) + b";"
+    pixels8 = [code for v in odd.integers(0, 256, 60) for code in (256, int(v))]
+    files["odd_no_table.gif"] = gif(10, 6, lzw(8, pixels8), table=False) + b";"
+    files["odd_no_terminator.gif"] = gif(10, 6, lzw(8, pixels8))[:-1]
+    files["odd_pixels_missing.gif"] = gif(10, 6, lzw(8, pixels8[:-4])) + b";"
+    files["odd_end_early.gif"] = gif(10, 6, lzw(8, pixels8[:-4] + [257])) + b";"
+    files["odd_bad_code.gif"] = gif(10, 6, lzw(8, [256, 300])) + b";"
+    files["odd_short_control.gif"] = gif(10, 6, lzw(8, pixels8), extra=b"!\xf9\2\1\0\0") + b";"
+    files["odd_empty_comment.gif"] = gif(10, 6, lzw(8, pixels8), extra=b"xyz!\xfe\0") + b";"
+
+    colors = odd.integers(0, 256, 1024, dtype=np.uint8).tobytes()
+    runs = b"".join(bytes([13, 7 * row + 1]) + b"\0\0" for row in range(6)) + b"\0\1"
+    files["odd_runs.bmp"] = bmp(13, 6, 8, bytes([5, 9, 0, 3, 1, 2, 3, 0, 20, 3]) + runs, 1, palette=colors)
+    files["odd_runs_no_end.bmp"] = bmp(13, 6, 8, runs[:-2], 1, palette=colors)
+    files["odd_runs_cut.bmp"] = bmp(13, 6, 8, runs[:-10], 1, palette=colors)
+    files["odd_runs_end_early.bmp"] = bmp(13, 6, 8, runs[:12] + b"\0\1", 1, palette=colors)
+    files["odd_runs_of_one_bit.bmp"] = bmp(13, 6, 1, (bytes([13, 1]) + b"\0\0") * 6, 1, palette=colors[:8])
+    files["odd_runs_in_words.bmp"] = bmp(13, 6, 24, runs, 1)
+    rows = bmp_rows(odd.integers(0, 256, (6, 13)), 8)
+    files["odd_last_padding.bmp"] = bmp(13, 6, 8, rows[:-3], palette=colors)
+    files["odd_row_cut.bmp"] = bmp(13, 6, 8, rows[:-4], palette=colors)
+    files["odd_300_colours.bmp"] = bmp(13, 6, 8, rows, palette=colors + colors[:176])
+    files["odd_fields.bmp"] = bmp(13, 6, 16, bmp_rows(odd.integers(0, 1 << 16, (6, 13)), 16), 3, struct.pack("<III", 0xF00, 0xF0, 0xF))
+    files["odd_gray_bits.bmp"] = bmp(13, 6, 8, rows, palette=b"\0\0\0\0\xff\xff\xff\0")
+    files["odd_compression.bmp"] = bmp(13, 6, 8, rows, 4, palette=colors)
+
+
 # --- Expected pixels ----------------------------------------------------------------------------------------------
 
 
@@ -298,11 +421,16 @@ def write_tensors(path):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
+PLAIN, PREFIXED = chunk(b"eXIf", tiff(6, True)), chunk(b"eXIf", b"Exif\0\0" + tiff(6, True))
+PREFIX = (PREFIXED, PLAIN)
+
+
 def main():
     jpegs()
     pngs()
     gifs()
     bmps()
+    damaged()
     turn = scene(7, 5)
     files["turn.png"] = png(turn, 8, 2)
     transposes = [None, None, Image.FLIP_LEFT_RIGHT, Image.ROTATE_180, Image.FLIP_TOP_BOTTOM, Image.TRANSPOSE,
@@ -312,7 +440,16 @@ def main():
         tensors[f"upright.{number}"] = np.array(image if number == 1 else image.transpose(transposes[number]))
     for name, data in files.items():
         (HERE / name).write_bytes(data)
-        tensors["rgb." + name] = np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+        try:
+            # Pillow 9.4 does not know this prefix yet; newer ones drop it.
+            image = Image.open(io.BytesIO(data.replace(*PREFIX)))
+            tensors["rgb." + name] = np.array(image.convert("RGB"))
+            if name.startswith("odd_"):
+                tensors["turned." + name] = np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        except Exception as error:  # pylint: disable=broad-except; Pillow raises many kinds
+            assert name.startswith("odd_"), (name, error)
+            print(f"refused: {name}: {error}")
+            tensors["refused." + name] = np.zeros(0, np.uint8)
     for name, size in (("jpeg_420.jpg", 16), ("jpeg_420.jpg", 56), ("jpeg_4x33.jpg", 24), ("png_rgb8.png", 13),
                        ("png_rgb8.png", 12), ("gif_full_table.gif", 33), ("jpeg_5x1.jpg", 9)):
         image = Image.fromarray(tensors["rgb." + name])
