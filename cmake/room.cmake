@@ -15,7 +15,7 @@ set(CLIPGLOT_MAY_engine index embedding vision text nn weights container base)
 # clipglot_add_room(<room> SOURCES file… [DEPS room…] [THIRD_PARTY library…])
 #   SOURCES      .cc files, named relative to src/<room>; headers need not be listed
 #   DEPS         rooms whose headers this one includes
-#   THIRD_PARTY  xnnpack pthreadpool sentencepiece utf8proc stb zlib libjpeg_turbo yyjson: private to the room
+#   THIRD_PARTY  xnnpack pthreadpool sentencepiece utf8proc zlib libjpeg_turbo yyjson: private to the room
 function(clipglot_add_room room)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS;THIRD_PARTY")
   if(arg_UNPARSED_ARGUMENTS)
