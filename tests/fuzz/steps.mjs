@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { deleteCached, EmbedError, listCached, load } from "clipglot";
+import { loadNames } from "../../dist/js/page/option-names.js";
 import { junk, makeSource, reasons, sourceKinds, strangeSignals } from "./values.mjs";
 
 const fakeEngine = new URL("../js/support/fake-engine/", import.meta.url);
@@ -43,7 +44,7 @@ const progressOf = fc.record({ does: fc.constantFrom("nothing", "throws", "rejec
 function optionsOf(kind) {
   const names = Object.keys(options[kind]);
   const good = fc.record(Object.fromEntries(names.map((name) => [name, fc.constantFrom(...options[kind][name])])), { requiredKeys: [] });
-  const wrongNames = [...names, "signal", "onProgress", "onWarning", "model", "assetBase", "cache", "dimension", "__proto__", "constructor", "then"];
+  const wrongNames = [...names, ...(kind === "load" ? Object.keys(loadNames) : ["signal", "onProgress", "cache"]), "dimension", "__proto__", "constructor", "then"];
   return fc.record({
     good,
     wrong: now(5, fc.tuple(fc.constantFrom(...wrongNames), fc.constantFrom(...Object.keys(junk)))),

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { deleteCached, EmbedError, listCached, load } from "clipglot";
+import { imageNames, loadNames, textNames } from "../../dist/js/page/option-names.js";
 import { junk, makeSource, reasons, sourceKinds, strangeSignals } from "../fuzz/values.mjs";
 import { loadFake, memorySource, rejection } from "./support/fake.mjs";
 
@@ -43,7 +44,8 @@ const functions = {
 for (const [name, call] of Object.entries(functions))
   test(`any value: ${name}`, async () => { for (const [kind, value] of Object.entries(junk)) await tidy(`${name}(${kind})`, () => call(value())); });
 
-const optionsOf = { load: ["towers", "variant", "threads", "maxTokens", "maxPixels", "dtype", "assetBase", "cache", "selfTest", "profile", "signal", "onProgress", "onWarning"], text: ["dimensions", "normalized", "priority", "signal", "onProgress", "task", "maxTokens", "tooLong", "normalizeText"], image: ["orientation", "grid", "gray16"] };
+// From the tables of the package, so that a new option is tried without being written here.
+const optionsOf = { load: Object.keys(loadNames).filter((name) => name !== "model"), text: Object.keys(textNames), image: Object.keys(imageNames).filter((name) => !(name in textNames)) };
 test("any value for any option", async () => {
   for (const [kind, value] of Object.entries(junk).filter(([name]) => name !== "aborted")) { // whose reason comes back; see below
     for (const name of optionsOf.load) await tidy(`load ${name} ${kind}`, () => loadFake({ model: memorySource({ corrupt: new Uint8Array(1) }), [name]: value() }));

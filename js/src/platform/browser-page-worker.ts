@@ -1,5 +1,6 @@
 // The engine's worker in a browser: its address, and the ways to start it.
 import { EmbedError } from "../errors.js";
+import { drop, tagOf } from "../shared/values.js";
 import type { WorkerFault, WorkerWay } from "../shared/platforms.js";
 import type { FromWorker } from "../shared/protocol.js";
 import { reasonOf } from "../shared/reason.js";
@@ -57,7 +58,10 @@ function scriptOfWorker(): Script {
 function checkWorker(given: WorkerLike, url: string): Worker {
   const worker = given as Partial<Worker> | null | undefined;
   const fits = typeof worker === "object" && worker !== null && [worker.postMessage, worker.terminate, worker.addEventListener].every((member) => typeof member === "function");
-  if (!fits) throw new EmbedError("invalid-argument", `createWorker must give a Worker of ${url}, not ${Object.prototype.toString.call(given).slice(8, -1)}`);
+  if (!fits) {
+    drop(given); // an async function would give a promise
+    throw new EmbedError("invalid-argument", `createWorker must give a Worker of ${url}, not ${tagOf(given)}`);
+  }
   return worker as Worker;
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { EmbedError } from "../errors.js";
 import { probeSimd } from "../shared/variants.js";
+import { drop, tagOf } from "../shared/values.js";
 import type { FromWorker, SourceDescription } from "../shared/protocol.js";
 import type { PagePlatform, WorkerWay } from "../shared/platforms.js";
 import { reasonOf } from "../shared/reason.js";
@@ -74,7 +75,10 @@ function workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[
 function checkWorker(given: WorkerLike, url: string): Worker {
   const worker = given as Partial<Worker> | null | undefined;
   const fits = typeof worker === "object" && worker !== null && [worker.postMessage, worker.terminate, worker.on, worker.ref, worker.unref].every((member) => typeof member === "function");
-  if (!fits) throw new EmbedError("invalid-argument", `createWorker must give a Worker of node:worker_threads with ${url}, not ${Object.prototype.toString.call(given).slice(8, -1)}`);
+  if (!fits) {
+    drop(given); // an async function would give a promise
+    throw new EmbedError("invalid-argument", `createWorker must give a Worker of node:worker_threads with ${url}, not ${tagOf(given)}`);
+  }
   return worker as Worker;
 }
 

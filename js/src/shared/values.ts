@@ -47,3 +47,8 @@ export function member(value: unknown, name: PropertyKey): unknown {
     return undefined;
   }
 }
+
+/** For what a function of the user's gave and nobody takes: if it is a promise, its failure is told otherwise and must not be reported as unhandled. */
+export function drop(given: unknown): void {
+  if (typeof given === "object" && given !== null) new Promise((resolve) => resolve(given)).catch(() => {});
+}
