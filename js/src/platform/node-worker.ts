@@ -6,7 +6,7 @@ import { parentPort } from "node:worker_threads";
 import { EmbedError } from "../errors.js";
 import type { WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
-import { checkpointBinaries, checkpointTexts, filesOfManifest, manifestBytes, manifestName } from "../shared/model-files.js";
+import { checkpointBinaries, checkpointTexts, filesOfManifest, manifestBytes, manifestName, modelNames } from "../shared/model-files.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
 import { nodeEngineFiles } from "./node-files.js";
 import { nodeStore } from "./node-store.js";
@@ -41,10 +41,13 @@ export async function openPath(folder: string): Promise<OpenSource> {
   return openFiles(await find(paths, placeOf, false), placeOf);
 }
 
-/** The same for files that lie anywhere. */
+/** The same for files that lie anywhere. Errors: "network" when what a model begins with cannot be read. */
 export async function openPaths(paths: { readonly [path: string]: string }): Promise<OpenSource> {
   const placeOf = (path: string) => paths[path] ?? path;
-  return openFiles(await find(Object.keys(paths), placeOf, true), placeOf);
+  const found = await find(Object.keys(paths), placeOf, true);
+  if (!found.files.some(({ path }) => modelNames.includes(path)))
+    throw new EmbedError("network", modelNames.flatMap((name) => found.absent.get(name) ?? []).join("; "));
+  return openFiles(found, placeOf);
 }
 
 // What a manifest names. What is wrong with it is for the engine to say.
