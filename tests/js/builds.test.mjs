@@ -70,7 +70,7 @@ test("deleting gives all memory back", async () => {
     const index = adapter.createIndex(64);
     adapter.addToIndex(index, new Float32Array(64 * 100));
     adapter.embedText(texts[0].text, { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false });
-    adapter.embedEncodedImage(readFileSync(`${goldenFolder}/images/photo.jpg`), { dimensions: 0, normalized: true, ignoreOrientation: false, grid: 0 });
+    adapter.embedEncodedImage(readFileSync(`${goldenFolder}/images/photo.jpg`), { dimensions: 0, normalized: true, ignoreOrientation: false, grid: 0, scaleGray16: false });
     adapter.dispose();
     return adapter.allocatedBytes();
   };

@@ -95,15 +95,21 @@ function checkResponse(response: ResponseLike): ResponseLike["body"] {
   return body;
 }
 
+/** Far more than any server takes; a list that never ends is not walked. */
+const mostHeaders = 1000;
+
 /** The option `headers`, as [name, value]. Errors name what is wrong without the values: they are secrets. */
 export function readHeaders(given: unknown): readonly (readonly [string, string])[] {
   if (given === undefined || given === null) return [];
   if (typeof given !== "object") throw invalid(`headers must be an object, not ${typeof given}`);
   const pairs: unknown[] = [];
+  const add = (pair: unknown) => {
+    if (pairs.push(pair) > mostHeaders) throw invalid(`headers: more than ${mostHeaders}`);
+  };
   const { forEach } = given as { forEach?: (each: (value: unknown, name: unknown) => void) => void };
-  if (Symbol.iterator in given) pairs.push(...(given as Iterable<unknown>));
-  else if (typeof forEach === "function") forEach.call(given, (value, name) => pairs.push([name, value]));
-  else pairs.push(...Object.entries(given));
+  if (Symbol.iterator in given) for (const pair of given as Iterable<unknown>) add(pair);
+  else if (typeof forEach === "function") forEach.call(given, (value, name) => add([name, value]));
+  else for (const pair of Object.entries(given)) add(pair);
   return pairs.map((pair) => {
     if (!Array.isArray(pair) || pair.length !== 2) throw invalid("headers must be an object, a Headers, or a list of [name, value]");
     const [name, value] = [String(pair[0]), String(pair[1])];
