@@ -24,10 +24,11 @@ Status Damaged(std::string_view what) {
 
 uint32_t Byte(std::byte byte) { return std::to_integer<uint32_t>(byte); }
 
-// One row as it stands in the file to RGB.
-void RowToRgb(const BmpHeader& bmp, const std::byte* in, uint8_t* out) {
+// Pixels `begin`…`end` of a row as it stands in the file to RGB.
+void RowToRgb(const BmpHeader& bmp, const std::byte* in, size_t begin, size_t end, uint8_t* out) {
   const uint32_t bits = bmp.pixel_bits;
-  for (size_t x = 0; x < bmp.width; ++x, out += 3) {
+  out += 3 * begin;
+  for (size_t x = begin; x < end; ++x, out += 3) {
     if (bmp.pixels == BmpPixels::kIndexed) {
       const size_t bit = x * bits;
       const uint32_t index = (Byte(in[bit / 8]) >> (8 - bits - bit % 8)) & ((1u << bits) - 1);
@@ -110,7 +111,9 @@ Result<RgbImage> DecodeBmp(std::span<const std::byte> file, const DecodeOptions&
     const uint64_t most = 255 * (uint64_t{width} + 1);
     if (pixels / most > data.size()) return Damaged("not enough image data");
     CLIPGLOT_ASSIGN_OR_RETURN(expanded, AlignedBuffer::TryAllocate(pixels, "BMP pixels"));
-    std::memset(expanded.data(), 0, expanded.size());
+    CLIPGLOT_RETURN_IF_ERROR(stop.InPieces(expanded.size(), 1, [&](size_t begin, size_t end) {
+      std::memset(expanded.data() + begin, 0, end - begin);
+    }));
     ByteReader in(file);
     in.Seek(bmp.offset);
     CLIPGLOT_ASSIGN_OR_RETURN(const uint64_t came, ExpandRuns(bmp, in, expanded.as<uint8_t>(), &stop));
@@ -129,12 +132,14 @@ Result<RgbImage> DecodeBmp(std::span<const std::byte> file, const DecodeOptions&
                           data.size(), " bytes"));
   }
   CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
-                            RgbWriter::Create(width, height, kOrientationUpright));
+                            RgbWriter::Create(width, height, kOrientationUpright, &stop));
   for (size_t y = 0; y < height; ++y) {
-    if (stop.Spend(uint64_t{width} * 3)) return StopCheck::Stopped();
     const size_t row = bmp.bottom_up ? height - 1 - y : y;
-    RowToRgb(bmp, data.data() + row * static_cast<size_t>(stride), writer.NextRow());
-    writer.CommitRow();
+    const std::byte* in = data.data() + row * static_cast<size_t>(stride);
+    uint8_t* out = writer.NextRow();
+    CLIPGLOT_RETURN_IF_ERROR(
+        stop.InPieces(width, 3, [&](size_t begin, size_t end) { RowToRgb(bmp, in, begin, end, out); }));
+    CLIPGLOT_RETURN_IF_ERROR(writer.CommitRow());
   }
   return std::move(writer).Finish();
 }

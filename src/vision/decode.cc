@@ -29,15 +29,15 @@ Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size
                   StrCat("RGBA image of ", width, " x ", height, " pixels: ", rgba.size(),
                          " bytes, expected width x height x 4"));
   }
-  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
-                            RgbWriter::Create(width, height, kOrientationUpright));
   StopCheck check(stop);
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(width, height, kOrientationUpright, &check));
   for (size_t y = 0; y < height; ++y) {
-    if (check.Spend(uint64_t{width} * 3)) return StopCheck::Stopped();
     const uint8_t* in = rgba.data() + y * width * 4;
     uint8_t* out = writer.NextRow();
-    for (size_t x = 0; x < width; ++x) std::memcpy(out + 3 * x, in + 4 * x, 3);
-    writer.CommitRow();
+    CLIPGLOT_RETURN_IF_ERROR(check.InPieces(width, 3, [&](size_t begin, size_t end) {
+      for (size_t x = begin; x < end; ++x) std::memcpy(out + 3 * x, in + 4 * x, 3);
+    }));
+    CLIPGLOT_RETURN_IF_ERROR(writer.CommitRow());
   }
   return std::move(writer).Finish();
 }

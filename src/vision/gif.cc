@@ -257,14 +257,8 @@ Result<RgbImage> DecodeGif(std::span<const std::byte> file, const DecodeOptions&
   if (frame.width == 0 || frame.height == 0) return Damaged("empty frame");
 
   CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
-                            RgbWriter::Create(width, height, kOrientationUpright));
-  const uint8_t* background = palette.rgb[transparent.value_or(0)];
-  for (uint32_t y = 0; y < height; ++y) {
-    if (stop.Spend(uint64_t{width} * 3)) return StopCheck::Stopped();
-    for (uint32_t x = 0; x < width; ++x) {
-      writer.PutPixel(x, y, background[0], background[1], background[2]);
-    }
-  }
+                            RgbWriter::Create(width, height, kOrientationUpright, &stop));
+  CLIPGLOT_RETURN_IF_ERROR(writer.Fill(palette.rgb[transparent.value_or(0)]));
   FramePainter painter(frame, palette, &writer);
   CLIPGLOT_RETURN_IF_ERROR(Unpack(&in, root_bits, &stop, &painter));
   RgbImage image = std::move(writer).Finish();

@@ -7,6 +7,7 @@
 #include "vision/jpeg_codec.h"
 #include "vision/jpeg_header.h"
 #include "vision/rgb_writer.h"
+#include "vision/stop_check.h"
 
 namespace clipglot {
 namespace {
@@ -80,7 +81,8 @@ Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions
   if (step != Step::kDone) return Failed(codec, step);
 
   const int turn = options.orientation == Orientation::kApply ? OrientationOf(header.exif, header.xmp) : kOrientationUpright;
-  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(header.width, header.height, turn));
+  StopCheck stop(options.stop);
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(header.width, header.height, turn, &stop));
   AlignedBuffer row;
   const bool direct = header.components == 3;
   if (!direct) {
@@ -92,7 +94,7 @@ Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions
     step = codec.ReadRow(decoded);
     if (step != Step::kDone) return Failed(codec, step);
     if (!direct) RowToRgb(header.components, decoded, header.width, out);
-    writer.CommitRow();
+    CLIPGLOT_RETURN_IF_ERROR(writer.CommitRow());
   }
   // PIL takes a picture whose end marker is missing if libjpeg could read all rows without it, but looks at what follows.
   step = codec.Finish();

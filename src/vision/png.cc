@@ -48,38 +48,38 @@ inline int Paeth(int left, int up, int corner) {
   return to_up <= to_corner ? up : corner;
 }
 
-// Undoes the filter of one row in place. `above`: the row before, unfiltered, or zeros. `step`: bytes of a pixel, at
-// least 1.
-bool Unfilter(int filter, uint8_t* row, const uint8_t* above, size_t bytes, size_t step) {
-  const size_t head = std::min(step, bytes);
+constexpr int kLastFilter = 4;
+
+// Undoes the filter of bytes `begin`…`end` of a row in place; those before are done. `above`: the row before,
+// unfiltered, or zeros. `step`: bytes of a pixel, at least 1. `filter`: 0…kLastFilter.
+void Unfilter(int filter, uint8_t* row, const uint8_t* above, size_t begin, size_t end, size_t step) {
+  const size_t head = std::min(std::max(step, begin), end);  // bytes before have no pixel to their left
   switch (filter) {
-    case 0:
-      return true;
     case 1:
-      for (size_t i = head; i < bytes; ++i) row[i] = static_cast<uint8_t>(row[i] + row[i - step]);
-      return true;
+      for (size_t i = head; i < end; ++i) row[i] = static_cast<uint8_t>(row[i] + row[i - step]);
+      break;
     case 2:
-      for (size_t i = 0; i < bytes; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i]);
-      return true;
+      for (size_t i = begin; i < end; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i]);
+      break;
     case 3:
-      for (size_t i = 0; i < head; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i] / 2);
-      for (size_t i = head; i < bytes; ++i) {
+      for (size_t i = begin; i < head; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i] / 2);
+      for (size_t i = head; i < end; ++i) {
         row[i] = static_cast<uint8_t>(row[i] + (row[i - step] + above[i]) / 2);
       }
-      return true;
+      break;
     case 4:
-      for (size_t i = 0; i < head; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i]);
-      for (size_t i = head; i < bytes; ++i) {
+      for (size_t i = begin; i < head; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i]);
+      for (size_t i = head; i < end; ++i) {
         row[i] = static_cast<uint8_t>(row[i] + Paeth(row[i - step], above[i], above[i - step]));
       }
-      return true;
+      break;
     default:
-      return false;
+      break;
   }
 }
 
-// One unfiltered row to RGB.
-void RowToRgb(const PngHeader& png, Gray16 gray16, const uint8_t* in, size_t width, uint8_t* out) {
+// `width` unfiltered pixels, the first of which begins a byte, to RGB.
+void ToRgb(const PngHeader& png, Gray16 gray16, const uint8_t* in, size_t width, uint8_t* out) {
   const bool wide = png.depth == 16;
   switch (png.color) {
     case kPngGray:
@@ -135,16 +135,21 @@ class Painter {
     const Pass& pass = passes_[pass_];
     const uint32_t width = pass.Width(png_.frame_width);
     if (by_rows_) {
-      RowToRgb(png_, gray16_, row, width, writer_->NextRow());
-      writer_->CommitRow();
+      uint8_t* out = writer_->NextRow();
+      CLIPGLOT_RETURN_IF_ERROR(stop_->InPieces(width, 3, [&](size_t begin, size_t end) {
+        ToRgb(png_, gray16_, row + png_.RowBytes(begin), end - begin, out + 3 * begin);
+      }));
+      CLIPGLOT_RETURN_IF_ERROR(writer_->CommitRow());
     } else {
-      uint8_t* rgb = line_.as<uint8_t>().data();
-      RowToRgb(png_, gray16_, row, width, rgb);
       // PIL puts an interlaced frame that is smaller than its picture into the corner.
       const uint32_t left = png_.interlaced ? 0 : png_.left, top = png_.interlaced ? 0 : png_.top;
-      for (uint32_t x = 0; x < width; ++x, rgb += 3) {
-        writer_->PutPixel(left + pass.x0 + x * pass.step_x, top + pass.y0 + y_ * pass.step_y, rgb[0], rgb[1], rgb[2]);
-      }
+      CLIPGLOT_RETURN_IF_ERROR(stop_->InPieces(width, 6, [&](size_t begin, size_t end) {
+        uint8_t* rgb = line_.as<uint8_t>().data() + 3 * begin;
+        ToRgb(png_, gray16_, row + png_.RowBytes(begin), end - begin, rgb);
+        for (size_t x = begin; x < end; ++x, rgb += 3) {
+          writer_->PutPixel(left + pass.x0 + x * pass.step_x, top + pass.y0 + y_ * pass.step_y, rgb[0], rgb[1], rgb[2]);
+        }
+      }));
     }
     ++rows_;
     ++y_;
@@ -165,9 +170,11 @@ class Painter {
     missing -= y_;
     if (by_rows_) {
       for (uint32_t y = rows_; y < png_.height; ++y) {
-        if (stop_->Spend(uint64_t{png_.width} * 3)) return StopCheck::Stopped();
-        FillRow(writer_->NextRow());
-        writer_->CommitRow();
+        uint8_t* out = writer_->NextRow();
+        CLIPGLOT_RETURN_IF_ERROR(stop_->InPieces(png_.width, 3, [&](size_t begin, size_t end) {
+          for (size_t x = begin; x < end; ++x) std::memcpy(out + 3 * x, Background(), 3);
+        }));
+        CLIPGLOT_RETURN_IF_ERROR(writer_->CommitRow());
       }
     }
     RgbImage image = std::move(*writer_).Finish();
@@ -182,28 +189,16 @@ class Painter {
 
  private:
   Status Start() {
-    CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(png_.width, png_.height, turn_));
+    CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(png_.width, png_.height, turn_, stop_));
     writer_.emplace(std::move(writer));
     by_rows_ = !png_.interlaced && png_.whole();
     if (by_rows_) return OkStatus();
     CLIPGLOT_ASSIGN_OR_RETURN(line_, AlignedBuffer::TryAllocate(uint64_t{png_.width} * 3, "PNG row"));
-    uint8_t background[3];
-    std::memcpy(background, Background(), 3);
-    for (uint32_t y = 0; y < png_.height; ++y) {
-      if (stop_->Spend(uint64_t{png_.width} * 3)) return StopCheck::Stopped();
-      for (uint32_t x = 0; x < png_.width; ++x) {
-        writer_->PutPixel(x, y, background[0], background[1], background[2]);
-      }
-    }
-    return OkStatus();
+    return writer_->Fill(Background());
   }
   const uint8_t* Background() const {
     static constexpr uint8_t kBlack[3] = {0, 0, 0};
     return png_.color == kPngIndexed ? png_.palette.rgb[0] : kBlack;
-  }
-  void FillRow(uint8_t* out) const {
-    const uint8_t* background = Background();
-    for (uint32_t x = 0; x < png_.width; ++x) std::memcpy(out + 3 * size_t{x}, background, 3);
   }
 
   const PngHeader& png_;
@@ -229,7 +224,10 @@ Status UnpackRows(PngReader* reader, const PngHeader& png, size_t file_bytes, St
   CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer second, AlignedBuffer::TryAllocate(longest, "PNG row"));
   uint8_t* row = first.as<uint8_t>().data();
   uint8_t* above = second.as<uint8_t>().data();
-  std::memset(above, 0, second.size());
+  const auto clear_above = [&] {
+    return stop->InPieces(second.size(), 1, [&](size_t begin, size_t end) { std::memset(above + begin, 0, end - begin); });
+  };
+  CLIPGLOT_RETURN_IF_ERROR(clear_above());
   Inflater inflater;
   CLIPGLOT_RETURN_IF_ERROR(inflater.Init());
   const size_t step = std::max(1u, png.pixel_bits() / 8);
@@ -246,12 +244,13 @@ Status UnpackRows(PngReader* reader, const PngHeader& png, size_t file_bytes, St
       filled += unpacked.written;
       if (filled < bytes + 1) break;
       filled = 0;
-      if (!Unfilter(row[0], row + 1, above + 1, bytes, step)) return Damaged("unknown filter");
+      if (row[0] > kLastFilter) return Damaged("unknown filter");
+      CLIPGLOT_RETURN_IF_ERROR(stop->InPieces(
+          bytes, 1, [&](size_t begin, size_t end) { Unfilter(row[0], row + 1, above + 1, begin, end, step); }));
       CLIPGLOT_RETURN_IF_ERROR(painter->Paint(row + 1));
-      if (stop->Spend(bytes)) return StopCheck::Stopped();
       if (painter->done() || unpacked.state == Inflater::State::kEnd) return OkStatus();
       std::swap(row, above);
-      if (painter->first_of_pass()) std::memset(above, 0, first.size());
+      if (painter->first_of_pass()) CLIPGLOT_RETURN_IF_ERROR(clear_above());
     }
   }
 }

@@ -187,7 +187,7 @@ Status PngReader::ReadChunk(const Chunk& chunk) {
     case Tag("PLTE"): return ReadPalette(body);
     case Tag("tRNS"): return CheckTransparency(body);
     case Tag("gAMA"): return at_least(4);
-    case Tag("cHRM"): return at_least(32);
+    case Tag("cHRM"): return body.size() % 4 == 0 ? OkStatus() : Damaged("its chunk cHRM holds no whole numbers");
     case Tag("sRGB"): return at_least(1);
     case Tag("pHYs"): return at_least(9);
     case Tag("iCCP"): return text_.ColorProfile(body, stop_);

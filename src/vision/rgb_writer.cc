@@ -1,5 +1,6 @@
 #include "vision/rgb_writer.h"
 
+#include <cstring>
 #include <utility>
 
 #include "base/checked.h"
@@ -10,6 +11,8 @@ namespace {
 
 constexpr size_t kChannels = 3;
 constexpr size_t kTurnedBandRows = 16;
+// Of a pixel that is put into another place, in units of StopCheck.
+constexpr uint64_t kMoveWork = 4;
 
 }  // namespace
 
@@ -30,8 +33,8 @@ Status CheckImageSize(uint64_t width, uint64_t height, uint64_t max_pixels) {
   return OkStatus();
 }
 
-Result<RgbWriter> RgbWriter::Create(size_t width, size_t height, int orientation) {
-  RgbWriter writer;
+Result<RgbWriter> RgbWriter::Create(size_t width, size_t height, int orientation, StopCheck* stop) {
+  RgbWriter writer(stop);
   const bool turned = orientation >= 5;
   writer.width_ = width;
   writer.height_ = height;
@@ -77,27 +80,35 @@ uint8_t* RgbWriter::NextRow() {
   return band_.as<uint8_t>().data() + band_rows_ * width_ * kChannels;
 }
 
-void RgbWriter::CommitRow() {
+Status RgbWriter::CommitRow() {
   ++row_;
-  if (band_capacity_ == 0) return;
+  if (band_capacity_ == 0) return OkStatus();
   ++band_rows_;
-  if (band_rows_ == band_capacity_ || row_ == height_) FlushBand();
+  return band_rows_ == band_capacity_ || row_ == height_ ? FlushBand() : OkStatus();
 }
 
-void RgbWriter::FlushBand() {
+Status RgbWriter::FlushBand() {
   const uint8_t* band = band_.as<uint8_t>().data();
   const size_t first_row = row_ - band_rows_;
-  for (size_t x = 0; x < width_; ++x) {
-    for (size_t i = 0; i < band_rows_; ++i) {
-      const uint8_t* in = band + (i * width_ + x) * kChannels;
-      PutPixel(x, first_row + i, in[0], in[1], in[2]);
+  CLIPGLOT_RETURN_IF_ERROR(stop_->InPieces(width_, band_rows_ * kMoveWork, [&](size_t begin, size_t end) {
+    for (size_t x = begin; x < end; ++x) {
+      for (size_t i = 0; i < band_rows_; ++i) {
+        const uint8_t* in = band + (i * width_ + x) * kChannels;
+        PutPixel(x, first_row + i, in[0], in[1], in[2]);
+      }
     }
-  }
+  }));
   band_rows_ = 0;
+  return OkStatus();
+}
+
+Status RgbWriter::Fill(const uint8_t* rgb) {
+  return stop_->InPieces(width_ * height_, kChannels, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) std::memcpy(pixels_ + i * kChannels, rgb, kChannels);
+  });
 }
 
 RgbImage RgbWriter::Finish() && {
-  if (band_rows_ > 0) FlushBand();
   pixels_ = nullptr;
   return std::move(image_);
 }

@@ -11,6 +11,7 @@
 #include "base/aligned_buffer.h"
 #include "base/status.h"
 #include "vision/image.h"
+#include "vision/stop_check.h"
 
 namespace clipglot {
 
@@ -20,15 +21,19 @@ Status CheckImageSize(uint64_t width, uint64_t height, uint64_t max_pixels);
 class RgbWriter {
  public:
   // `width`, `height`: as stored, already checked; `orientation`: 1…8 as in vision/exif.h. Every
-  // pixel must be written: the content is not initialised. Errors: kOutOfMemory.
-  static Result<RgbWriter> Create(size_t width, size_t height, int orientation);
+  // pixel must be written: the content is not initialised. `stop` is asked while rows are put into
+  // their places, and must outlive this. Errors: kOutOfMemory.
+  static Result<RgbWriter> Create(size_t width, size_t height, int orientation, StopCheck* stop);
 
   // Where the next stored row goes: 3 · width bytes, valid until CommitRow, which must follow
-  // before the next call. At most `height` rows.
+  // before the next call. At most `height` rows. Errors: kCancelled.
   uint8_t* NextRow();
-  void CommitRow();
+  Status CommitRow();
 
-  // One pixel at its stored place; not to be mixed with rows.
+  // All pixels of one colour, `rgb`. Errors: kCancelled.
+  Status Fill(const uint8_t* rgb);
+
+  // One pixel at its stored place; not to be mixed with rows. The caller asks to stop.
   void PutPixel(size_t x, size_t y, uint8_t red, uint8_t green, uint8_t blue) {
     uint8_t* out = pixels_ + offset_ + static_cast<ptrdiff_t>(x) * step_x_ +
                    static_cast<ptrdiff_t>(y) * step_y_;
@@ -41,9 +46,10 @@ class RgbWriter {
   RgbImage Finish() &&;
 
  private:
-  RgbWriter() = default;
-  void FlushBand();
+  explicit RgbWriter(StopCheck* stop) : stop_(stop) {}
+  Status FlushBand();
 
+  StopCheck* stop_;
   RgbImage image_;
   AlignedBuffer band_;  // stored rows that wait for their place
   uint8_t* pixels_ = nullptr;

@@ -3,6 +3,8 @@
 // Takes: how much work was done since the last call. Not thread-safe; one for each picture.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -26,6 +28,21 @@ class StopCheck {
     if (left_ > 0) return false;
     left_ = kInterval;
     return stop_ && stop_();
+  }
+
+  // Work of `each` units for each of `count` things in a row, such as the pixels of one: `work(begin, end)` does some of
+  // them, in order, and before each call this asks if enough have come together. A picture may be one row, so what walks
+  // along a row goes through here. Pieces begin at multiples of 8, so at whole bytes of pixels of less than 8 bits.
+  // Errors: kCancelled.
+  template <typename Work>
+  Status InPieces(size_t count, uint64_t each, Work&& work) {
+    const auto piece = static_cast<size_t>(kInterval / std::clamp<uint64_t>(each, 1, kInterval / 8) / 8 * 8);
+    for (size_t begin = 0; begin < count; begin += std::min(piece, count - begin)) {
+      const size_t end = begin + std::min(piece, count - begin);
+      if (Spend((end - begin) * each)) return Stopped();
+      work(begin, end);
+    }
+    return OkStatus();
   }
   static Status Stopped() { return {Code::kCancelled, "stopped while reading the image"}; }
 

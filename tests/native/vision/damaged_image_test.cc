@@ -1,6 +1,10 @@
 // Damaged and odd files: what Pillow opens has Pillow's pixels and says what is missing, what it refuses is an error.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "container/sha256.h"
 #include "vision/image.h"
 #include "vision/image_files.h"
 
@@ -44,6 +48,38 @@ TEST(DamagedImage, RefusedAsPillow) {
     EXPECT_EQ(image.status().code(), Code::kInvalidImage);
     EXPECT_GT(image.status().detail().size(), 15u);
   }
+}
+
+// mutations.json: what Pillow makes of files that were damaged at random (made by make_mutations.py).
+TEST(DamagedImage, RandomDamageAsPillow) {
+  using nlohmann::json;
+  std::ifstream in(testing::TestData("images/mutations.json"));
+  const json mutations = json::parse(in);
+  ASSERT_GT(mutations.size(), 300u);
+  size_t opened = 0;
+  for (size_t i = 0; i < mutations.size(); ++i) {
+    const json& mutation = mutations[i];
+    SCOPED_TRACE(i);
+    std::vector<std::byte> file = ReadImage(mutation[0]);
+    for (const json& edit : mutation[1]) {
+      const std::vector<std::byte> inserted = testing::FromHex(edit[2]);
+      const auto at = file.begin() + edit[0].get<ptrdiff_t>();
+      file.insert(file.erase(at, at + edit[1].get<ptrdiff_t>()), inserted.begin(), inserted.end());
+    }
+    const auto image = DecodeImage(file, {.max_pixels = kPlenty});
+    if (mutation[2].is_null()) {
+      EXPECT_FALSE(image.ok());
+      EXPECT_EQ(image.status().code(), Code::kInvalidImage);
+      EXPECT_FALSE(image.status().detail().empty());
+      continue;
+    }
+    ++opened;
+    EXPECT_TRUE(image.ok()) << image.status().detail();
+    if (image.ok()) {
+      EXPECT_EQ(json({image->width, image->height, Sha256Hex(Sha256(image->pixels.bytes()))}), mutation[2]);
+    }
+  }
+  EXPECT_GT(opened, mutations.size() / 3);
 }
 
 std::string Warnings(const std::string& name) {

@@ -104,17 +104,19 @@ TEST(Exif, AllEightPositionsByRows) {
   const std::vector<uint8_t> stored = ExpectedImages().U8("upright.1");
   const std::vector<size_t> shape = ExpectedImages().Shape("upright.1");
   const size_t height = shape[0], width = shape[1];
+  const std::function<bool()> never;
+  StopCheck stop(never);
   for (int orientation = 1; orientation <= 8; ++orientation) {
     SCOPED_TRACE(orientation);
     const std::string name = "upright." + std::to_string(orientation);
     const std::vector<size_t> turned = ExpectedImages().Shape(name);
-    auto rows = RgbWriter::Create(width, height, orientation);
-    auto points = RgbWriter::Create(width, height, orientation);
+    auto rows = RgbWriter::Create(width, height, orientation, &stop);
+    auto points = RgbWriter::Create(width, height, orientation, &stop);
     ASSERT_TRUE(rows.ok() && points.ok());
     for (size_t y = 0; y < height; ++y) {
       const uint8_t* row = stored.data() + y * width * 3;
       std::copy_n(row, width * 3, rows->NextRow());
-      rows->CommitRow();
+      ASSERT_TRUE(rows->CommitRow().ok());
       for (size_t x = 0; x < width; ++x) {
         points->PutPixel(x, y, row[3 * x], row[3 * x + 1], row[3 * x + 2]);
       }

@@ -40,6 +40,12 @@ RgbImage MakeImage(size_t width, size_t height, std::span<const uint8_t> rgb) {
   return out;
 }
 
+std::vector<std::byte> FromHex(const std::string& hex) {
+  std::vector<std::byte> out;
+  for (size_t i = 0; i < hex.size(); i += 2) out.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  return out;
+}
+
 std::vector<std::byte> Tiff(int orientation, bool big_endian, int type) {
   std::vector<std::byte> out;
   const auto put = [&](uint32_t value, int bytes) {

@@ -25,6 +25,9 @@ std::vector<std::byte> ReadImage(const std::string& name);
 std::vector<uint8_t> Pixels(const RgbImage& image);
 RgbImage MakeImage(size_t width, size_t height, std::span<const uint8_t> rgb);
 
+// "0aff" to two bytes.
+std::vector<std::byte> FromHex(const std::string& hex);
+
 // A TIFF block with one orientation tag.
 std::vector<std::byte> Tiff(int orientation, bool big_endian, int type = 3);
 // A JPEG file with an APP1 segment of that TIFF block behind its start marker.

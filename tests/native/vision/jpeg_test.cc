@@ -32,12 +32,6 @@ Result<RgbImage> Decode(const Bytes& file) {
 
 std::string Hash(const RgbImage& image) { return Sha256Hex(Sha256(image.pixels.bytes())); }
 
-Bytes FromHex(const std::string& hex) {
-  Bytes out;
-  for (size_t i = 0; i < hex.size(); i += 2) out.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  return out;
-}
-
 void Append(Bytes* file, std::initializer_list<int> bytes) {
   for (const int byte : bytes) file->push_back(static_cast<std::byte>(byte));
 }
@@ -73,7 +67,7 @@ TEST(Jpeg, RandomDamageAsPil) {
     Bytes file = ReadJpeg(mutation[0]);
     for (const json& edit : mutation[1]) {
       const auto at = file.begin() + edit[0].get<ptrdiff_t>();
-      const Bytes inserted = FromHex(edit[2]);
+      const Bytes inserted = testing::FromHex(edit[2]);
       file.insert(file.erase(at, at + edit[1].get<ptrdiff_t>()), inserted.begin(), inserted.end());
     }
     const auto image = Decode(file);
