@@ -36,7 +36,8 @@ class StopCheck {
   // Errors: kCancelled.
   template <typename Work>
   Status InPieces(size_t count, uint64_t each, Work&& work) {
-    const auto piece = static_cast<size_t>(kInterval / std::clamp<uint64_t>(each, 1, kInterval / 8) / 8 * 8);
+    // Rounded up, so that each whole piece is enough for a question.
+    const auto piece = static_cast<size_t>(kInterval / std::clamp<uint64_t>(each, 1, kInterval / 8) / 8 * 8 + 8);
     for (size_t begin = 0; begin < count; begin += std::min(piece, count - begin)) {
       const size_t end = begin + std::min(piece, count - begin);
       if (Spend((end - begin) * each)) return Stopped();

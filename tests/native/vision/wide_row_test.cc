@@ -98,7 +98,7 @@ void ExpectQuestions(const std::string& name, int least, const std::function<Res
   const auto whole = decode([&] { return ++asked < 0; });
   ASSERT_TRUE(whole.ok()) << whole.status().detail();
   EXPECT_EQ(whole->width * whole->height % kWidth, 0u);
-  EXPECT_GE(asked, least);
+  EXPECT_GE(asked, least * 9 / 10);  // where one walk ends and the next begins, a question may be saved
   EXPECT_LE(asked, 3 * least);
   const int all = asked;
   for (const int last : {1, all / 3, all / 2, all * 4 / 5, all}) {
@@ -124,7 +124,8 @@ TEST(WideRow, Png) {
   }
   ExpectQuestions("one bit", 3 + 0.3, MakePng({.depth = 1, .color = 0, .filter = 0, .pixels = kWidth / 8 + 1}));
   ExpectQuestions("mirrored", 12 + 4, MakePng({.orientation = 2, .pixels = kBytes}));
-  ExpectQuestions("turned", 12 + 4, MakePng({.orientation = 6, .pixels = kBytes}));
+  // Upright, this is one column, so a pixel follows a pixel and goes straight to its place.
+  ExpectQuestions("turned", 12, MakePng({.orientation = 6, .pixels = kBytes}));
   ExpectQuestions("a missing row, turned", 12 + 3 + 8, MakePng({.height = 2, .orientation = 6, .pixels = kBytes}));
   // Passes of 1/8, 1/8, 1/4 and 1/2 of the row; the row before is cleared for each.
   ExpectQuestions("interlaced", 6 + 6 + 3 + 3, MakePng({.interlaced = 1, .filter = 0, .pixels = size_t{kWidth} * 3 + 4}));
