@@ -82,6 +82,7 @@ Status ReadPalette(ByteReader* in, size_t entry_bytes, uint32_t colors, BmpHeade
 
 void BmpChannel::Set(uint32_t bits) {
   mask = bits;
+  if (mask == 0) return;  // always 0; also in headers that are refused further on
   shift = static_cast<uint32_t>(std::countr_zero(mask));
   max = mask >> shift;
 }
