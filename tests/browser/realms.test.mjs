@@ -56,12 +56,13 @@ test("addresses that are none, and values that cannot be sent, are told by name"
   const found = await page.evaluate(async () => {
     const told = (promise) => promise.then(() => "resolved", ({ name, code, detail }) => [name, code, detail.slice(0, 22)]);
     const { load, listCached, deleteCached } = window.clipglot;
-    // Like a File, and read on this side: it cannot be sent to a worker.
-    const like = (arrayBuffer) => ({ name: "config.json", size: 5, slice: () => ({ size: 5, f() {} }), arrayBuffer });
+    // Like Files, and read on this side: they cannot be sent to a worker.
+    const like = (arrayBuffer) => ["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"]
+      .map((name) => ({ name, size: 5, slice: () => ({ size: 5, f() {} }), arrayBuffer }));
     return [
       await told(load({ model: "http://" })), await told(load({ assetBase: "http://" })), await told(load({ model: { files: { "config.json": "http://" } } })), 
       await told(load({ cache: "folder" })), await told(load({ cache: {} })), await told(deleteCached("http://")), await told(deleteCached({})), await told(listCached({ cach: 1 })),
-      await told(load({ model: [like(async () => new ArrayBuffer(5))], variant: "simd" })), await told(load({ model: [like(async () => { throw new Error("gone"); })], variant: "simd" })),
+      await told(load({ model: like(async () => new ArrayBuffer(5)), variant: "simd" })), await told(load({ model: like(async () => { throw new Error("gone"); }), variant: "simd" })),
     ];
   });
   assert.deepEqual(found.splice(-2).map(([name, code]) => [name, code]), [["EmbedError", "corrupt-model"], ["EmbedError", "network"]]);
