@@ -2,8 +2,7 @@
 // refuses a JPEG of 13 bytes as damaged.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EmbedError } from "clipglot";
-import { loadFake, rejection } from "./support/fake.mjs";
+import { failsWith, loadFake, rejection } from "./support/fake.mjs";
 
 const ascii = (text) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const webp = ascii("RIFF\x1e\0\0\0WEBPVP8L\x11\0\0\0\x2f\x03\x40\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"); // says 4 × 2
@@ -24,13 +23,6 @@ async function withHook(decode, use, options = {}) {
     await embedder.dispose();
   }
 }
-const failsWith = async (promise, code, detail) => {
-  const error = await rejection(promise);
-  assert.ok(error instanceof EmbedError, `${error}`);
-  assert.equal(error.code, code, error.detail);
-  assert.match(error.detail, detail);
-  return error;
-};
 
 test("it is asked for what the engine does not know, with its own bytes and what it needs to know", async () => {
   await withHook((bytes) => { bytes.fill(0); return pixels(4, 2); }, async (embedder, asked) => {

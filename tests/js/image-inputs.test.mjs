@@ -8,8 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
-import { EmbedError } from "clipglot";
-import { loadFake, rejection } from "./support/fake.mjs";
+import { failsWith, loadFake, rejection } from "./support/fake.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "clipglot-inputs-"));
 let embedder;
@@ -23,13 +22,6 @@ const jpeg = (length = 8) => {
   const bytes = new Uint8Array(length);
   bytes.set([255, 216, 255]);
   return bytes;
-};
-const failsWith = async (promise, code, detail) => {
-  const error = await rejection(promise);
-  assert.ok(error instanceof EmbedError, `${error}`);
-  assert.equal(error.code, code, error.detail);
-  assert.match(error.detail, detail);
-  return error;
 };
 const onDisk = (name, bytes) => {
   writeFileSync(join(folder, name), bytes);

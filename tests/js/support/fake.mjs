@@ -1,5 +1,6 @@
 // load() with the stand-in engine.
-import { load } from "clipglot";
+import assert from "node:assert/strict";
+import { EmbedError, load } from "clipglot";
 
 const assetBase = new URL("./fake-engine/", import.meta.url);
 
@@ -22,4 +23,13 @@ export async function rejection(promise) {
     return error;
   }
   throw new Error(`did not reject, but gave ${JSON.stringify(value)}`);
+}
+
+/** The promise fails with an EmbedError of this code whose detail fits; gives the error. */
+export async function failsWith(promise, code, detail) {
+  const error = await rejection(promise);
+  assert.ok(error instanceof EmbedError, `${error}`);
+  assert.equal(error.code, code, error.detail);
+  assert.match(error.detail, detail);
+  return error;
 }
