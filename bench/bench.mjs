@@ -21,12 +21,21 @@ import { nodeFlagsFor } from "../tools/lib/direct-engine.mjs";
 
 const PROGRAM = "clipglot_bench_kernels";
 const Q4_PROGRAM = "clipglot_bench_q4";
-const machine = { cpu: cpus()[0].model, cores: cpus().length, node: process.version, date: new Date().toISOString() };
+const machine = {
+  cpu: cpus()[0].model,
+  cores: cpus().length,
+  node: process.version,
+  date: new Date().toISOString(),
+};
 
-const groupOf = (f) => `${f.build.padEnd(22)} ${f.kernel.padEnd(10)} ${(f.dtype ?? "f32").padEnd(5)} ${String(f.threads).padEnd(7)}`;
+const groupOf = (f) =>
+  `${f.build.padEnd(22)} ${f.kernel.padEnd(10)} ${(f.dtype ?? "f32").padEnd(5)} ${String(f.threads).padEnd(7)}`;
 const shapeOf = (f) => (f.in ? `${f.in}x${f.out}@${f.rows}:` : f.rows ? `${f.rows} rows:` : "");
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { ms: { type: "string", default: "400" }, ...loadOptions } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { ms: { type: "string", default: "400" }, ...loadOptions },
+});
 const benches = { kernels: benchKernels, q4: benchQ4, sizes: benchSizes, load: benchLoading };
 const wanted = positionals.length ? positionals : Object.keys(benches);
 for (const name of wanted) {
@@ -39,7 +48,10 @@ console.log(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`);
 for (const name of wanted) {
   const figures = await benches[name]();
   mkdirSync(join(build, "bench"), { recursive: true });
-  writeFileSync(join(build, "bench", `${name}.json`), JSON.stringify({ machine, figures }, null, 1));
+  writeFileSync(
+    join(build, "bench", `${name}.json`),
+    JSON.stringify({ machine, figures }, null, 1),
+  );
 }
 
 async function benchKernels() {
@@ -47,26 +59,41 @@ async function benchKernels() {
   const figures = measure(join(build, "native-release/bench", PROGRAM), [], "native");
   for (const variant of variants) {
     await buildWasm(variant, [PROGRAM]);
-    figures.push(...measure(process.execPath, [...nodeFlagsFor(variant), join(build, `wasm-${variant}/bench/${PROGRAM}.cjs`)], variant));
+    figures.push(
+      ...measure(
+        process.execPath,
+        [...nodeFlagsFor(variant), join(build, `wasm-${variant}/bench/${PROGRAM}.cjs`)],
+        variant,
+      ),
+    );
   }
   console.log(`\n${"build".padEnd(22)} ${"kernel".padEnd(10)} dtype threads  shape and GOP/s`);
   const groups = group(figures);
-  for (const [key, list] of groups) console.log(`${key}  ${list.map((f) => `${shapeOf(f)} ${f.gops}`).join("   ")}`);
+  for (const [key, list] of groups)
+    console.log(`${key}  ${list.map((f) => `${shapeOf(f)} ${f.gops}`).join("   ")}`);
   return figures;
 }
 
 function group(figures) {
   const groups = new Map();
-  for (const figure of figures) groups.set(groupOf(figure), [...(groups.get(groupOf(figure)) ?? []), figure]);
+  for (const figure of figures)
+    groups.set(groupOf(figure), [...(groups.get(groupOf(figure)) ?? []), figure]);
   return groups;
 }
 
 // One JSON line a measurement; see bench/kernels.
 function measure(command, args, name) {
   const threads = name === "native" || name.endsWith("-threads") ? "1,2" : "1";
-  const done = spawnSync(command, [...args, "--threads", threads, "--rows", "1,32,512", "--ms", values.ms], { encoding: "utf8" });
+  const done = spawnSync(
+    command,
+    [...args, "--threads", threads, "--rows", "1,32,512", "--ms", values.ms],
+    { encoding: "utf8" },
+  );
   if (done.status !== 0) throw new Error(`${command}: ${done.stderr || done.error?.message}`);
-  return done.stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => ({ build: name, ...JSON.parse(line) }));
+  return done.stdout
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => ({ build: name, ...JSON.parse(line) }));
 }
 
 async function benchLoading() {
@@ -79,7 +106,10 @@ async function benchQ4() {
   const done = spawnSync(join(build, "native-release/bench", Q4_PROGRAM), [], { encoding: "utf8" });
   if (done.status !== 0) throw new Error(`${Q4_PROGRAM}: ${done.stderr || done.error?.message}`);
   console.log(`\n${done.stdout.trim()}`);
-  return done.stdout.trim().split("\n").map((line) => JSON.parse(line));
+  return done.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 }
 
 async function benchSizes() {
@@ -90,6 +120,7 @@ async function benchSizes() {
     return { variant, raw: bytes.length, brotli: brotliCompressSync(bytes, { params }).length };
   });
   console.log("");
-  for (const { variant, raw, brotli } of figures) console.log(`clipglot-${variant}.wasm  ${raw} bytes, brotli ${brotli}`);
+  for (const { variant, raw, brotli } of figures)
+    console.log(`clipglot-${variant}.wasm  ${raw} bytes, brotli ${brotli}`);
   return figures;
 }

@@ -9,12 +9,18 @@ import { load } from "../dist/js/index.node.js";
 
 const { values } = parseArgs({
   options: {
-    count: { type: "string", default: "100" }, variant: { type: "string", default: "simd-threads" }, threads: { type: "string", default: "2" },
-    model: { type: "string", default: fileURLToPath(new URL("../models/emoji", import.meta.url)) }, browser: { type: "boolean", default: false },
+    count: { type: "string", default: "100" },
+    variant: { type: "string", default: "simd-threads" },
+    threads: { type: "string", default: "2" },
+    model: { type: "string", default: fileURLToPath(new URL("../models/emoji", import.meta.url)) },
+    browser: { type: "boolean", default: false },
   },
 });
 const count = Number(values.count);
-const options = { variant: values.variant, ...(values.variant.endsWith("threads") ? { threads: Number(values.threads) } : {}) };
+const options = {
+  variant: values.variant,
+  ...(values.variant.endsWith("threads") ? { threads: Number(values.threads) } : {}),
+};
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 const { keepOne, resident, close } = values.browser ? await inBrowser() : inNode();
@@ -27,7 +33,9 @@ for (let i = 1; i <= count; i++) {
   if (i === warm) before = bytes;
   console.log(`${i} kept: ${megabytes(bytes)} MB`);
 }
-console.log(`each of the last ${count - warm}: ${megabytes((await resident() - before) / (count - warm))} MB`);
+console.log(
+  `each of the last ${count - warm}: ${megabytes(((await resident()) - before) / (count - warm))} MB`,
+);
 await close();
 
 function inNode() {
@@ -57,13 +65,17 @@ async function inBrowser() {
   await page.goto(`${server.url}tests/browser/start/page.html`);
   const session = await browser.newBrowserCDPSession();
   return {
-    keepOne: () => page.evaluate(async ([at, how]) => {
-      const { load } = await import(`${at}dist/js/index.js`);
-      const embedder = await load({ model: `${at}tests/data/golden-a/`, cache: false, ...how });
-      await embedder.embedText("cat");
-      await embedder.dispose();
-      (window.kept ??= []).push(embedder);
-    }, [server.url, options]),
+    keepOne: () =>
+      page.evaluate(
+        async ([at, how]) => {
+          const { load } = await import(`${at}dist/js/index.js`);
+          const embedder = await load({ model: `${at}tests/data/golden-a/`, cache: false, ...how });
+          await embedder.embedText("cat");
+          await embedder.dispose();
+          (window.kept ??= []).push(embedder);
+        },
+        [server.url, options],
+      ),
     async resident() {
       await page.requestGC();
       await page.waitForTimeout(1000);
@@ -80,5 +92,8 @@ async function inBrowser() {
 /** Of a process on Linux: its memory, with its part of what it shares. */
 function privateBytes(pid) {
   if (!readdirSync("/proc").includes(String(pid))) return 0;
-  return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) * 1024;
+  return (
+    Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) *
+    1024
+  );
 }

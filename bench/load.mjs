@@ -9,7 +9,14 @@
 //
 // As a program it uses dist/ as it is; npm run bench builds first.
 import { spawn } from "node:child_process";
-import { createReadStream, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  createReadStream,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, normalize, resolve } from "node:path";
@@ -19,7 +26,13 @@ import { parseArgs } from "node:util";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const self = fileURLToPath(import.meta.url);
 const mebi = (bytes) => (bytes / 2 ** 20).toFixed(0);
-const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+const types = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
 
 export const loadOptions = {
   pack: { type: "string", default: join(root, "models/emoji") },
@@ -34,12 +47,21 @@ export const loadOptions = {
 export async function benchLoad(options) {
   const folder = resolve(options.pack);
   const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
-  const has = ["text", "vision"].filter((tower) => manifest.shards.some((shard) => shard.tower === tower));
-  const wanted = options.towers?.map((list) => list.split(",")) ?? [...has.map((tower) => [tower]), ...(has.length > 1 ? [has] : [])];
+  const has = ["text", "vision"].filter((tower) =>
+    manifest.shards.some((shard) => shard.tower === tower),
+  );
+  const wanted = options.towers?.map((list) => list.split(",")) ?? [
+    ...has.map((tower) => [tower]),
+    ...(has.length > 1 ? [has] : []),
+  ];
   const server = await serve(folder);
   const figures = [];
-  console.log(`\n${manifest.modelId}, ${manifest.dtype}, from ${folder}; ${options.variant}, ${options.threads} thread(s)`);
-  console.log("place     towers       cache   sent MB  load s  resident MiB  peak MiB  allowed MiB  16 tokens ms: first, tenth, best  512 tokens ms  image ms");
+  console.log(
+    `\n${manifest.modelId}, ${manifest.dtype}, from ${folder}; ${options.variant}, ${options.threads} thread(s)`,
+  );
+  console.log(
+    "place     towers       cache   sent MB  load s  resident MiB  peak MiB  allowed MiB  16 tokens ms: first, tenth, best  512 tokens ms  image ms",
+  );
   try {
     for (const place of options.places.split(",")) {
       for (const towers of wanted) {
@@ -47,8 +69,16 @@ export async function benchLoad(options) {
         try {
           for (const cache of ["empty", "full"]) {
             server.sent = 0;
-            const settings = { model: `${server.url}pack/`, towers, variant: options.variant, threads: Number(options.threads), calls: !options["only-load"] };
-            const measured = await (place === "node" ? inNode(settings, scratch) : inChromium(settings, scratch, server.url));
+            const settings = {
+              model: `${server.url}pack/`,
+              towers,
+              variant: options.variant,
+              threads: Number(options.threads),
+              calls: !options["only-load"],
+            };
+            const measured = await (place === "node"
+              ? inNode(settings, scratch)
+              : inChromium(settings, scratch, server.url));
             const figure = { place, towers, cache, sentBytes: server.sent, ...measured };
             figure.allowedBytes = Math.round(1.15 * figure.residentBytes + 200e6);
             figures.push(figure);
@@ -68,9 +98,17 @@ export async function benchLoad(options) {
 function row(f) {
   const time = (value) => (value === undefined ? "–" : value.toFixed(0));
   return [
-    f.place.padEnd(9), f.towers.join("+").padEnd(12), f.cache.padEnd(6), (f.sentBytes / 1e6).toFixed(1).padStart(8), (f.loadMs / 1000).toFixed(2).padStart(7),
-    mebi(f.residentBytes).padStart(13), mebi(f.peakBytes).padStart(9), mebi(f.allowedBytes).padStart(12),
-    [f.text16FirstMs, f.text16TenthMs, f.text16Ms].map(time).join(", ").padStart(33), time(f.text512Ms).padStart(14), time(f.imageMs).padStart(9),
+    f.place.padEnd(9),
+    f.towers.join("+").padEnd(12),
+    f.cache.padEnd(6),
+    (f.sentBytes / 1e6).toFixed(1).padStart(8),
+    (f.loadMs / 1000).toFixed(2).padStart(7),
+    mebi(f.residentBytes).padStart(13),
+    mebi(f.peakBytes).padStart(9),
+    mebi(f.allowedBytes).padStart(12),
+    [f.text16FirstMs, f.text16TenthMs, f.text16Ms].map(time).join(", ").padStart(33),
+    time(f.text512Ms).padStart(14),
+    time(f.imageMs).padStart(9),
   ].join(" ");
 }
 
@@ -96,7 +134,11 @@ export async function measure(load, settings, peak = async () => 0) {
     const [short, long] = [await textOf(16), "a ".repeat(600)];
     const took = [];
     for (let i = 0; i < 10; i++) took.push((await embedder.embedText(short)).milliseconds);
-    Object.assign(figures, { text16FirstMs: took[0], text16TenthMs: took[9], text16Ms: Math.min(...took) });
+    Object.assign(figures, {
+      text16FirstMs: took[0],
+      text16TenthMs: took[9],
+      text16Ms: Math.min(...took),
+    });
     figures.text512Ms = await best(2, () => embedder.embedText(long));
   }
   if (calls && settings.towers.includes("vision")) {
@@ -110,7 +152,9 @@ export async function measure(load, settings, peak = async () => 0) {
 async function inChromium(settings, profile, site) {
   const { chromium } = await import("playwright-core");
   const context = await chromium.launchPersistentContext(join(profile, "chromium"), {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: ["--no-sandbox", "--disable-gpu"],
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu"],
   });
   try {
     const page = await context.newPage();
@@ -119,17 +163,28 @@ async function inChromium(settings, profile, site) {
     const renderers = () => Math.max(...descendants(process.pid).filter(isRenderer).map(highWater));
     await page.exposeFunction("peak", renderers);
     const before = renderers();
-    return { ...(await page.evaluate((given) => window.measure(given), settings)), emptyPageBytes: before };
+    return {
+      ...(await page.evaluate((given) => window.measure(given), settings)),
+      emptyPageBytes: before,
+    };
   } finally {
     await context.close();
   }
 }
 
 function inNode(settings, scratch) {
-  const child = spawn(process.execPath, [self, "--child", JSON.stringify({ ...settings, cache: join(scratch, "node") })], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    [self, "--child", JSON.stringify({ ...settings, cache: join(scratch, "node") })],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
   let output = "";
   child.stdout.on("data", (text) => (output += text));
-  return new Promise((done, failed) => child.on("close", (code) => (code === 0 ? done(JSON.parse(output)) : failed(new Error(`Node ended with ${code}`)))));
+  return new Promise((done, failed) =>
+    child.on("close", (code) =>
+      code === 0 ? done(JSON.parse(output)) : failed(new Error(`Node ended with ${code}`)),
+    ),
+  );
 }
 
 function descendants(ancestor) {
@@ -176,8 +231,13 @@ async function serve(pack) {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
     response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
     response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-    if (path === "/page.html") return response.writeHead(200, { "Content-Type": "text/html" }).end(page);
-    const file = path.startsWith("/pack/") ? join(pack, path.slice(6)) : /^\/dist\/(js|wasm)\//.test(path) ? join(root, path) : undefined;
+    if (path === "/page.html")
+      return response.writeHead(200, { "Content-Type": "text/html" }).end(page);
+    const file = path.startsWith("/pack/")
+      ? join(pack, path.slice(6))
+      : /^\/dist\/(js|wasm)\//.test(path)
+        ? join(root, path)
+        : undefined;
     const info = file && statSync(file, { throwIfNoEntry: false });
     if (!info?.isFile()) return response.writeHead(404).end();
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
@@ -206,7 +266,9 @@ if (process.argv[1] === self) {
   if (process.argv[2] === "--child") {
     const { load } = await import("../dist/js/index.node.js");
     const own = () => highWater("self");
-    console.log(JSON.stringify(await measure(load, JSON.parse(process.argv[3]), async () => own())));
+    console.log(
+      JSON.stringify(await measure(load, JSON.parse(process.argv[3]), async () => own())),
+    );
   } else {
     await benchLoad(parseArgs({ options: loadOptions }).values);
   }

@@ -1,11 +1,12 @@
 // The border between the core and JavaScript: every name that JavaScript can call.
 //
-// Only js/src/worker/engine-adapter.ts (and the tools, through it) calls what is bound here. Engine, Index and PackWriter
-// are opaque handles (handles.h); all they take and give are value objects (result_objects.h). Errors are values on this
-// side too. One call at a time. js/src/generated/engine-module.d.ts mirrors this page; a test compares the two.
+// Only js/src/worker/engine-adapter.ts (and the tools, through it) calls what is bound here.
+// Engine, Index and PackWriter are opaque handles (handles.h); all they take and give are value
+// objects (result_objects.h). Errors are values on this side too. One call at a time.
+// js/src/generated/engine-module.d.ts mirrors this page; a test compares the two.
 //
-// These bindings are static constructors, so this file is a source of each executable: from a static library the linker
-// would drop it.
+// These bindings are static constructors, so this file is a source of each executable: from a
+// static library the linker would drop it.
 #include <emscripten/bind.h>
 #include <malloc.h>
 
@@ -21,7 +22,9 @@ namespace {
 double Allocate(double bytes) {
   return bytes > 0 && bytes < 4294967296.0 ? Address(std::malloc(static_cast<size_t>(bytes))) : 0;
 }
-void Release(double pointer) { std::free(reinterpret_cast<void*>(static_cast<uintptr_t>(pointer))); }
+void Release(double pointer) {
+  std::free(reinterpret_cast<void*>(static_cast<uintptr_t>(pointer)));
+}
 // Bytes that live in the heap now: tests compare it before and after.
 double AllocatedBytes() { return static_cast<double>(static_cast<unsigned>(mallinfo().uordblks)); }
 
@@ -31,7 +34,9 @@ EMSCRIPTEN_BINDINGS(clipglot) {
   using emscripten::class_;
   using emscripten::function;
   using emscripten::value_object;
-  value_object<StatusObject>("Status").field("code", &StatusObject::code).field("detail", &StatusObject::detail);
+  value_object<StatusObject>("Status")
+      .field("code", &StatusObject::code)
+      .field("detail", &StatusObject::detail);
   value_object<MemoryObject>("Memory")
       .field("code", &MemoryObject::code)
       .field("detail", &MemoryObject::detail)

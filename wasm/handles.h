@@ -1,7 +1,9 @@
-// The three things that JavaScript may hold: a loaded model, an index, a pack in the making. Each wraps a class of the
-// engine room and speaks in the plain objects of result_objects.h, so that nothing else has to know of Embind or C++.
+// The three things that JavaScript may hold: a loaded model, an index, a pack in the making. Each
+// wraps a class of the engine room and speaks in the plain objects of result_objects.h, so that
+// nothing else has to know of Embind or C++.
 //
-// Lifetime: JavaScript makes and deletes them. Methods other than create need a create that succeeded before.
+// Lifetime: JavaScript makes and deletes them. Methods other than create need a create that
+// succeeded before.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +27,9 @@
 
 namespace clipglot {
 
-inline double Address(const void* pointer) { return static_cast<double>(reinterpret_cast<uintptr_t>(pointer)); }
+inline double Address(const void* pointer) {
+  return static_cast<double>(reinterpret_cast<uintptr_t>(pointer));
+}
 
 template <typename T>
 std::span<const T> Span(double pointer, double count) {
@@ -47,7 +51,8 @@ inline Result<uint64_t> Count(double number, std::string_view name) {
   return static_cast<uint64_t>(number);
 }
 
-// The same for what the core keeps in a size_t; anything larger is past every limit it knows, and stays past it.
+// The same for what the core keeps in a size_t; anything larger is past every limit it knows, and
+// stays past it.
 inline Status ToSize(double number, std::string_view name, size_t* out) {
   CLIPGLOT_ASSIGN_OR_RETURN(const uint64_t count, Count(number, name));
   *out = static_cast<size_t>(std::min<uint64_t>(count, SIZE_MAX));
@@ -99,14 +104,18 @@ class StageKeeper final : public TraceSink {
  public:
   void OnStage(std::string_view name, DType dtype, std::span<const size_t> shape,
                std::span<const std::byte> data) override {
-    stages_.push_back({std::string(name), std::string(DTypeName(dtype)), ShapeText(shape), {data.begin(), data.end()}});
+    stages_.push_back({std::string(name),
+                       std::string(DTypeName(dtype)),
+                       ShapeText(shape),
+                       {data.begin(), data.end()}});
   }
   void Clear() { stages_.clear(); }
   int count() const { return static_cast<int>(stages_.size()); }
   StageObject Get(int index) const {
     if (index < 0 || index >= count()) return {};
     const Stage& stage = stages_[index];
-    return {stage.name, stage.dtype, stage.shape, Address(stage.data.data()), static_cast<double>(stage.data.size())};
+    return {stage.name, stage.dtype, stage.shape, Address(stage.data.data()),
+            static_cast<double>(stage.data.size())};
   }
 
  private:
@@ -117,7 +126,8 @@ class StageKeeper final : public TraceSink {
   std::vector<Stage> stages_;
 };
 
-// Follows a call from layer to layer: JavaScript hears of each, and may ask to stop. Hands the stages on when they are wanted.
+// Follows a call from layer to layer: JavaScript hears of each, and may ask to stop. Hands the
+// stages on when they are wanted.
 class CallFollower final : public TraceSink {
  public:
   // `keeper` may be null.
@@ -127,7 +137,8 @@ class CallFollower final : public TraceSink {
     if (keeper_ != nullptr) keeper_->OnStage(name, dtype, shape, data);
     if (!name.starts_with("hidden.")) return;
     // "hidden.0" comes before the first layer.
-    if (clipglot_layer_done(layers_++) != 0) engine_->cancel_flag().store(1, std::memory_order_relaxed);
+    if (clipglot_layer_done(layers_++) != 0)
+      engine_->cancel_flag().store(1, std::memory_order_relaxed);
   }
 
  private:
@@ -143,8 +154,10 @@ class EngineHandle {
     options.text = in.text;
     options.vision = in.vision;
     options.dtype = in.dtype;
-    if (Status s = ToSize(in.threads, "threads", &options.threads); !s.ok()) return Failed<StatusObject>(s);
-    if (Status s = ToSize(in.max_tokens, "maxTokens", &options.max_tokens); !s.ok()) return Failed<StatusObject>(s);
+    if (Status s = ToSize(in.threads, "threads", &options.threads); !s.ok())
+      return Failed<StatusObject>(s);
+    if (Status s = ToSize(in.max_tokens, "maxTokens", &options.max_tokens); !s.ok())
+      return Failed<StatusObject>(s);
     const Result<uint64_t> max_pixels = Count(in.max_pixels, "maxPixels");
     if (!max_pixels.ok()) return Failed<StatusObject>(max_pixels.status());
     options.max_pixels = *max_pixels;
@@ -156,12 +169,18 @@ class EngineHandle {
     return {};
   }
 
-  void AddFile(const std::string& path, double bytes) { files_.push_back({path, static_cast<uint64_t>(bytes)}); }
-  StatusObject BeginLoad() { return Failed<StatusObject>(engine_->BeginLoad(std::exchange(files_, {}))); }
+  void AddFile(const std::string& path, double bytes) {
+    files_.push_back({path, static_cast<uint64_t>(bytes)});
+  }
+  StatusObject BeginLoad() {
+    return Failed<StatusObject>(engine_->BeginLoad(std::exchange(files_, {})));
+  }
   RangeObject Want() const { return ToObject(engine_->Want()); }
   MemoryObject Reserve() { return ToObject(engine_->Reserve()); }
   // `sha256`: of the range, or empty.
-  StatusObject Commit(const std::string& sha256) { return Failed<StatusObject>(engine_->Commit(sha256)); }
+  StatusObject Commit(const std::string& sha256) {
+    return Failed<StatusObject>(engine_->Commit(sha256));
+  }
   double TotalBytes() const { return static_cast<double>(engine_->total_bytes()); }
   double ReadBytes() const { return static_cast<double>(engine_->read_bytes()); }
   bool Ready() const { return engine_->ready(); }
@@ -174,8 +193,8 @@ class EngineHandle {
     CallFollower follower = Follow();
     return Finish(engine_->EmbedText({utf8.data(), utf8.size()}, *options, &follower));
   }
-  // `texts`: of `count` texts the lengths in bytes (uint32), then their bytes, one behind the other. Takes as many of the
-  // first as Engine::EmbedTexts does.
+  // `texts`: of `count` texts the lengths in bytes (uint32), then their bytes, one behind the
+  // other. Takes as many of the first as Engine::EmbedTexts does.
   EmbeddingsObject EmbedTexts(double texts, double count, const TextOptionsObject& in) {
     const Result<TextOptions> options = ToOptions(in);
     if (!options.ok()) return Failed<EmbeddingsObject>(options.status());
@@ -197,8 +216,13 @@ class EngineHandle {
       unknown_.push_back(static_cast<uint32_t>(view.unknown_tokens));
     }
     const std::span<const float> first = views->front().vector;
-    return {0, {}, Address(first.data()), static_cast<int>(first.size()), static_cast<int>(views->size()),
-            Address(truncated_.data()), Address(unknown_.data())};
+    return {0,
+            {},
+            Address(first.data()),
+            static_cast<int>(first.size()),
+            static_cast<int>(views->size()),
+            Address(truncated_.data()),
+            Address(unknown_.data())};
   }
   EmbeddingObject EmbedEncodedImage(double file, double bytes, const ImageOptionsObject& in) {
     const Result<ImageOptions> options = ToOptions(in);
@@ -206,18 +230,21 @@ class EngineHandle {
     CallFollower follower = Follow();
     return Finish(engine_->EmbedEncodedImage(Span<std::byte>(file, bytes), *options, &follower));
   }
-  EmbeddingObject EmbedPixels(double rgba, double bytes, double width, double height, const ImageOptionsObject& in) {
+  EmbeddingObject EmbedPixels(double rgba, double bytes, double width, double height,
+                              const ImageOptionsObject& in) {
     const Result<ImageOptions> options = ToOptions(in);
     if (!options.ok()) return Failed<EmbeddingObject>(options.status());
     RgbaView view{Span<uint8_t>(rgba, bytes)};
     if (Status s = ToSize(width, "width", &view.width); !s.ok()) return Failed<EmbeddingObject>(s);
-    if (Status s = ToSize(height, "height", &view.height); !s.ok()) return Failed<EmbeddingObject>(s);
+    if (Status s = ToSize(height, "height", &view.height); !s.ok())
+      return Failed<EmbeddingObject>(s);
     CallFollower follower = Follow();
     return Finish(engine_->EmbedPixels(view, *options, &follower));
   }
   EmbeddingObject Truncate(double vector, double count, double dimensions) {
     VectorOptions options;
-    if (Status s = ToSize(dimensions, "dimensions", &options.dimensions); !s.ok()) return Failed<EmbeddingObject>(s);
+    if (Status s = ToSize(dimensions, "dimensions", &options.dimensions); !s.ok())
+      return Failed<EmbeddingObject>(s);
     return Finish(engine_->Truncate(Span<float>(vector, count), options));
   }
   TokenCountObject CountTokens(double text, double bytes, const TextOptionsObject& in) {
@@ -236,8 +263,9 @@ class EngineHandle {
     std::string text;
     const Profile::Entries entries = engine_->profile().Take();
     for (size_t i = 0; i < entries.size(); ++i) {
-      text += StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kWorkNames[i], "\",\"calls\":", entries[i].calls,
-                     ",\"nanoseconds\":", entries[i].nanoseconds, "}");
+      text += StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kWorkNames[i],
+                     "\",\"calls\":", entries[i].calls, ",\"nanoseconds\":", entries[i].nanoseconds,
+                     "}");
     }
     return StrCat("[", text, "]");
   }
@@ -258,9 +286,15 @@ class EngineHandle {
     if (!view.ok()) return Failed<EmbeddingObject>(view.status());
     std::string warnings;
     for (const std::string& warning : view->warnings) warnings += warning + "\n";
-    return {0, {}, Address(view->vector.data()), static_cast<int>(view->vector.size()),
-            static_cast<int>(view->tokens), static_cast<int>(view->total_tokens), view->truncated,
-            static_cast<int>(view->unknown_tokens), std::move(warnings)};
+    return {0,
+            {},
+            Address(view->vector.data()),
+            static_cast<int>(view->vector.size()),
+            static_cast<int>(view->tokens),
+            static_cast<int>(view->total_tokens),
+            view->truncated,
+            static_cast<int>(view->unknown_tokens),
+            std::move(warnings)};
   }
 
   std::unique_ptr<Engine> engine_;
@@ -281,7 +315,9 @@ class IndexHandle {
     index_ = std::make_unique<FlatIndex>(std::move(*index));
     return {};
   }
-  StatusObject Add(double rows, double count) { return Failed<StatusObject>(index_->Add(Span<float>(rows, count))); }
+  StatusObject Add(double rows, double count) {
+    return Failed<StatusObject>(index_->Add(Span<float>(rows, count)));
+  }
   HitsObject Search(double query, double count, double k) {
     size_t wanted = 0;
     if (Status s = ToSize(k, "k", &wanted); !s.ok()) return Failed<HitsObject>(s);
@@ -301,21 +337,26 @@ class IndexHandle {
   std::vector<float> scores_;
 };
 
-// A model folder on its way into a pack: the conversation of loading, and tensors instead of an engine.
+// A model folder on its way into a pack: the conversation of loading, and tensors instead of an
+// engine.
 class PackWriterHandle {
  public:
   StatusObject Create(const PackOptionsObject& in) {
     PackOptions options{in.text, in.vision, in.dtype};
-    if (Status s = ToSize(in.threads, "threads", &options.threads); !s.ok()) return Failed<StatusObject>(s);
+    if (Status s = ToSize(in.threads, "threads", &options.threads); !s.ok())
+      return Failed<StatusObject>(s);
     Result<std::unique_ptr<PackWriter>> writer = PackWriter::Create(options);
     if (!writer.ok()) return Failed<StatusObject>(writer.status());
     writer_ = std::move(*writer);
     return {};
   }
-  void AddFile(const std::string& path, double bytes) { files_.push_back({path, static_cast<uint64_t>(bytes)}); }
+  void AddFile(const std::string& path, double bytes) {
+    files_.push_back({path, static_cast<uint64_t>(bytes)});
+  }
   // `state`: `bytes` bytes that saveState gave, or none.
   StatusObject Begin(double state, double bytes) {
-    return Failed<StatusObject>(writer_->Begin(std::exchange(files_, {}), Span<std::byte>(state, bytes)));
+    return Failed<StatusObject>(
+        writer_->Begin(std::exchange(files_, {}), Span<std::byte>(state, bytes)));
   }
   RangeObject Want() const { return ToObject(writer_->Want()); }
   MemoryObject Reserve() { return ToObject(writer_->Reserve()); }
@@ -344,8 +385,9 @@ class PackWriterHandle {
     const PackTensor& tensor = tensors[static_cast<size_t>(index)];
     double bytes = static_cast<double>(DTypeSize(tensor.dtype));
     for (const uint64_t side : tensor.shape) bytes *= static_cast<double>(side);
-    return {tensor.name, std::string(DTypeName(tensor.dtype)), ShapeText(std::span(tensor.shape)), tensor.group,
-            static_cast<double>(tensor.unit), Address(tensor.bytes.data()), bytes};
+    return {tensor.name,  std::string(DTypeName(tensor.dtype)), ShapeText(std::span(tensor.shape)),
+            tensor.group, static_cast<double>(tensor.unit),     Address(tensor.bytes.data()),
+            bytes};
   }
 
   std::unique_ptr<PackWriter> writer_;

@@ -1,15 +1,18 @@
-// The plain objects that cross the border to JavaScript. Embind copies them field by field, so no C++ lifetime leaves
-// the heap; js/src/generated/engine-module.d.ts mirrors them, and a test compares the two.
+// The plain objects that cross the border to JavaScript. Embind copies them field by field, so no
+// C++ lifetime leaves the heap; js/src/generated/engine-module.d.ts mirrors them, and a test
+// compares the two.
 //
-// Numbers are doubles where they may pass 2^31 (sizes, offsets, pointers): JavaScript has no other number, and a double
-// holds every integer up to 2^53. A pointer is an address in the module's heap, never negative.
+// Numbers are doubles where they may pass 2^31 (sizes, offsets, pointers): JavaScript has no other
+// number, and a double holds every integer up to 2^53. A pointer is an address in the module's
+// heap, never negative.
 #pragma once
 
 #include <string>
 
 namespace clipglot {
 
-// Every bound function that can fail answers with `code` (base/status.h) and `detail`, and with its payload.
+// Every bound function that can fail answers with `code` (base/status.h) and `detail`, and with its
+// payload.
 struct StatusObject {
   int code = 0;
   std::string detail;
@@ -72,8 +75,9 @@ struct EmbeddingObject {
   std::string warnings;
 };
 
-// The first `texts` of those that were given: `count` floats each, one behind the other at `pointer`; for each a byte at
-// `truncated`, 1 where it was cut, and at `unknown_tokens` a count (uint32). Valid until the engine's next call.
+// The first `texts` of those that were given: `count` floats each, one behind the other at
+// `pointer`; for each a byte at `truncated`, 1 where it was cut, and at `unknown_tokens` a count
+// (uint32). Valid until the engine's next call.
 struct EmbeddingsObject {
   int code = 0;
   std::string detail;
@@ -91,7 +95,8 @@ struct TokenCountObject {
   int max_tokens = 0;
 };
 
-// One traced stage: `bytes` bytes of `dtype` ("F32", ...) at `pointer`; `shape` is "23,64". Valid until the next call.
+// One traced stage: `bytes` bytes of `dtype` ("F32", ...) at `pointer`; `shape` is "23,64". Valid
+// until the next call.
 struct StageObject {
   std::string name;
   std::string dtype;
@@ -107,8 +112,8 @@ struct PackOptionsObject {
   double threads = 1;
 };
 
-// One tensor of a pack: as a stage, with the group of shards and the unit it belongs to. Valid until the next commit;
-// `pointer` is 0 in the plan.
+// One tensor of a pack: as a stage, with the group of shards and the unit it belongs to. Valid
+// until the next commit; `pointer` is 0 in the plan.
 struct PackTensorObject {
   std::string name;
   std::string dtype;
@@ -126,7 +131,8 @@ struct TextObject {
   std::string text;
 };
 
-// `count` hits, best first: rows (uint32) and scores (float32) lie apart. Valid until the next search of this index.
+// `count` hits, best first: rows (uint32) and scores (float32) lie apart. Valid until the next
+// search of this index.
 struct HitsObject {
   int code = 0;
   std::string detail;

@@ -32,7 +32,11 @@ const configFile = join(dirname(fileURLToPath(import.meta.url)), "vite.config.ts
 const network = { port, open: values.open };
 const server = values.built
   ? await preview({ configFile, logLevel: "warn", preview: network })
-  : await createServer({ configFile, logLevel: "warn", server: network }).then((created) => created.listen());
+  : await createServer({ configFile, logLevel: "warn", server: network }).then((created) =>
+      created.listen(),
+    );
 
 const address = server.resolvedUrls?.local[0];
-console.log(`\n  clipglot demo: ${address}\n  ${values["no-isolation"] ? "without isolation, one thread" : "isolated, threads possible"}; stop it with Ctrl+C\n`);
+console.log(
+  `\n  clipglot demo: ${address}\n  ${values["no-isolation"] ? "without isolation, one thread" : "isolated, threads possible"}; stop it with Ctrl+C\n`,
+);

@@ -23,7 +23,10 @@ export default defineConfig({
   worker: { format: "es" },
   // Engine and pictures stay files of their own: each is fetched once, and only the engine build that runs.
   build: {
-    outDir: join(repository, "build", "web-demo"), emptyOutDir: true, target: "es2022", assetsInlineLimit: 0,
+    outDir: join(repository, "build", "web-demo"),
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
     rollupOptions: { input: { index: join(here, "index.html"), curve: join(here, "curve.html") } },
   },
 });

@@ -27,7 +27,15 @@ export function plan({ places, dtypes, threads, variants, cases }) {
       for (const tower of ["text", "vision"]) {
         const own = CASES.filter((one) => one.tower === tower && cases.includes(one.name));
         if (own.length === 0) continue;
-        for (const count of threads) meetings.push({ place, dtype, tower, threads: count, systems: systemsOf(place, variants, count), cases: own });
+        for (const count of threads)
+          meetings.push({
+            place,
+            dtype,
+            tower,
+            threads: count,
+            systems: systemsOf(place, variants, count),
+            cases: own,
+          });
       }
     }
   }
@@ -35,8 +43,16 @@ export function plan({ places, dtypes, threads, variants, cases }) {
 }
 
 function systemsOf(place, variants, threads) {
-  if (place === "native") return [{ name: "native", kind: "native" }, { name: "onnxruntime-node", kind: "peer-native" }];
-  const ours = variants.map((variant) => ({ name: variant, kind: "ours", variant: threads === 1 ? variant : `${variant}-threads` }));
+  if (place === "native")
+    return [
+      { name: "native", kind: "native" },
+      { name: "onnxruntime-node", kind: "peer-native" },
+    ];
+  const ours = variants.map((variant) => ({
+    name: variant,
+    kind: "ours",
+    variant: threads === 1 ? variant : `${variant}-threads`,
+  }));
   return [...ours, { name: "onnxruntime-web", kind: "peer" }];
 }
 
@@ -47,7 +63,8 @@ export function turns(count, round) {
 }
 
 export const median = (numbers) => {
-  const sorted = [...numbers].sort((a, b) => a - b), middle = sorted.length >> 1;
+  const sorted = [...numbers].sort((a, b) => a - b),
+    middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 

@@ -15,8 +15,11 @@ async function open(kind, settings, runtime) {
   const ort = require(native ? "onnxruntime-node" : "onnxruntime-web/wasm");
   if (!native) ort.env.wasm.numThreads = settings.threads;
   const { readFileSync } = await import("node:fs");
-  const bytes = async () => (native ? settings.model : new Uint8Array(readFileSync(settings.model)));
-  const options = native ? { executionProviders: ["cpu"], intraOpNumThreads: settings.threads, interOpNumThreads: 1 } : { executionProviders: ["wasm"] };
+  const bytes = async () =>
+    native ? settings.model : new Uint8Array(readFileSync(settings.model));
+  const options = native
+    ? { executionProviders: ["cpu"], intraOpNumThreads: settings.threads, interOpNumThreads: 1 }
+    : { executionProviders: ["wasm"] };
   return openPeer(ort, bytes, { ...options, graphOptimizationLevel: "all" });
 }
 

@@ -13,17 +13,28 @@ const modelsFolder = join(build, "peer/models");
 
 /** Folder of our pack. `packs`: a folder that holds <dtype>/ or fullsize-<dtype>/ already, or undefined. */
 export async function packOf(dtype, layers, packs) {
-  for (const name of packs ? [dtype, `fullsize-${dtype}`] : []) if (existsSync(join(packs, name, "manifest.json"))) return join(packs, name);
+  for (const name of packs ? [dtype, `fullsize-${dtype}`] : [])
+    if (existsSync(join(packs, name, "manifest.json"))) return join(packs, name);
   if (packs) throw new Error(`${packs}: neither ${dtype}/ nor fullsize-${dtype}/ is a pack`);
   const pack = join(modelsFolder, `pack-${layers}-${dtype}`);
   if (existsSync(join(pack, "manifest.json"))) return pack;
-  const source = layers === LAYERS ? join(build, "fullsize") : join(modelsFolder, `source-${layers}`);
+  const source =
+    layers === LAYERS ? join(build, "fullsize") : join(modelsFolder, `source-${layers}`);
   if (!existsSync(join(source, "model.safetensors"))) {
     log(`making a stand-in of ${layers} layers`, "peer");
     makeStandIn(source, { ...FULL, textLayers: layers, visionLayers: layers });
   }
   log(`converting it to ${dtype}`, "peer");
-  await run(process.execPath, [join(root, "dist/js/convert/cli.js"), "convert", source, "--out", pack, "--dtype", dtype, "--quiet"]);
+  await run(process.execPath, [
+    join(root, "dist/js/convert/cli.js"),
+    "convert",
+    source,
+    "--out",
+    pack,
+    "--dtype",
+    dtype,
+    "--quiet",
+  ]);
   return pack;
 }
 

@@ -37,24 +37,44 @@ import { runtimeFolder, setUpRuntime, VERSION } from "./runtime.mjs";
 import { serve } from "./server.mjs";
 import { openSystem } from "./systems.mjs";
 
-const RUNNER = "clipglot_bench_towers", PRESET = "native-release";
+const RUNNER = "clipglot_bench_towers",
+  PRESET = "native-release";
 
 function readOptions() {
-  const text = (value) => ({ type: "string", ...(value === undefined ? {} : { default: value }) }), flag = { type: "boolean", default: false };
-  const { values } = parseArgs({ options: {
-    layers: text(), quick: flag, places: text(), dtypes: text(), variants: text(OURS.join()), threads: text(), cases: text(CASES.map(({ name }) => name).join()),
-    rounds: text("5"), loads: text(), "load-only": flag, clock: text("auto"), profile: flag, packs: text(), node: text(process.execPath), cpus: text("0,1"),
-    "no-build": flag, out: text(join(build, "bench/peer.json")),
-  } });
+  const text = (value) => ({ type: "string", ...(value === undefined ? {} : { default: value }) }),
+    flag = { type: "boolean", default: false };
+  const { values } = parseArgs({
+    options: {
+      layers: text(),
+      quick: flag,
+      places: text(),
+      dtypes: text(),
+      variants: text(OURS.join()),
+      threads: text(),
+      cases: text(CASES.map(({ name }) => name).join()),
+      rounds: text("5"),
+      loads: text(),
+      "load-only": flag,
+      clock: text("auto"),
+      profile: flag,
+      packs: text(),
+      node: text(process.execPath),
+      cpus: text("0,1"),
+      "no-build": flag,
+      out: text(join(build, "bench/peer.json")),
+    },
+  });
   const list = (name, usual, possible) => {
     const items = (values[name] ?? usual).split(",");
     const wrong = items.find((item) => !possible.includes(item));
-    if (wrong !== undefined) throw new SetupError(`--${name}: no ${wrong}; there are ${possible.join(" ")}`);
+    if (wrong !== undefined)
+      throw new SetupError(`--${name}: no ${wrong}; there are ${possible.join(" ")}`);
     return items;
   };
   const number = (name, usual, least, most) => {
     const value = Number(values[name] ?? usual);
-    if (!Number.isInteger(value) || value < least || value > most) throw new SetupError(`--${name}: an integer from ${least} to ${most}`);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new SetupError(`--${name}: an integer from ${least} to ${most}`);
     return value;
   };
   const quick = values.quick;
@@ -64,11 +84,21 @@ function readOptions() {
     dtypes: list("dtypes", quick ? "q8" : "q8,q4", ["q8", "q4"]),
     variants: list("variants", "", OURS),
     threads: list("threads", quick ? "1" : "1,2", ["1", "2", "3", "4"]).map(Number),
-    cases: list("cases", "", CASES.map(({ name }) => name)),
+    cases: list(
+      "cases",
+      "",
+      CASES.map(({ name }) => name),
+    ),
     rounds: number("rounds", 5, 1, 100),
     loads: number("loads", quick ? 0 : 3, 0, 20),
-    loadOnly: values["load-only"], clock: list("clock", "", ["auto", "wall", "cpu"])[0], profile: values.profile, packs: values.packs && resolve(values.packs),
-    node: values.node, cpus: values.cpus.split(","), build: !values["no-build"], out: resolve(values.out),
+    loadOnly: values["load-only"],
+    clock: list("clock", "", ["auto", "wall", "cpu"])[0],
+    profile: values.profile,
+    packs: values.packs && resolve(values.packs),
+    node: values.node,
+    cpus: values.cpus.split(","),
+    build: !values["no-build"],
+    out: resolve(values.out),
   };
 }
 
@@ -100,10 +130,14 @@ class Run {
 
   async model(dtype, towers, place) {
     const { layers, packs } = this.options;
-    const pack = await packOf(dtype, layers, packs), onnx = onnxOf(dtype, layers, towers);
+    const pack = await packOf(dtype, layers, packs),
+      onnx = onnxOf(dtype, layers, towers);
     if (place !== "chromium") return { pack, onnx };
     const { url } = this.where.server;
-    return { pack: `${url}pack-${dtype}/`, onnx: `${url}models/${onnx.slice(modelsFolder.length + 1)}` };
+    return {
+      pack: `${url}pack-${dtype}/`,
+      onnx: `${url}models/${onnx.slice(modelsFolder.length + 1)}`,
+    };
   }
 
   /** One meeting: all systems loaded, each case in turns. */
@@ -116,14 +150,23 @@ class Run {
     try {
       for (const [i, system] of systems.entries()) {
         const { profile } = options;
-        opened.push(await openSystem({ ...this.where, place }, system, { model, towers: [tower], threads, profile }));
+        opened.push(
+          await openSystem({ ...this.where, place }, system, {
+            model,
+            towers: [tower],
+            threads,
+            profile,
+          }),
+        );
         results[i].info = opened[i].info;
         results[i].peakAfterLoad = opened[i].peakBytes;
       }
       for (const one of cases) {
         for (const system of opened) {
           await system.prepare(one);
-          for (const norm of (await system.run(one)).norms) if (Math.abs(norm - 1) > 1e-3) throw new Error(`${tower} ${one.name}: a vector of length ${norm}`);
+          for (const norm of (await system.run(one)).norms)
+            if (Math.abs(norm - 1) > 1e-3)
+              throw new Error(`${tower} ${one.name}: a vector of length ${norm}`);
           if (options.profile) await system.profile?.(); // forgets the warm-up
         }
         const series = systems.map(() => ({ wallMs: [], cpuMs: [] }));
@@ -134,14 +177,27 @@ class Run {
             series[i].cpuMs.push(cpuMs);
           }
         }
-        for (const [i, figures] of series.entries()) results[i].cases[one.name] = { ...figures, ...(options.profile ? { profile: await opened[i].profile?.() } : {}) };
+        for (const [i, figures] of series.entries())
+          results[i].cases[one.name] = {
+            ...figures,
+            ...(options.profile ? { profile: await opened[i].profile?.() } : {}),
+          };
       }
       for (const [i, system] of opened.entries()) results[i].peakAfterRuns = system.peakNow();
     } finally {
       for (const system of opened) await system.close();
     }
     const clock = options.clock === "auto" ? (threads === 1 ? "cpu" : "wall") : options.clock;
-    return { place, dtype, tower, threads, layers: options.layers, clock, rounds: options.rounds, results };
+    return {
+      place,
+      dtype,
+      tower,
+      threads,
+      layers: options.layers,
+      clock,
+      rounds: options.rounds,
+      results,
+    };
   }
 
   /** Cold loads in turns, and what only reading our bytes takes: new processes, empty caches, no processor pinned. */
@@ -150,14 +206,29 @@ class Run {
     pin(options.cpus);
     const model = await this.model(dtype, towers, place);
     const systems = [
-      ...options.variants.map((variant) => ({ name: variant, kind: "ours", variant: threads === 1 ? variant : `${variant}-threads` })),
-      ...(place === "chromium" ? [{ name: "reading alone", kind: "reader" }] : []), { name: "onnxruntime-web", kind: "peer" },
+      ...options.variants.map((variant) => ({
+        name: variant,
+        kind: "ours",
+        variant: threads === 1 ? variant : `${variant}-threads`,
+      })),
+      ...(place === "chromium" ? [{ name: "reading alone", kind: "reader" }] : []),
+      { name: "onnxruntime-web", kind: "peer" },
     ];
-    const results = systems.map(({ name }) => ({ system: name, loadMs: [], peakBytes: [], residentBytes: [] }));
+    const results = systems.map(({ name }) => ({
+      system: name,
+      loadMs: [],
+      peakBytes: [],
+      residentBytes: [],
+    }));
     for (let round = 0; round < options.loads; round++) {
       for (const i of turns(systems.length, round)) {
-        const opened = await openSystem({ ...this.where, place }, systems[i], { model, towers, threads });
-        for (const figure of ["loadMs", "peakBytes", "residentBytes"]) results[i][figure].push(opened[figure]);
+        const opened = await openSystem({ ...this.where, place }, systems[i], {
+          model,
+          towers,
+          threads,
+        });
+        for (const figure of ["loadMs", "peakBytes", "residentBytes"])
+          results[i][figure].push(opened[figure]);
         await opened.close();
       }
     }
@@ -169,27 +240,63 @@ async function main() {
   const options = readOptions();
   const { places, variants, threads } = options;
   if (options.build) {
-    const suffixes = [...(threads.includes(1) ? [""] : []), ...(threads.some((n) => n > 1) ? ["-threads"] : [])];
+    const suffixes = [
+      ...(threads.includes(1) ? [""] : []),
+      ...(threads.some((n) => n > 1) ? ["-threads"] : []),
+    ];
     await buildFor({
-      variants: suffixes.flatMap((suffix) => variants.map((variant) => `${variant}${suffix}`)), js: true,
+      variants: suffixes.flatMap((suffix) => variants.map((variant) => `${variant}${suffix}`)),
+      js: true,
       ...(places.includes("native") ? { native: { [PRESET]: [RUNNER] } } : {}),
     });
     if (places.includes("chromium")) await setUp(["browser"]);
   }
   await setUpRuntime();
-  const packs = Object.fromEntries(await Promise.all(options.dtypes.map(async (dtype) => [`pack-${dtype}`, await packOf(dtype, options.layers, options.packs)])));
-  const server = await serve({ ...packs, models: modelsFolder, runtime: join(runtimeFolder, "node_modules"), dist: join(root, "dist"), bench: join(root, "bench/peer") }, page);
-  const run = new Run(options, { server, node: options.node, runtime: runtimeFolder, nativeRunner: join(build, PRESET, "bench", RUNNER) });
+  const packs = Object.fromEntries(
+    await Promise.all(
+      options.dtypes.map(async (dtype) => [
+        `pack-${dtype}`,
+        await packOf(dtype, options.layers, options.packs),
+      ]),
+    ),
+  );
+  const server = await serve(
+    {
+      ...packs,
+      models: modelsFolder,
+      runtime: join(runtimeFolder, "node_modules"),
+      dist: join(root, "dist"),
+      bench: join(root, "bench/peer"),
+    },
+    page,
+  );
+  const run = new Run(options, {
+    server,
+    node: options.node,
+    runtime: runtimeFolder,
+    nativeRunner: join(build, PRESET, "bench", RUNNER),
+  });
   const nodeVersion = nodeAt(options.node).version;
   const report = {
-    machine: { cpu: cpus()[0].model, cores: cpus().length, memoryBytes: totalmem(), node: nodeVersion }, date: new Date().toISOString(), peer: `onnxruntime ${VERSION}`,
-    layers: options.layers, loads: [], meetings: [],
+    machine: {
+      cpu: cpus()[0].model,
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      node: nodeVersion,
+    },
+    date: new Date().toISOString(),
+    peer: `onnxruntime ${VERSION}`,
+    layers: options.layers,
+    loads: [],
+    meetings: [],
   };
   const keep = () => {
     mkdirSync(dirname(options.out), { recursive: true });
     writeFileSync(options.out, `${JSON.stringify(report, null, 1)}\n`);
   };
-  console.log(`${report.machine.cpu}, ${report.machine.cores} cores; Node ${nodeVersion}; ${report.peer}; ${options.layers} layers a tower; times in ms`);
+  console.log(
+    `${report.machine.cpu}, ${report.machine.cores} cores; Node ${nodeVersion}; ${report.peer}; ${options.layers} layers a tower; times in ms`,
+  );
   try {
     for (const place of options.loads > 0 ? places.filter((one) => one !== "native") : []) {
       for (const dtype of options.dtypes) {

@@ -18,7 +18,7 @@ export function descendants(ancestor) {
     parents.set(Number(name), Number(/^PPid:\s*(\d+)/m.exec(read(`/proc/${name}/status`))?.[1]));
   }
   const found = new Set([ancestor]);
-  for (let size = 0; size !== found.size;) {
+  for (let size = 0; size !== found.size; ) {
     size = found.size;
     for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
   }
@@ -27,11 +27,15 @@ export function descendants(ancestor) {
 
 /** The renderers below `ancestor` that are not in `known`, the one that held most memory first. */
 export function renderersOf(ancestor, known = new Set()) {
-  const renderers = descendants(ancestor).filter((pid) => !known.has(pid) && read(`/proc/${pid}/cmdline`).includes("--type=renderer"));
+  const renderers = descendants(ancestor).filter(
+    (pid) => !known.has(pid) && read(`/proc/${pid}/cmdline`).includes("--type=renderer"),
+  );
   return renderers.sort((a, b) => highWater(b) - highWater(a));
 }
 
-const kilobytes = (pid, field) => 1024 * Number(new RegExp(`^${field}:\\s*(\\d+) kB`, "m").exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
+const kilobytes = (pid, field) =>
+  1024 *
+  Number(new RegExp(`^${field}:\\s*(\\d+) kB`, "m").exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
 
 /** Resident memory in bytes: the most there ever was, and now. */
 export const highWater = (pid) => kilobytes(pid, "VmHWM");
@@ -57,7 +61,8 @@ export function threadTimes(pid) {
   } catch {
     return times;
   }
-  for (const thread of threads) times.set(thread, Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(" ")[0]) / 1e6);
+  for (const thread of threads)
+    times.set(thread, Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(" ")[0]) / 1e6);
   return times;
 }
 
@@ -70,12 +75,16 @@ export function nodeAt(path, variant = "simd") {
 
 /** Keeps this process, and what it starts from now on, on the processors of `list`. Gives whether that could be. */
 export function pin(list) {
-  return spawnSync("taskset", ["-a", "-cp", list.join(), String(process.pid)], { stdio: "ignore" }).status === 0;
+  return (
+    spawnSync("taskset", ["-a", "-cp", list.join(), String(process.pid)], { stdio: "ignore" })
+      .status === 0
+  );
 }
 
 /** Between two of `threadTimes`: of the thread that worked most, and of all together. */
 export function spent(before, after) {
-  let busiest = 0, all = 0;
+  let busiest = 0,
+    all = 0;
   for (const [thread, time] of after) {
     const more = time - (before.get(thread) ?? 0);
     busiest = Math.max(busiest, more);

@@ -3,7 +3,13 @@ import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 
-const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+const types = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
 
 /** `folders`: from the first part of a path to the folder that answers it; `page`: the text of page.html. Gives { url, close }. */
 export async function serve(folders, page) {
@@ -11,7 +17,8 @@ export async function serve(folders, page) {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
     response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
     response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-    if (path === "/page.html") return response.writeHead(200, { "Content-Type": "text/html" }).end(page);
+    if (path === "/page.html")
+      return response.writeHead(200, { "Content-Type": "text/html" }).end(page);
     const [, first, ...rest] = path.split("/");
     const file = Object.hasOwn(folders, first) ? join(folders[first], ...rest) : undefined;
     const info = file && statSync(file, { throwIfNoEntry: false });

@@ -7,7 +7,15 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { openOurs } from "./contestants.mjs";
-import { descendants, nodeAt, renderersOf, residentNow, spent, threadTimes, watchMemory } from "./processes.mjs";
+import {
+  descendants,
+  nodeAt,
+  renderersOf,
+  residentNow,
+  spent,
+  threadTimes,
+  watchMemory,
+} from "./processes.mjs";
 
 const CHILD = fileURLToPath(new URL("child.mjs", import.meta.url));
 
@@ -17,11 +25,20 @@ const CHILD = fileURLToPath(new URL("child.mjs", import.meta.url));
  */
 export async function openSystem(where, system, job) {
   if (system.kind === "native") return openNative(where, job);
-  return where.place === "chromium" ? openChromium(where, system, job) : openNode(where, system, job);
+  return where.place === "chromium"
+    ? openChromium(where, system, job)
+    : openNode(where, system, job);
 }
 
 function settingsOf(system, { model, towers, threads, profile }) {
-  if (system.kind === "ours") return { model: model.pack, towers, variant: system.variant, threads, ...(profile ? { profile: true } : {}) };
+  if (system.kind === "ours")
+    return {
+      model: model.pack,
+      towers,
+      variant: system.variant,
+      threads,
+      ...(profile ? { profile: true } : {}),
+    };
   if (system.kind === "reader") return { model: model.pack, towers };
   return { model: model.onnx, threads, kind: system.kind };
 }
@@ -39,7 +56,9 @@ async function openChromium({ server }, system, job) {
   const scratch = mkdtempSync(join(tmpdir(), "clipglot-peer-"));
   const known = new Set(descendants(process.pid));
   const context = await chromium.launchPersistentContext(scratch, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: ["--no-sandbox", "--disable-gpu"],
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu"],
   });
   let memory;
   const close = async () => {
@@ -53,11 +72,21 @@ async function openChromium({ server }, system, job) {
     await page.waitForFunction(() => window.contest);
     // The browser keeps another renderer ready, of about the same size; the page's is the one that grows.
     memory = watchMemory(...renderersOf(process.pid, known));
-    await page.evaluate(([how, given]) => window.contest[how](given), [system.kind, settingsOf(system, job)]);
-    const { loadMs, info } = await page.evaluate(() => ({ loadMs: window.contestant.loadMs, info: window.contestant.info }));
+    await page.evaluate(
+      ([how, given]) => window.contest[how](given),
+      [system.kind, settingsOf(system, job)],
+    );
+    const { loadMs, info } = await page.evaluate(() => ({
+      loadMs: window.contestant.loadMs,
+      info: window.contestant.info,
+    }));
     const [pid] = renderersOf(process.pid, known);
     return {
-      loadMs, info, peakBytes: memory.peak(), residentBytes: residentNow(pid), close,
+      loadMs,
+      info,
+      peakBytes: memory.peak(),
+      residentBytes: residentNow(pid),
+      close,
       peakNow: memory.peak,
       prepare: (one) => page.evaluate((given) => window.contestant.prepare(given), one),
       run: (one) => timed(pid, () => page.evaluate((given) => window.contestant.run(given), one)),
@@ -70,27 +99,40 @@ async function openChromium({ server }, system, job) {
 }
 
 async function openNode({ node, runtime }, system, job) {
-  const child = fork(CHILD, [], { execPath: node, execArgv: system.kind === "ours" ? nodeAt(node, system.variant).flags : [] });
-  const ask = (question) => new Promise((done, failed) => {
-    const ended = (code) => failed(new Error(`Node ended with ${code}`));
-    child.once("exit", ended);
-    child.once("message", (answer) => {
-      child.off("exit", ended);
-      if (answer.error) failed(new Error(answer.error));
-      else done(answer);
+  const child = fork(CHILD, [], {
+    execPath: node,
+    execArgv: system.kind === "ours" ? nodeAt(node, system.variant).flags : [],
+  });
+  const ask = (question) =>
+    new Promise((done, failed) => {
+      const ended = (code) => failed(new Error(`Node ended with ${code}`));
+      child.once("exit", ended);
+      child.once("message", (answer) => {
+        child.off("exit", ended);
+        if (answer.error) failed(new Error(answer.error));
+        else done(answer);
+      });
+      child.send(question);
     });
-    child.send(question);
-  });
   const memory = watchMemory(child.pid);
-  const close = () => new Promise((done) => {
-    memory.stop();
-    child.once("exit", done);
-    child.kill();
-  });
+  const close = () =>
+    new Promise((done) => {
+      memory.stop();
+      child.once("exit", done);
+      child.kill();
+    });
   try {
-    const { loadMs, info } = await ask({ open: settingsOf(system, job), kind: system.kind, runtime });
+    const { loadMs, info } = await ask({
+      open: settingsOf(system, job),
+      kind: system.kind,
+      runtime,
+    });
     return {
-      loadMs, info, peakBytes: memory.peak(), residentBytes: residentNow(child.pid), close,
+      loadMs,
+      info,
+      peakBytes: memory.peak(),
+      residentBytes: residentNow(child.pid),
+      close,
       peakNow: memory.peak,
       prepare: (one) => ask({ prepare: one }),
       run: (one) => timed(child.pid, () => ask({ run: one })),
@@ -115,25 +157,34 @@ async function openNative({ nativeRunner }, { model, towers, threads, profile })
     return answer;
   };
   const memory = watchMemory(child.pid);
-  const close = () => new Promise((done) => {
-    memory.stop();
-    child.once("exit", done);
-    child.stdin.end();
-  });
+  const close = () =>
+    new Promise((done) => {
+      memory.stop();
+      child.once("exit", done);
+      child.stdin.end();
+    });
   const load = async () => ({
     info: await ask({ open: model.pack, towers, threads, profile: profile === true }),
     countTokens: (text) => ask({ count: text }),
     embedText: async (text) => asEmbedding(await ask({ texts: [text] })),
     embedTexts: async (texts) => asBatch(await ask({ texts })),
     embedImage: async () => asEmbedding(await ask({ image: true })),
-    profile: async () => (await ask({ profile: true })).entries.map(({ kind, calls, nanoseconds }) => ({ kind, calls, milliseconds: nanoseconds / 1e6 })),
+    profile: async () =>
+      (await ask({ profile: true })).entries.map(({ kind, calls, nanoseconds }) => ({
+        kind,
+        calls,
+        milliseconds: nanoseconds / 1e6,
+      })),
   });
   const asBatch = ({ vectors, count }) => ({ data: Float32Array.from(vectors), count });
   const asEmbedding = ({ vectors, tokens }) => ({ vector: Float32Array.from(vectors), tokens });
   try {
     const contestant = await openOurs(load, {});
     return {
-      ...contestant, peakBytes: memory.peak(), residentBytes: residentNow(child.pid), close,
+      ...contestant,
+      peakBytes: memory.peak(),
+      residentBytes: residentNow(child.pid),
+      close,
       peakNow: memory.peak,
       run: (one) => timed(child.pid, () => contestant.run(one)),
     };

@@ -17,21 +17,26 @@
 
 namespace clipglot::roofline {
 
-// `operations`: multiplications and additions of one run (0: none that count); `bytes`: that one run must move from or to
-// memory at least, weights once a run and activations once; `working_set`: that repeated runs touch.
+// `operations`: multiplications and additions of one run (0: none that count); `bytes`: that one
+// run must move from or to memory at least, weights once a run and activations once; `working_set`:
+// that repeated runs touch.
 struct Operator {
-  std::string name, limit;  // limit: "q8", "q4" or "f32", the arithmetic that bounds it, or "memory"
+  std::string name,
+      limit;  // limit: "q8", "q4" or "f32", the arithmetic that bounds it, or "memory"
   double operations = 0, bytes = 0, working_set = 0;
   std::function<Status()> run;
 };
 
-inline constexpr size_t kHidden = 1024, kHeads = 16, kHeadDim = 64, kImageTokens = 1297, kGated = 2730, kIntermediate = 4096;
-// Weights of few rows come from memory in a tower of 24 layers; here too, by taking turns among copies of so many bytes in all.
+inline constexpr size_t kHidden = 1024, kHeads = 16, kHeadDim = 64, kImageTokens = 1297,
+                        kGated = 2730, kIntermediate = 4096;
+// Weights of few rows come from memory in a tower of 24 layers; here too, by taking turns among
+// copies of so many bytes in all.
 inline constexpr size_t kColdBytes = size_t{96} << 20;
 inline constexpr size_t kFewRows = 32;
 
 inline Result<AlignedBuffer> RandomFloats(size_t count) {
-  CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer buffer, AlignedBuffer::TryAllocateArray<float>(count, "bench"));
+  CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer buffer,
+                            AlignedBuffer::TryAllocateArray<float>(count, "bench"));
   std::mt19937 random(static_cast<uint32_t>(count));
   for (float& v : buffer.as<float>()) v = static_cast<float>(random() % 2001) / 1000.0f - 1.0f;
   return buffer;
@@ -43,22 +48,29 @@ inline Result<Matrix> RandomWeights(DType dtype, size_t out, size_t in) {
   m.rows = out;
   m.columns = in;
   std::mt19937 random(1);
-  CLIPGLOT_ASSIGN_OR_RETURN(m.values, AlignedBuffer::TryAllocate(out * (dtype == DType::kU8 ? Q4RowBytes(in) : in), "bench"));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      m.values,
+      AlignedBuffer::TryAllocate(out * (dtype == DType::kU8 ? Q4RowBytes(in) : in), "bench"));
   if (dtype == DType::kI8) {
-    // Normal, as trained weights nearly are, a row's largest at 127: speed may depend on it (src/nn/narrow_weights.h).
+    // Normal, as trained weights nearly are, a row's largest at 127: speed may depend on it
+    // (src/nn/narrow_weights.h).
     std::normal_distribution<float> normal;
     std::vector<float> row(in);
     for (size_t o = 0; o < out; ++o) {
       float largest = 0;
       for (float& v : row) largest = std::max(largest, std::abs(v = normal(random)));
-      for (size_t i = 0; i < in; ++i) m.values.as<int8_t>()[o * in + i] = static_cast<int8_t>(std::lround(row[i] * 127 / largest));
+      for (size_t i = 0; i < in; ++i)
+        m.values.as<int8_t>()[o * in + i] =
+            static_cast<int8_t>(std::lround(row[i] * 127 / largest));
     }
     m.scales.assign(out, 0.001f);
     return m;
   }
   for (uint8_t& v : m.values.as<uint8_t>()) v = static_cast<uint8_t>(random());
-  CLIPGLOT_ASSIGN_OR_RETURN(m.block_scales, AlignedBuffer::TryAllocateArray<uint16_t>(out * Q4RowBlocks(in), "bench"));
-  for (uint16_t& v : m.block_scales.as<uint16_t>()) v = static_cast<uint16_t>(0x3A80 + random() % 128);  // 2^-10 ... 2^-9
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      m.block_scales, AlignedBuffer::TryAllocateArray<uint16_t>(out * Q4RowBlocks(in), "bench"));
+  for (uint16_t& v : m.block_scales.as<uint16_t>())
+    v = static_cast<uint16_t>(0x3A80 + random() % 128);  // 2^-10 ... 2^-9
   return m;
 }
 
@@ -89,13 +101,22 @@ inline Result<std::shared_ptr<Layers>> MakeLayers(DType dtype, size_t in, size_t
   return layers;
 }
 
-inline Result<Operator> MakeLinear(const char* dtype, std::shared_ptr<Layers> layers, size_t rows, Workspace& workspace) {
-  const size_t in = layers->front().in(), out = layers->front().out(), copies = rows <= kFewRows ? layers->size() : 1;
+inline Result<Operator> MakeLinear(const char* dtype, std::shared_ptr<Layers> layers, size_t rows,
+                                   Workspace& workspace) {
+  const size_t in = layers->front().in(), out = layers->front().out(),
+               copies = rows <= kFewRows ? layers->size() : 1;
   CLIPGLOT_ASSIGN_OR_RETURN(const auto b, MakeBuffers(rows * in, rows * out));
-  const double one = static_cast<double>(layers->front().packed_bytes()), activations = 4.0 * static_cast<double>(rows * (in + out));
-  Operator op{StrCat("linear ", dtype, " ", rows, " x ", in, " -> ", out), dtype, 2.0 * static_cast<double>(rows * in * out), one + activations,
-              one * static_cast<double>(copies) + activations, {}};
-  op.run = [b, layers, rows, copies, &workspace] { return (*layers)[b->turn++ % copies].Run(b->x.as<float>(), rows, b->y.as<float>(), workspace); };
+  const double one = static_cast<double>(layers->front().packed_bytes()),
+               activations = 4.0 * static_cast<double>(rows * (in + out));
+  Operator op{StrCat("linear ", dtype, " ", rows, " x ", in, " -> ", out),
+              dtype,
+              2.0 * static_cast<double>(rows * in * out),
+              one + activations,
+              one * static_cast<double>(copies) + activations,
+              {}};
+  op.run = [b, layers, rows, copies, &workspace] {
+    return (*layers)[b->turn++ % copies].Run(b->x.as<float>(), rows, b->y.as<float>(), workspace);
+  };
   return op;
 }
 
@@ -103,13 +124,22 @@ inline Result<Operator> MakeAttention(size_t rows, AttentionWay way, Workspace& 
   CLIPGLOT_ASSIGN_OR_RETURN(const auto b, MakeBuffers(rows * 3 * kHidden, rows * kHidden));
   const double bytes = 16.0 * static_cast<double>(rows * kHidden);
   const bool whole = way == AttentionWay::kInt16;
-  Operator op{StrCat("attention ", whole ? "int16 " : "f32 ", rows), whole ? "int16" : "f32", 4.0 * static_cast<double>(rows * rows * kHidden), bytes, bytes, {}};
-  op.run = [b, rows, way, &workspace] { return Attention(b->x.as<float>(), rows, kHeads, kHeadDim, {}, way, b->y.as<float>(), workspace); };
+  Operator op{StrCat("attention ", whole ? "int16 " : "f32 ", rows),
+              whole ? "int16" : "f32",
+              4.0 * static_cast<double>(rows * rows * kHidden),
+              bytes,
+              bytes,
+              {}};
+  op.run = [b, rows, way, &workspace] {
+    return Attention(b->x.as<float>(), rows, kHeads, kHeadDim, {}, way, b->y.as<float>(),
+                     workspace);
+  };
   return op;
 }
 
 // Elementwise work on `reads` + `writes` floats.
-inline Operator Elementwise(std::string name, size_t reads, size_t writes, std::function<Status()> run) {
+inline Operator Elementwise(std::string name, size_t reads, size_t writes,
+                            std::function<Status()> run) {
   const double bytes = 4.0 * static_cast<double>(reads + writes);
   return {std::move(name), "memory", 0, bytes, bytes, std::move(run)};
 }
@@ -138,7 +168,8 @@ inline Result<std::vector<Operator>> MakeElementwise(Workspace& workspace) {
   CLIPGLOT_ASSIGN_OR_RETURN(const auto rotary, MakeBuffers(0, rows * 3 * kHidden));
   rotary->table = TextRotary(rows, kHeadDim, 20000);
   list.push_back(Elementwise("rotary 512 x 2048", 2 * n, 2 * n, [rotary, &workspace] {
-    Rotate(rotary->y.as<float>(), rows, kHeads, kHeadDim, rotary->table, RotaryPairing::kHalfSplit, 0, workspace);
+    Rotate(rotary->y.as<float>(), rows, kHeads, kHeadDim, rotary->table, RotaryPairing::kHalfSplit,
+           0, workspace);
     return OkStatus();
   }));
   return list;

@@ -1,5 +1,6 @@
-// What this wasm engine on this machine can do at most, and layers to hold against it; measured from outside (measure.mjs).
-// A few C functions: an index names a peak or a layer, a text in JSON tells what it is.
+// What this wasm engine on this machine can do at most, and layers to hold against it; measured
+// from outside (measure.mjs). A few C functions: an index names a peak or a layer, a text in JSON
+// tells what it is.
 #include <emscripten.h>
 
 #include <string>
@@ -20,7 +21,8 @@ struct LinearShape {
   size_t in, out;
 };
 // The text tower's: qkv, out_proj, fc1, fc2; the image tower's: w1 and w2 together, w3.
-constexpr LinearShape kShapes[] = {{1024, 3072}, {1024, 1024}, {1024, 4096}, {4096, 1024}, {1024, 5460}, {2730, 1024}};
+constexpr LinearShape kShapes[] = {{1024, 3072}, {1024, 1024}, {1024, 4096},
+                                   {4096, 1024}, {1024, 5460}, {2730, 1024}};
 constexpr size_t kRows[] = {1, 8, 128};
 constexpr size_t kAttentionRows[] = {32, 128, 512, kImageTokens};
 constexpr size_t kAttentions = 2 * std::size(kAttentionRows);
@@ -36,7 +38,8 @@ Result<Operator> Make(size_t index) {
     const bool q8 = index < kLinears / 2;
     if (index % std::size(kRows) == 0 || !g_layers) {
       g_layers.reset();  // let go before taking
-      CLIPGLOT_ASSIGN_OR_RETURN(g_layers, MakeLayers(q8 ? DType::kI8 : DType::kU8, shape.in, shape.out));
+      CLIPGLOT_ASSIGN_OR_RETURN(g_layers,
+                                MakeLayers(q8 ? DType::kI8 : DType::kU8, shape.in, shape.out));
     }
     return MakeLinear(q8 ? "q8" : "q4", g_layers, kRows[index % std::size(kRows)], *g_workspace);
   }
@@ -61,10 +64,13 @@ extern "C" {
 EMSCRIPTEN_KEEPALIVE int peak_count() { return std::size(kPeaks); }
 EMSCRIPTEN_KEEPALIVE const char* peak_describe(int index) {
   const Peak& peak = kPeaks[index];
-  g_text = StrCat("{\"name\":\"", peak.name, "\",\"unit\":\"", peak.unit, "\",\"operations\":", static_cast<int64_t>(peak.operations), "}");
+  g_text = StrCat("{\"name\":\"", peak.name, "\",\"unit\":\"", peak.unit,
+                  "\",\"operations\":", static_cast<int64_t>(peak.operations), "}");
   return g_text.c_str();
 }
-EMSCRIPTEN_KEEPALIVE int peak_run(int index, int iterations) { return kPeaks[index].run(static_cast<size_t>(iterations)); }
+EMSCRIPTEN_KEEPALIVE int peak_run(int index, int iterations) {
+  return kPeaks[index].run(static_cast<size_t>(iterations));
+}
 
 // One pass over `bytes` (a multiple of 64); 0 bytes gives the memory back.
 EMSCRIPTEN_KEEPALIVE int memory_read(int bytes) {
@@ -89,8 +95,10 @@ EMSCRIPTEN_KEEPALIVE const char* operator_make(int index) {
     return g_text.c_str();
   }
   g_operator = *std::move(made);
-  g_text = StrCat("{\"name\":\"", g_operator.name, "\",\"limit\":\"", g_operator.limit, "\",\"operations\":", static_cast<int64_t>(g_operator.operations), ",\"bytes\":",
-                  static_cast<int64_t>(g_operator.bytes), ",\"workingSet\":", static_cast<int64_t>(g_operator.working_set), "}");
+  g_text = StrCat("{\"name\":\"", g_operator.name, "\",\"limit\":\"", g_operator.limit,
+                  "\",\"operations\":", static_cast<int64_t>(g_operator.operations),
+                  ",\"bytes\":", static_cast<int64_t>(g_operator.bytes),
+                  ",\"workingSet\":", static_cast<int64_t>(g_operator.working_set), "}");
   return g_text.c_str();
 }
 EMSCRIPTEN_KEEPALIVE int operator_run() { return static_cast<int>(g_operator.run().code()); }

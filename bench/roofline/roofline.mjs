@@ -40,8 +40,14 @@ window.measure = async (variant, budget) => measure(await factory(variant), budg
 async function withPages(variants, other, work) {
   const { chromium } = await import("playwright-core");
   const folders = Object.fromEntries(variants.map((variant) => [variant, folderOf(variant)]));
-  const server = await serve({ ...folders, ...(other ? { other } : {}), bench: join(self, "..") }, page);
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+  const server = await serve(
+    { ...folders, ...(other ? { other } : {}), bench: join(self, "..") },
+    page,
+  );
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
   try {
     return await work(async () => {
       const tab = await browser.newPage();
@@ -55,39 +61,62 @@ async function withPages(variants, other, work) {
   }
 }
 
-const inChromium = (variants, budget) => withPages(variants, undefined, async (open, browser) => {
-  const found = [];
-  for (const variant of variants) {
-    const tab = await open();
-    found.push({ variant, engine: `Chromium ${browser.version()}`, ...(await tab.evaluate(([name, ms]) => window.measure(name, ms), [variant, budget])) });
-    await tab.close();
-  }
-  return found;
-});
+const inChromium = (variants, budget) =>
+  withPages(variants, undefined, async (open, browser) => {
+    const found = [];
+    for (const variant of variants) {
+      const tab = await open();
+      found.push({
+        variant,
+        engine: `Chromium ${browser.version()}`,
+        ...(await tab.evaluate(([name, ms]) => window.measure(name, ms), [variant, budget])),
+      });
+      await tab.close();
+    }
+    return found;
+  });
 
-const against = (variant, other, pattern, rounds) => withPages([variant], resolve(other), async (open) => {
-  const tab = await open();
-  return tab.evaluate((given) => window.compare(...given), [variant, pattern, rounds]);
-});
+const against = (variant, other, pattern, rounds) =>
+  withPages([variant], resolve(other), async (open) => {
+    const tab = await open();
+    return tab.evaluate((given) => window.compare(...given), [variant, pattern, rounds]);
+  });
 
 function inNode(node, variants, budget) {
   return variants.map((variant) => {
     const { version, flags } = nodeAt(node, variant);
-    const done = spawnSync(node, [...flags, self, "--child", variant, String(budget)], { encoding: "utf8", maxBuffer: 1 << 24 });
+    const done = spawnSync(node, [...flags, self, "--child", variant, String(budget)], {
+      encoding: "utf8",
+      maxBuffer: 1 << 24,
+    });
     if (done.status !== 0) throw new Error(done.stderr || done.error?.message);
     return { variant, engine: `Node ${version}`, ...JSON.parse(done.stdout) };
   });
 }
 
 async function main() {
-  const { values } = parseArgs({ options: {
-    variants: { type: "string", default: "simd,relaxed-simd" }, places: { type: "string", default: "chromium,node" }, node: { type: "string", default: process.execPath },
-    ms: { type: "string", default: "100" }, cpu: { type: "string", default: "0" }, markdown: { type: "boolean", default: false }, "no-build": { type: "boolean", default: false },
-    against: { type: "string" }, layers: { type: "string", default: "" }, rounds: { type: "string", default: "31" },
-  } });
-  const variants = values.variants.split(","), places = values.places.split(","), budget = Number(values.ms);
-  const odd = places.find((place) => !["chromium", "node"].includes(place)) ?? variants.find((variant) => !["simd", "relaxed-simd"].includes(variant));
-  if (odd !== undefined || !(budget > 0)) throw new SetupError(`cannot measure with ${odd ?? `--ms ${values.ms}`}`);
+  const { values } = parseArgs({
+    options: {
+      variants: { type: "string", default: "simd,relaxed-simd" },
+      places: { type: "string", default: "chromium,node" },
+      node: { type: "string", default: process.execPath },
+      ms: { type: "string", default: "100" },
+      cpu: { type: "string", default: "0" },
+      markdown: { type: "boolean", default: false },
+      "no-build": { type: "boolean", default: false },
+      against: { type: "string" },
+      layers: { type: "string", default: "" },
+      rounds: { type: "string", default: "31" },
+    },
+  });
+  const variants = values.variants.split(","),
+    places = values.places.split(","),
+    budget = Number(values.ms);
+  const odd =
+    places.find((place) => !["chromium", "node"].includes(place)) ??
+    variants.find((variant) => !["simd", "relaxed-simd"].includes(variant));
+  if (odd !== undefined || !(budget > 0))
+    throw new SetupError(`cannot measure with ${odd ?? `--ms ${values.ms}`}`);
   if (!values["no-build"]) {
     await buildFor({ variants });
     for (const variant of variants) await buildWasm(variant, [TARGET]);
@@ -95,23 +124,45 @@ async function main() {
   }
   pin([values.cpu]);
   if (values.against !== undefined) {
-    for (const { name, ms, otherMs, ratio } of await against(variants[0], values.against, values.layers, Number(values.rounds)))
-      console.log(`${name.padEnd(34)} ${ms.toFixed(3).padStart(9)} ms, the other ${otherMs.toFixed(3).padStart(9)} ms: ${ratio.toFixed(3)} times as fast`);
+    for (const { name, ms, otherMs, ratio } of await against(
+      variants[0],
+      values.against,
+      values.layers,
+      Number(values.rounds),
+    ))
+      console.log(
+        `${name.padEnd(34)} ${ms.toFixed(3).padStart(9)} ms, the other ${otherMs.toFixed(3).padStart(9)} ms: ${ratio.toFixed(3)} times as fast`,
+      );
     return;
   }
   const machine = { cpu: cpus()[0].model, cores: cpus().length, date: new Date().toISOString() };
   const figures = [];
-  for (const place of places) figures.push(...(place === "chromium" ? await inChromium(variants, budget) : inNode(values.node, variants, budget)));
+  for (const place of places)
+    figures.push(
+      ...(place === "chromium"
+        ? await inChromium(variants, budget)
+        : inNode(values.node, variants, budget)),
+    );
   console.log(`${machine.cpu}, ${machine.cores} cores; one thread`);
-  for (const one of figures) console.log(`\n${values.markdown ? "**" : ""}${one.engine}, ${one.variant}${values.markdown ? "**\n" : ""}\n${lines(one, values.markdown).join("\n")}`);
+  for (const one of figures)
+    console.log(
+      `\n${values.markdown ? "**" : ""}${one.engine}, ${one.variant}${values.markdown ? "**\n" : ""}\n${lines(one, values.markdown).join("\n")}`,
+    );
   mkdirSync(join(build, "bench"), { recursive: true });
-  writeFileSync(join(build, "bench/roofline.json"), `${JSON.stringify({ machine, figures }, null, 1)}\n`);
+  writeFileSync(
+    join(build, "bench/roofline.json"),
+    `${JSON.stringify({ machine, figures }, null, 1)}\n`,
+  );
 }
 
 if (process.argv[2] === "--child") {
   const [variant, budget] = process.argv.slice(3);
-  const { default: create } = await import(pathToFileURL(join(folderOf(variant), `${TARGET}.mjs`)).href);
-  process.stdout.write(JSON.stringify(await measure(create, Number(budget), () => process.cpuUsage().user / 1000)));
+  const { default: create } = await import(
+    pathToFileURL(join(folderOf(variant), `${TARGET}.mjs`)).href
+  );
+  process.stdout.write(
+    JSON.stringify(await measure(create, Number(budget), () => process.cpuUsage().user / 1000)),
+  );
 } else {
   await runMain(main);
 }

@@ -1,18 +1,40 @@
 // A loaded model: texts and images in, vectors out. All work happens in the worker; calls may overlap and are done one at
 // a time, interactive ones first.
 import { EmbedError } from "./errors.js";
-import { checkInteger, checkText, imageSettings, invalid, lane, shown, textSettings } from "./page/arguments.js";
+import {
+  checkInteger,
+  checkText,
+  imageSettings,
+  invalid,
+  lane,
+  shown,
+  textSettings,
+} from "./page/arguments.js";
 import type { EngineClient } from "./page/client.js";
 import { fencedMethod, fencedNow, fencedPlain, reading } from "./page/fence.js";
 import { packImage, packRefused, type PackedImage, type PictureRules } from "./page/image-input.js";
 import { checkImage } from "./page/image-kind.js";
 import { imageNames, indexNames, textNames } from "./page/option-names.js";
 import type { StartedEngine } from "./page/start.js";
-import type { Diagnostics, EmbeddingAnswer, EmbeddingsAnswer, ImageSettings, ProfileEntry, TextSettings } from "./shared/protocol.js";
+import type {
+  Diagnostics,
+  EmbeddingAnswer,
+  EmbeddingsAnswer,
+  ImageSettings,
+  ProfileEntry,
+  TextSettings,
+} from "./shared/protocol.js";
 import type { EngineInfo } from "./shared/engine-types.js";
 import { isPromise } from "./shared/values.js";
 import type {
-  Embedding, EmbeddingBatch, EmbedOptions, ImageInput, ImageOptions, IndexOptions, ManyOptions, TextOptions,
+  Embedding,
+  EmbeddingBatch,
+  EmbedOptions,
+  ImageInput,
+  ImageOptions,
+  IndexOptions,
+  ManyOptions,
+  TextOptions,
 } from "./types.js";
 import { VectorIndex } from "./vector-index.js";
 
@@ -45,20 +67,46 @@ export class Embedder implements AsyncDisposable {
 
   /** The vector of a text. The empty text is valid. */
   embedText(text: string, options: TextOptions = {}): Promise<Embedding> {
-    return fencedMethod(() => Embedder.#of(this, "embedText"), textNames, options, async (self, given) => {
-      const settings = textSettings(given, self.#info);
-      return self.#embedding(await self.#text(checkText("text", text), settings, lane(given, "interactive"), given.signal, given.onProgress));
-    });
+    return fencedMethod(
+      () => Embedder.#of(this, "embedText"),
+      textNames,
+      options,
+      async (self, given) => {
+        const settings = textSettings(given, self.#info);
+        return self.#embedding(
+          await self.#text(
+            checkText("text", text),
+            settings,
+            lane(given, "interactive"),
+            given.signal,
+            given.onProgress,
+          ),
+        );
+      },
+    );
   }
 
   /** The vectors of many texts, in their order. One that fails rejects the call; `detail` begins with its position. */
-  embedTexts(texts: readonly string[], options: TextOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
-    return fencedMethod(() => Embedder.#of(this, "embedTexts"), textNames, options, async (self, given) => {
-      const settings = textSettings(given, self.#info);
-      const work = readMany("texts", texts, checkText);
-      return self.#many(work, "texts", given, (first, priority) =>
-        self.#client.call(() => ({ call: { kind: "embed-texts", texts: someOf(work, first), settings } }), priority, given.signal));
-    });
+  embedTexts(
+    texts: readonly string[],
+    options: TextOptions & ManyOptions = {},
+  ): Promise<EmbeddingBatch> {
+    return fencedMethod(
+      () => Embedder.#of(this, "embedTexts"),
+      textNames,
+      options,
+      async (self, given) => {
+        const settings = textSettings(given, self.#info);
+        const work = readMany("texts", texts, checkText);
+        return self.#many(work, "texts", given, (first, priority) =>
+          self.#client.call(
+            () => ({ call: { kind: "embed-texts", texts: someOf(work, first), settings } }),
+            priority,
+            given.signal,
+          ),
+        );
+      },
+    );
   }
 
   /**
@@ -66,45 +114,101 @@ export class Embedder implements AsyncDisposable {
    * detached; leave it unchanged until the promise settles.
    */
   embedImage(image: ImageInput, options: ImageOptions = {}): Promise<Embedding> {
-    return fencedMethod(() => Embedder.#of(this, "embedImage"), imageNames, options, async (self, given) => {
-      const settings = imageSettings(given, self.#info);
-      reading("image", () => checkImage("image", image));
-      return self.#embedding(await self.#image(image, settings, lane(given, "interactive"), given.signal, given.onProgress));
-    });
+    return fencedMethod(
+      () => Embedder.#of(this, "embedImage"),
+      imageNames,
+      options,
+      async (self, given) => {
+        const settings = imageSettings(given, self.#info);
+        reading("image", () => checkImage("image", image));
+        return self.#embedding(
+          await self.#image(
+            image,
+            settings,
+            lane(given, "interactive"),
+            given.signal,
+            given.onProgress,
+          ),
+        );
+      },
+    );
   }
 
   /** The vectors of many pictures, in their order. One that fails rejects the call; `detail` begins with its position. */
-  embedImages(images: readonly ImageInput[], options: ImageOptions & ManyOptions = {}): Promise<EmbeddingBatch> {
-    return fencedMethod(() => Embedder.#of(this, "embedImages"), imageNames, options, async (self, given) => {
-      const settings = imageSettings(given, self.#info);
-      const work = readMany("images", images, (name, image) => {
-        checkImage(name, image);
-        return image;
-      });
-      return self.#many(work, "images", given, async (first, priority) => {
-        const { vector, truncated, warnings } = await self.#image(work[first]!, settings, priority, given.signal);
-        return { vectors: vector, truncated: [truncated], unknownTokens: [0], warnings: [warnings] };
-      });
-    });
+  embedImages(
+    images: readonly ImageInput[],
+    options: ImageOptions & ManyOptions = {},
+  ): Promise<EmbeddingBatch> {
+    return fencedMethod(
+      () => Embedder.#of(this, "embedImages"),
+      imageNames,
+      options,
+      async (self, given) => {
+        const settings = imageSettings(given, self.#info);
+        const work = readMany("images", images, (name, image) => {
+          checkImage(name, image);
+          return image;
+        });
+        return self.#many(work, "images", given, async (first, priority) => {
+          const { vector, truncated, warnings } = await self.#image(
+            work[first]!,
+            settings,
+            priority,
+            given.signal,
+          );
+          return {
+            vectors: vector,
+            truncated: [truncated],
+            unknownTokens: [0],
+            warnings: [warnings],
+          };
+        });
+      },
+    );
   }
 
   /** How many tokens a text has (with `task`: the instruction included), and how many would be read at most. */
-  countTokens(text: string, options: TextOptions = {}): Promise<{ tokens: number; maxTokens: number }> {
-    return fencedMethod(() => Embedder.#of(this, "countTokens"), textNames, options, async (self, given) => {
-      const settings = textSettings(given, self.#info);
-      checkText("text", text);
-      return self.#client.call(() => ({ call: { kind: "count-tokens", text, settings } }), lane(given, "interactive"), given.signal);
-    });
+  countTokens(
+    text: string,
+    options: TextOptions = {},
+  ): Promise<{ tokens: number; maxTokens: number }> {
+    return fencedMethod(
+      () => Embedder.#of(this, "countTokens"),
+      textNames,
+      options,
+      async (self, given) => {
+        const settings = textSettings(given, self.#info);
+        checkText("text", text);
+        return self.#client.call(
+          () => ({ call: { kind: "count-tokens", text, settings } }),
+          lane(given, "interactive"),
+          given.signal,
+        );
+      },
+    );
   }
 
   /** An empty index for vectors of this model. It lives in the engine's worker and ends with the embedder. */
   createIndex(options: IndexOptions = {}): Promise<VectorIndex> {
-    return fencedMethod(() => Embedder.#of(this, "createIndex"), indexNames, options, async (self, given) => {
-      const { fullDimensions, modelId } = self.#info;
-      const dimensions = checkInteger("dimensions", given.dimensions ?? fullDimensions, 1, fullDimensions);
-      const { index } = await self.#client.call(() => ({ call: { kind: "index-create", dimensions } }), "interactive");
-      return new VectorIndex(self.#client, index, dimensions, modelId);
-    });
+    return fencedMethod(
+      () => Embedder.#of(this, "createIndex"),
+      indexNames,
+      options,
+      async (self, given) => {
+        const { fullDimensions, modelId } = self.#info;
+        const dimensions = checkInteger(
+          "dimensions",
+          given.dimensions ?? fullDimensions,
+          1,
+          fullDimensions,
+        );
+        const { index } = await self.#client.call(
+          () => ({ call: { kind: "index-create", dimensions } }),
+          "interactive",
+        );
+        return new VectorIndex(self.#client, index, dimensions, modelId);
+      },
+    );
   }
 
   /**
@@ -139,11 +243,28 @@ export class Embedder implements AsyncDisposable {
     throw invalid(`${method} was called without its embedder: write embedder.${method}(…)`);
   }
 
-  #text(text: string, settings: TextSettings, priority: "interactive" | "background", signal: AbortSignal | undefined, onLayer?: LayerProgress): Promise<EmbeddingAnswer> {
-    return this.#client.call(() => ({ call: { kind: "embed-text", text, settings, report: onLayer !== undefined } }), priority, signal, onLayer);
+  #text(
+    text: string,
+    settings: TextSettings,
+    priority: "interactive" | "background",
+    signal: AbortSignal | undefined,
+    onLayer?: LayerProgress,
+  ): Promise<EmbeddingAnswer> {
+    return this.#client.call(
+      () => ({ call: { kind: "embed-text", text, settings, report: onLayer !== undefined } }),
+      priority,
+      signal,
+      onLayer,
+    );
   }
 
-  async #image(input: ImageInput, settings: ImageSettings, priority: "interactive" | "background", signal: AbortSignal | undefined, onLayer?: LayerProgress): Promise<EmbeddingAnswer> {
+  async #image(
+    input: ImageInput,
+    settings: ImageSettings,
+    priority: "interactive" | "background",
+    signal: AbortSignal | undefined,
+    onLayer?: LayerProgress,
+  ): Promise<EmbeddingAnswer> {
     const orientation = settings.ignoreOrientation ? "ignore" : "exif";
     const report = onLayer !== undefined;
     let sent = false; // the bytes of a file
@@ -152,24 +273,48 @@ export class Embedder implements AsyncDisposable {
       return { call: { kind: "embed-image" as const, image, settings, report }, transfer };
     };
     try {
-      return await this.#client.call<"embed-image">(() => {
-        const packed = reading("image", () => packImage(input, this.#pictures, orientation));
-        return isPromise(packed) ? packed.then(request) : request(packed);
-      }, priority, signal, onLayer, true);
+      return await this.#client.call<"embed-image">(
+        () => {
+          const packed = reading("image", () => packImage(input, this.#pictures, orientation));
+          return isPromise(packed) ? packed.then(request) : request(packed);
+        },
+        priority,
+        signal,
+        onLayer,
+        true,
+      );
     } catch (error) {
-      if (!this.#pictures.decode || !sent || !(error instanceof EmbedError) || error.code !== "invalid-image") throw error;
+      if (
+        !this.#pictures.decode ||
+        !sent ||
+        !(error instanceof EmbedError) ||
+        error.code !== "invalid-image"
+      )
+        throw error;
       // A file of the engine's own formats that it cannot read: the user's decoder may.
-      return this.#client.call<"embed-image">(() => this.#refused(input, orientation, error).then(request), priority, signal, onLayer, true);
+      return this.#client.call<"embed-image">(
+        () => this.#refused(input, orientation, error).then(request),
+        priority,
+        signal,
+        onLayer,
+        true,
+      );
     }
   }
 
-  async #refused(input: ImageInput, orientation: "exif" | "ignore", refusal: EmbedError): Promise<PackedImage> {
+  async #refused(
+    input: ImageInput,
+    orientation: "exif" | "ignore",
+    refusal: EmbedError,
+  ): Promise<PackedImage> {
     let packed: PackedImage | undefined;
     try {
       packed = await packRefused(input, this.#pictures, orientation);
     } catch (error) {
       if (!(error instanceof EmbedError)) throw error;
-      throw new EmbedError(error.code, `${refusal.detail}; ${error.detail}`, { cause: error.cause ?? error });
+      throw new EmbedError(error.code, `${refusal.detail}; ${error.detail}`, {
+        cause: error.cause ?? error,
+      });
     }
     if (!packed) throw refusal;
     return packed;
@@ -183,7 +328,9 @@ export class Embedder implements AsyncDisposable {
   // Few items at a time, so that a query can go between, and only they are copied. `embed` does one or more of the items from
   // `first` on; what it rejects with is the fault of the first. A callback that throws aborts the signal (fence.ts).
   async #many<T>(
-    work: readonly T[], name: string, options: EmbedOptions & ManyOptions,
+    work: readonly T[],
+    name: string,
+    options: EmbedOptions & ManyOptions,
     embed: (first: number, priority: "interactive" | "background") => Promise<EmbeddingsAnswer>,
   ): Promise<EmbeddingBatch> {
     const { signal, onProgress, dimensions = this.#info.fullDimensions } = options;
@@ -198,7 +345,13 @@ export class Embedder implements AsyncDisposable {
       try {
         answer = await embed(done, priority);
       } catch (error) {
-        if (signal?.aborted || !(error instanceof EmbedError) || error.code === "disposed" || error.code === "engine-lost") throw error;
+        if (
+          signal?.aborted ||
+          !(error instanceof EmbedError) ||
+          error.code === "disposed" ||
+          error.code === "engine-lost"
+        )
+          throw error;
         throw new EmbedError(error.code, `${name}[${done}]: ${error.detail}`, { cause: error });
       }
       data.set(answer.vectors, done * dimensions);
@@ -211,7 +364,15 @@ export class Embedder implements AsyncDisposable {
         signal?.throwIfAborted(); // by the callback
       }
     }
-    return makeBatch({ data, count: work.length, dimensions, truncated, unknownTokens, warnings, modelId: this.#info.modelId });
+    return makeBatch({
+      data,
+      count: work.length,
+      dimensions,
+      truncated,
+      unknownTokens,
+      warnings,
+      modelId: this.#info.modelId,
+    });
   }
 }
 
@@ -237,14 +398,20 @@ function roomFor(count: number, dimensions: number): Float32Array {
   try {
     return new Float32Array(count * dimensions);
   } catch (cause) {
-    throw new EmbedError("out-of-memory", `no room for ${count} vectors of ${dimensions} numbers`, { cause });
+    throw new EmbedError("out-of-memory", `no room for ${count} vectors of ${dimensions} numbers`, {
+      cause,
+    });
   }
 }
 
 /** Texts from `first` on. */
 function someOf(texts: readonly string[], first: number): string[] {
   let end = first + 1;
-  for (let characters = texts[first]!.length; end < texts.length && end - first < textsAtOnce; end++) {
+  for (
+    let characters = texts[first]!.length;
+    end < texts.length && end - first < textsAtOnce;
+    end++
+  ) {
     characters += texts[end]!.length;
     if (characters > charactersAtOnce) break;
   }

@@ -11,7 +11,9 @@ import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "./t
  * Rejects with an `EmbedError`, or with the reason of `signal`, and with nothing else; nothing is left running then.
  */
 export async function load(options: LoadOptions): Promise<Embedder> {
-  return fenced(loadNames, options, async (given) => makeEmbedder(await startHere(given as LoadOptions)));
+  return fenced(loadNames, options, async (given) =>
+    makeEmbedder(await startHere(given as LoadOptions)),
+  );
 }
 
 /** The models that `load` has kept, whole or in part. */
@@ -20,7 +22,10 @@ export async function listCached(options: CacheOptions = {}): Promise<CachedMode
 }
 
 /** Removes a model that `load` has kept, given as it was given to `load` or as `listCached` names it. Gives whether there was one. */
-export async function deleteCached(model: URL | string | ModelAddresses, options: CacheOptions = {}): Promise<boolean> {
+export async function deleteCached(
+  model: URL | string | ModelAddresses,
+  options: CacheOptions = {},
+): Promise<boolean> {
   return fenced(cacheNames, options, (given) => deleteHere(model, given));
 }
 

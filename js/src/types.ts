@@ -6,7 +6,15 @@ import type { CreateWorker } from "./shared/worker-port.js";
 import type { DType, LoadProgress, LoadWarning, Tower, Variant } from "./shared/engine-types.js";
 
 export type { CreateWorker, WorkerLike, WorkerStart } from "./shared/worker-port.js";
-export type { DType, EngineInfo, FailedBuild, LoadProgress, LoadWarning, Tower, Variant } from "./shared/engine-types.js";
+export type {
+  DType,
+  EngineInfo,
+  FailedBuild,
+  LoadProgress,
+  LoadWarning,
+  Tower,
+  Variant,
+} from "./shared/engine-types.js";
 export type { BlobLike, ProfileEntry } from "./shared/protocol.js";
 
 /** A `File`, from a file input or a drop. */
@@ -38,14 +46,22 @@ export interface ResponseLike {
   /** Its bytes as they come. Nobody may have read from it. */
   readonly body: {
     readonly locked: boolean;
-    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>; cancel(): Promise<void> };
+    getReader(): {
+      read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+      cancel(): Promise<void>;
+    };
   } | null;
 }
 
 /** Like the platform's `fetch`, which is one. `cache` is what an HTTP cache may do; `signal` ends the transfer. */
 export type FetchLike = (
   url: string,
-  init: { method: "GET" | "HEAD"; headers: Record<string, string>; cache: "default" | "no-cache" | "no-store" | "reload"; signal: AbortSignal },
+  init: {
+    method: "GET" | "HEAD";
+    headers: Record<string, string>;
+    cache: "default" | "no-cache" | "no-store" | "reload";
+    signal: AbortSignal;
+  },
 ) => Promise<ResponseLike>;
 
 export interface LoadOptions {
@@ -123,7 +139,11 @@ export interface DecodeRequest {
  * told by the first bytes, else what the Blob says, else "application/octet-stream". What it throws becomes the `cause` of an
  * "invalid-image".
  */
-export type DecodeHook = (bytes: Uint8Array, mime: string, request: DecodeRequest) => RgbaImage | null | undefined | Promise<RgbaImage | null | undefined>;
+export type DecodeHook = (
+  bytes: Uint8Array,
+  mime: string,
+  request: DecodeRequest,
+) => RgbaImage | null | undefined | Promise<RgbaImage | null | undefined>;
 
 /** A model in the cache. */
 export interface CachedModel {
@@ -250,7 +270,13 @@ export interface BitmapLike {
   readonly height: number;
   close(): void;
 }
-export type ImageInput = BlobLike | ArrayBuffer | ArrayBufferView | EncodedImage | RgbaImage | BitmapLike;
+export type ImageInput =
+  | BlobLike
+  | ArrayBuffer
+  | ArrayBufferView
+  | EncodedImage
+  | RgbaImage
+  | BitmapLike;
 
 export interface IndexOptions {
   /** Length of the vectors. Default: `info.fullDimensions`. */

@@ -47,7 +47,10 @@ export class VectorIndex implements AsyncDisposable {
       if (ids.length === 0) return;
       await self.#write(async () => {
         const call = { kind: "index-add", index: self.#index, rows } as const;
-        const { firstRow } = await self.#client.call<"index-add">(() => ({ call, transfer: [rows.buffer] }), "interactive");
+        const { firstRow } = await self.#client.call<"index-add">(
+          () => ({ call, transfer: [rows.buffer] }),
+          "interactive",
+        );
         ids.forEach((id, i) => {
           const before = self.#rowOfId.get(id);
           if (before !== undefined) {
@@ -63,21 +66,35 @@ export class VectorIndex implements AsyncDisposable {
 
   /** The `k` best vectors, best first; equal scores in order of adding. Fewer when the index holds fewer. */
   search(query: Embedding | Float32Array, options: SearchOptions = {}): Promise<Hit[]> {
-    return fencedMethod(() => VectorIndex.#of(this, "search"), searchNames, options, async (self, { k: wanted = defaultHits, signal }) => {
-      self.#checkAlive();
-      const k = checkInteger("k", wanted, 1, 2 ** 31 - 1);
-      const vector = reading("query", () => new Float32Array(self.#vector("query", query)));
-      const enough = Math.min(k + self.#replaced, 2 ** 31 - 1);
-      const idOfRow = self.#idOfRow; // clear() begins another list
-      const call = { kind: "index-search", index: self.#index, query: vector, k: enough } as const;
-      const { rows, scores } = await self.#client.call<"index-search">(() => ({ call }), "interactive", signal);
-      const hits: Hit[] = [];
-      rows.forEach((row, i) => {
-        const id = idOfRow[row];
-        if (id !== undefined && hits.length < k) hits.push({ id, score: scores[i] ?? 0 });
-      });
-      return hits;
-    });
+    return fencedMethod(
+      () => VectorIndex.#of(this, "search"),
+      searchNames,
+      options,
+      async (self, { k: wanted = defaultHits, signal }) => {
+        self.#checkAlive();
+        const k = checkInteger("k", wanted, 1, 2 ** 31 - 1);
+        const vector = reading("query", () => new Float32Array(self.#vector("query", query)));
+        const enough = Math.min(k + self.#replaced, 2 ** 31 - 1);
+        const idOfRow = self.#idOfRow; // clear() begins another list
+        const call = {
+          kind: "index-search",
+          index: self.#index,
+          query: vector,
+          k: enough,
+        } as const;
+        const { rows, scores } = await self.#client.call<"index-search">(
+          () => ({ call }),
+          "interactive",
+          signal,
+        );
+        const hits: Hit[] = [];
+        rows.forEach((row, i) => {
+          const id = idOfRow[row];
+          if (id !== undefined && hits.length < k) hits.push({ id, score: scores[i] ?? 0 });
+        });
+        return hits;
+      },
+    );
   }
 
   /** Removes all vectors. */
@@ -86,7 +103,10 @@ export class VectorIndex implements AsyncDisposable {
       const self = VectorIndex.#of(this, "clear");
       self.#checkAlive();
       await self.#write(async () => {
-        await self.#client.call(() => ({ call: { kind: "index-clear", index: self.#index } }), "interactive");
+        await self.#client.call(
+          () => ({ call: { kind: "index-clear", index: self.#index } }),
+          "interactive",
+        );
         self.#forget();
       });
     });
@@ -98,7 +118,10 @@ export class VectorIndex implements AsyncDisposable {
       const self = VectorIndex.#of(this, "dispose");
       self.#disposed ??= self.#client
         .call(() => ({ call: { kind: "index-dispose", index: self.#index } }), "interactive")
-        .then(() => {}, () => {}) // without its engine it is gone anyway
+        .then(
+          () => {},
+          () => {},
+        ) // without its engine it is gone anyway
         .then(() => self.#forget());
       return self.#disposed;
     });
@@ -135,17 +158,35 @@ export class VectorIndex implements AsyncDisposable {
 
   // Each vector is copied before the next item is asked for: an iterator may fill one array again and again.
   #readItems(items: unknown): { ids: string[]; rows: Float32Array<ArrayBuffer> } {
-    if (typeof items !== "object" || items === null || typeof (items as Iterable<unknown>)[Symbol.iterator] !== "function") {
-      const hint = typeof items === "object" && items !== null && "vector" in items ? "; put the item into an array" : "";
-      throw invalid(`items must be an array or another iterable of { id, vector }, not ${shown(items)}${hint}`);
+    if (
+      typeof items !== "object" ||
+      items === null ||
+      typeof (items as Iterable<unknown>)[Symbol.iterator] !== "function"
+    ) {
+      const hint =
+        typeof items === "object" && items !== null && "vector" in items
+          ? "; put the item into an array"
+          : "";
+      throw invalid(
+        `items must be an array or another iterable of { id, vector }, not ${shown(items)}${hint}`,
+      );
     }
     const most = Math.floor(maxIndexBytes / Float32Array.BYTES_PER_ELEMENT / this.dimensions);
     const ids: string[] = [];
-    let rows = new Float32Array(this.dimensions * (Array.isArray(items) ? Math.min(items.length, most) : 16));
-    for (const item of items as Iterable<{ readonly id?: unknown; readonly vector?: unknown } | undefined>) {
+    let rows = new Float32Array(
+      this.dimensions * (Array.isArray(items) ? Math.min(items.length, most) : 16),
+    );
+    for (const item of items as Iterable<
+      { readonly id?: unknown; readonly vector?: unknown } | undefined
+    >) {
       const name = `items[${ids.length}]`;
-      if (ids.length === most) throw new EmbedError("out-of-memory", `items: an index holds at most ${most} vectors of ${this.dimensions} numbers`);
-      if (typeof item !== "object" || item === null) throw invalid(`${name} must be { id, vector }, not ${shown(item)}`);
+      if (ids.length === most)
+        throw new EmbedError(
+          "out-of-memory",
+          `items: an index holds at most ${most} vectors of ${this.dimensions} numbers`,
+        );
+      if (typeof item !== "object" || item === null)
+        throw invalid(`${name} must be { id, vector }, not ${shown(item)}`);
       const { id, vector } = item;
       if (typeof id !== "string") throw invalid(`${name}.id must be a string, not ${shown(id)}`);
       const at = ids.length * this.dimensions;
@@ -167,11 +208,16 @@ export class VectorIndex implements AsyncDisposable {
     if (typeof given === "object" && given !== null && "vector" in given) {
       const { modelId } = given as Partial<Embedding>;
       if (modelId !== this.#modelId)
-        throw new EmbedError("model-mismatch", `${name} comes from model ${shown(modelId)}, the index is for "${this.#modelId}"`);
+        throw new EmbedError(
+          "model-mismatch",
+          `${name} comes from model ${shown(modelId)}, the index is for "${this.#modelId}"`,
+        );
       vector = given.vector;
     }
-    if (!isFloat32Array(vector)) throw invalid(`${name} must be a Float32Array or an Embedding, not ${shown(vector)}`);
-    if (vector.length !== this.dimensions) throw invalid(`${name} has ${vector.length} dimensions, the index has ${this.dimensions}`);
+    if (!isFloat32Array(vector))
+      throw invalid(`${name} must be a Float32Array or an Embedding, not ${shown(vector)}`);
+    if (vector.length !== this.dimensions)
+      throw invalid(`${name} has ${vector.length} dimensions, the index has ${this.dimensions}`);
     return vector;
   }
 }

@@ -1,4 +1,5 @@
-// The one way to get large memory: sized by checked arithmetic, refused as a value, padded for vector reads.
+// The one way to get large memory: sized by checked arithmetic, refused as a value, padded for
+// vector reads.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,9 @@
 
 namespace clipglot {
 
-// Owns one block, aligned to 64 bytes, with kPadding readable bytes behind it (XNNPACK reads up to XNN_EXTRA_BYTES past
-// the end of its inputs; src/nn asserts that the padding is enough). Move-only. Not thread-safe.
+// Owns one block, aligned to 64 bytes, with kPadding readable bytes behind it (XNNPACK reads up to
+// XNN_EXTRA_BYTES past the end of its inputs; src/nn asserts that the padding is enough).
+// Move-only. Not thread-safe.
 class AlignedBuffer {
  public:
   static constexpr size_t kAlignment = 64;
@@ -23,8 +25,8 @@ class AlignedBuffer {
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
   ~AlignedBuffer();
 
-  // `bytes`: wanted size; the content is not initialised, the padding is zero. `what` names the purpose in the error.
-  // Errors: kOutOfMemory.
+  // `bytes`: wanted size; the content is not initialised, the padding is zero. `what` names the
+  // purpose in the error. Errors: kOutOfMemory.
   static Result<AlignedBuffer> TryAllocate(uint64_t bytes, const char* what);
   // The same for `count` elements of T.
   template <typename T>

@@ -1,4 +1,5 @@
-// Size arithmetic on numbers that come from outside: the result, or an overflow that cannot be missed.
+// Size arithmetic on numbers that come from outside: the result, or an overflow that cannot be
+// missed.
 #pragma once
 
 #include <cstddef>

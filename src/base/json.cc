@@ -29,8 +29,10 @@ std::vector<Member> SortedMembers(Node* object) {
   std::vector<Member> members;
   members.reserve(yyjson_obj_size(object));
   yyjson_obj_iter iter = yyjson_obj_iter_with(object);
-  while (Node* key = yyjson_obj_iter_next(&iter)) members.push_back({TextOf(key), yyjson_obj_iter_get_val(key)});
-  std::stable_sort(members.begin(), members.end(), [](const Member& a, const Member& b) { return a.key < b.key; });
+  while (Node* key = yyjson_obj_iter_next(&iter))
+    members.push_back({TextOf(key), yyjson_obj_iter_get_val(key)});
+  std::stable_sort(members.begin(), members.end(),
+                   [](const Member& a, const Member& b) { return a.key < b.key; });
   size_t kept = 0;
   for (const Member& member : members) {
     if (kept > 0 && members[kept - 1].key == member.key) --kept;
@@ -40,8 +42,9 @@ std::vector<Member> SortedMembers(Node* object) {
   return members;
 }
 
-// The tree is a list of lists, to be walked from the front. For what has more than a few children, a table: a file's header may
-// have thousands of members, a vocabulary has a quarter million elements.
+// The tree is a list of lists, to be walked from the front. For what has more than a few children,
+// a table: a file's header may have thousands of members, a vocabulary has a quarter million
+// elements.
 constexpr size_t kFewChildren = 16;
 struct Tables {
   std::unordered_map<const void*, std::vector<Member>> members;  // sorted
@@ -53,7 +56,8 @@ void MakeTables(Node* node, Tables& tables) {
   if (yyjson_is_obj(node)) {
     if (yyjson_obj_size(node) > kFewChildren) tables.members.emplace(node, SortedMembers(node));
     yyjson_obj_iter iter = yyjson_obj_iter_with(node);
-    while (Node* key = yyjson_obj_iter_next(&iter)) MakeTables(yyjson_obj_iter_get_val(key), tables);
+    while (Node* key = yyjson_obj_iter_next(&iter))
+      MakeTables(yyjson_obj_iter_get_val(key), tables);
   } else if (yyjson_is_arr(node)) {
     std::vector<Node*>* elements = nullptr;
     if (yyjson_arr_size(node) > kFewChildren) {
@@ -130,7 +134,8 @@ struct Json::Document {
 
 Result<Json> Json::Parse(std::string_view text, std::string what, Limits limits) {
   if (text.size() > limits.max_bytes) {
-    return Status(Code::kCorruptModel, StrCat(what, ": ", text.size(), " bytes, at most ", limits.max_bytes, " allowed"));
+    return Status(Code::kCorruptModel, StrCat(what, ": ", text.size(), " bytes, at most ",
+                                              limits.max_bytes, " allowed"));
   }
   if (!DepthWithin(text, limits.max_depth)) {
     return Status(Code::kCorruptModel, StrCat(what, ": nested deeper than ", limits.max_depth));
@@ -139,7 +144,8 @@ Result<Json> Json::Parse(std::string_view text, std::string what, Limits limits)
   document->what = std::move(what);
   yyjson_read_err problem = {};
   // Without the flag for reading in place the text is not changed.
-  document->tree = yyjson_read_opts(const_cast<char*>(text.data()), text.size(), YYJSON_READ_NOFLAG, nullptr, &problem);
+  document->tree = yyjson_read_opts(const_cast<char*>(text.data()), text.size(), YYJSON_READ_NOFLAG,
+                                    nullptr, &problem);
   if (document->tree == nullptr) {
     if (problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
       return Status(Code::kOutOfMemory, StrCat("cannot allocate memory for ", document->what));
@@ -181,8 +187,9 @@ Json Json::operator[](std::string_view key) const {
     const auto table = document_->tables.members.find(node_);
     if (table != document_->tables.members.end()) {
       const std::vector<Member>& members = table->second;
-      const auto at = std::lower_bound(members.begin(), members.end(), key,
-                                       [](const Member& member, std::string_view wanted) { return member.key < wanted; });
+      const auto at = std::lower_bound(
+          members.begin(), members.end(), key,
+          [](const Member& member, std::string_view wanted) { return member.key < wanted; });
       if (at != members.end() && at->key == key) found = at->value;
     } else {
       yyjson_obj_iter iter = yyjson_obj_iter_with(AsNode(node_));
@@ -198,7 +205,8 @@ Json Json::At(size_t index) const {
   const void* found = nullptr;
   if (is_array() && index < size()) {
     const auto table = document_->tables.elements.find(node_);
-    found = table != document_->tables.elements.end() ? table->second[index] : yyjson_arr_get(AsNode(node_), index);
+    found = table != document_->tables.elements.end() ? table->second[index]
+                                                      : yyjson_arr_get(AsNode(node_), index);
   }
   return Below(found, found != nullptr ? std::string() : StrCat("[", index, "]"));
 }
@@ -208,7 +216,8 @@ std::vector<std::string> Json::Keys() const {
   if (!is_object()) return keys;
   const auto table = document_->tables.members.find(node_);
   const bool listed = table != document_->tables.members.end();
-  for (const Member& member : listed ? table->second : SortedMembers(AsNode(node_))) keys.emplace_back(member.key);
+  for (const Member& member : listed ? table->second : SortedMembers(AsNode(node_)))
+    keys.emplace_back(member.key);
   return keys;
 }
 
@@ -222,7 +231,8 @@ Result<int64_t> Json::AsInt() const {
   }
   if (yyjson_is_sint(node)) return yyjson_get_sint(node);
   const double value = yyjson_get_real(node);
-  if (!(std::abs(value) < 9e15) || value != std::floor(value)) return Error("an integer is expected");
+  if (!(std::abs(value) < 9e15) || value != std::floor(value))
+    return Error("an integer is expected");
   return static_cast<int64_t>(value);
 }
 
@@ -248,9 +258,15 @@ Result<std::string> Json::AsString() const {
   return std::string(view);
 }
 
-Result<int64_t> Json::AsIntOr(int64_t fallback) const { return !exists() || is_null() ? fallback : AsInt(); }
-Result<double> Json::AsDoubleOr(double fallback) const { return !exists() || is_null() ? fallback : AsDouble(); }
-Result<bool> Json::AsBoolOr(bool fallback) const { return !exists() || is_null() ? fallback : AsBool(); }
+Result<int64_t> Json::AsIntOr(int64_t fallback) const {
+  return !exists() || is_null() ? fallback : AsInt();
+}
+Result<double> Json::AsDoubleOr(double fallback) const {
+  return !exists() || is_null() ? fallback : AsDouble();
+}
+Result<bool> Json::AsBoolOr(bool fallback) const {
+  return !exists() || is_null() ? fallback : AsBool();
+}
 Result<std::string> Json::AsStringOr(std::string fallback) const {
   if (!exists() || is_null()) return fallback;
   return AsString();

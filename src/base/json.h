@@ -1,5 +1,5 @@
-// JSON from outside, read with bounds: size, depth and UTF-8 are checked before anything is built. The parser behind it
-// is yyjson; no other file knows that.
+// JSON from outside, read with bounds: size, depth and UTF-8 are checked before anything is built.
+// The parser behind it is yyjson; no other file knows that.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,10 @@
 
 namespace clipglot {
 
-// A parsed document and a view into it. Copying a Json copies a pointer: all views share the document, which lives as
-// long as any of them. Looking up what is not there gives a view for which exists() is false, so that paths can be
-// written without checks between: config["text_config"]["embed_dim"].AsInt(). Errors name a view's path. It is looked for only
+// A parsed document and a view into it. Copying a Json copies a pointer: all views share the
+// document, which lives as long as any of them. Looking up what is not there gives a view for which
+// exists() is false, so that paths can be written without checks between:
+// config["text_config"]["embed_dim"].AsInt(). Errors name a view's path. It is looked for only
 // then, because a tokenizer has half a million views.
 class Json {
  public:
@@ -28,25 +29,27 @@ class Json {
   // `text`: UTF-8. `what` names the document in errors ("config.json").
   // Errors: kCorruptModel when it is too large, too deep or not JSON.
   static Result<Json> Parse(std::string_view text, std::string what, Limits limits);
-  static Result<Json> Parse(std::string_view text, std::string what) { return Parse(text, std::move(what), Limits()); }
+  static Result<Json> Parse(std::string_view text, std::string what) {
+    return Parse(text, std::move(what), Limits());
+  }
 
   bool exists() const { return node_ != nullptr; }  // there, null included
-  bool is_null() const;                              // there and null
+  bool is_null() const;                             // there and null
   bool is_object() const;
   bool is_array() const;
   bool is_string() const;
   bool is_number() const;
   bool is_bool() const;
 
-  size_t size() const;                      // elements of an array or object, else 0
+  size_t size() const;                          // elements of an array or object, else 0
   Json operator[](std::string_view key) const;  // member of an object
   Json operator[](const char* key) const { return (*this)[std::string_view(key)]; }
-  Json At(size_t index) const;              // element of an array
-  std::vector<std::string> Keys() const;    // of an object, in order of the document's sorted keys
+  Json At(size_t index) const;            // element of an array
+  std::vector<std::string> Keys() const;  // of an object, in order of the document's sorted keys
 
   // Typed readings. Errors: kCorruptModel naming the path, when missing or of another kind.
-  Result<int64_t> AsInt() const;            // integers, and floats without a fraction
-  Result<double> AsDouble() const;          // finite
+  Result<int64_t> AsInt() const;    // integers, and floats without a fraction
+  Result<double> AsDouble() const;  // finite
   Result<bool> AsBool() const;
   Result<std::string> AsString() const;
   // Without a copy; valid while the document lives.

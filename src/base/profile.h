@@ -1,5 +1,5 @@
-// Where the time of calls goes, by kind of work. Off unless it is started: then each piece of work costs two readings of
-// the clock; before, a look at one flag.
+// Where the time of calls goes, by kind of work. Off unless it is started: then each piece of work
+// costs two readings of the clock; before, a look at one flag.
 #pragma once
 
 #include <array>
@@ -10,13 +10,23 @@
 
 namespace clipglot {
 
-// kInput: tokens, decoding, resizing. kQuantization: activations on their way into an int8 or 4-bit product, where that is a
-// step of its own. kOther: what lies between the rest.
-enum class Work : uint8_t { kInput, kLinear, kQuantization, kAttention, kRotary, kNorm, kActivation, kOther };
-inline constexpr std::array<std::string_view, 8> kWorkNames = {"input",  "linear", "quantization", "attention",
-                                                               "rotary", "norm",   "activation",   "other"};
+// kInput: tokens, decoding, resizing. kQuantization: activations on their way into an int8 or 4-bit
+// product, where that is a step of its own. kOther: what lies between the rest.
+enum class Work : uint8_t {
+  kInput,
+  kLinear,
+  kQuantization,
+  kAttention,
+  kRotary,
+  kNorm,
+  kActivation,
+  kOther
+};
+inline constexpr std::array<std::string_view, 8> kWorkNames = {
+    "input", "linear", "quantization", "attention", "rotary", "norm", "activation", "other"};
 
-// Not thread-safe: scopes open and close on the thread that calls the engine, around work that other threads may share.
+// Not thread-safe: scopes open and close on the thread that calls the engine, around work that
+// other threads may share.
 class Profile {
  public:
   struct Entry {
@@ -43,10 +53,12 @@ class Profile {
   bool on_ = false;
 };
 
-// Counts the time from here to the end of the block as `work`; a scope inside takes its time away from the outer one.
+// Counts the time from here to the end of the block as `work`; a scope inside takes its time away
+// from the outer one.
 class ProfileScope {
  public:
-  ProfileScope(Profile& profile, Work work) : profile_(profile.on_ ? &profile : nullptr), work_(work) {
+  ProfileScope(Profile& profile, Work work)
+      : profile_(profile.on_ ? &profile : nullptr), work_(work) {
     if (profile_ == nullptr) return;
     begin_ = Profile::Clock::now();
     outer_ = profile_->innermost_;
@@ -55,7 +67,8 @@ class ProfileScope {
   ~ProfileScope() {
     if (profile_ == nullptr) return;
     const int64_t spent =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Profile::Clock::now() - begin_).count();
+        std::chrono::duration_cast<std::chrono::nanoseconds>(Profile::Clock::now() - begin_)
+            .count();
     Profile::Entry& entry = profile_->entries_[static_cast<size_t>(work_)];
     ++entry.calls;
     entry.nanoseconds += spent - inside_;

@@ -1,7 +1,8 @@
-// Errors as values: a code that survives up to the JavaScript caller, and a detail that names the offending thing.
+// Errors as values: a code that survives up to the JavaScript caller, and a detail that names the
+// offending thing.
 //
-// Nothing in the core throws, prints or aborts because of what came from outside. A function that may fail returns
-// `Status` or `Result<T>`. Thread-safe: plain values.
+// Nothing in the core throws, prints or aborts because of what came from outside. A function that
+// may fail returns `Status` or `Result<T>`. Thread-safe: plain values.
 #pragma once
 
 #include <optional>
@@ -11,8 +12,8 @@
 
 namespace clipglot {
 
-// Numbers cross the border to JavaScript (js/src/errors.ts mirrors this list; a test compares the two) and are never
-// reused.
+// Numbers cross the border to JavaScript (js/src/errors.ts mirrors this list; a test compares the
+// two) and are never reused.
 enum class Code : int {
   kOk = 0,
   kInvalidArgument = 1,     // the caller broke a documented condition
@@ -80,10 +81,9 @@ class [[nodiscard]] Result {
 #define CLIPGLOT_CONCAT(a, b) CLIPGLOT_CONCAT_INNER(a, b)
 
 // Returns the status of `expression` from the enclosing function unless it is ok.
-#define CLIPGLOT_RETURN_IF_ERROR(expression)                      \
-  do {                                                            \
-    if (::clipglot::Status status_ = (expression); !status_.ok()) \
-      return status_;                                             \
+#define CLIPGLOT_RETURN_IF_ERROR(expression)                                      \
+  do {                                                                            \
+    if (::clipglot::Status status_ = (expression); !status_.ok()) return status_; \
   } while (0)
 
 // CLIPGLOT_ASSIGN_OR_RETURN(auto value, MayFail()): declares `value` or returns the status.

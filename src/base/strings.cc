@@ -7,7 +7,8 @@ namespace clipglot {
 
 std::string Printable(std::string_view text, size_t limit) {
   std::string out(text.substr(0, limit));
-  std::replace_if(out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7F; }, '?');
+  std::replace_if(
+      out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7F; }, '?');
   if (text.size() > limit) out += "...";
   return out;
 }
@@ -34,7 +35,8 @@ bool IsUtf8(std::string_view text, size_t* bad_offset) {
       good = (next & 0xC0) == 0x80;
       code_point = (code_point << 6) | (next & 0x3F);
     }
-    good = good && code_point >= lowest && code_point <= 0x10FFFF && !(code_point >= 0xD800 && code_point < 0xE000);
+    good = good && code_point >= lowest && code_point <= 0x10FFFF &&
+           !(code_point >= 0xD800 && code_point < 0xE000);
     if (!good) {
       if (bad_offset != nullptr) *bad_offset = i;
       return false;

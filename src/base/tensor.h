@@ -19,12 +19,16 @@ enum class DType : uint8_t { kF32, kF16, kBF16, kI8, kU8, kI32, kI64 };
 constexpr size_t DTypeSize(DType dtype) {
   switch (dtype) {
     case DType::kI8:
-    case DType::kU8: return 1;
+    case DType::kU8:
+      return 1;
     case DType::kF16:
-    case DType::kBF16: return 2;
+    case DType::kBF16:
+      return 2;
     case DType::kF32:
-    case DType::kI32: return 4;
-    case DType::kI64: return 8;
+    case DType::kI32:
+      return 4;
+    case DType::kI64:
+      return 8;
   }
   return 0;
 }
@@ -32,13 +36,20 @@ constexpr size_t DTypeSize(DType dtype) {
 // "F32", "BF16", ...
 constexpr std::string_view DTypeName(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return "F32";
-    case DType::kF16: return "F16";
-    case DType::kBF16: return "BF16";
-    case DType::kI8: return "I8";
-    case DType::kU8: return "U8";
-    case DType::kI32: return "I32";
-    case DType::kI64: return "I64";
+    case DType::kF32:
+      return "F32";
+    case DType::kF16:
+      return "F16";
+    case DType::kBF16:
+      return "BF16";
+    case DType::kI8:
+      return "I8";
+    case DType::kU8:
+      return "U8";
+    case DType::kI32:
+      return "I32";
+    case DType::kI64:
+      return "I64";
   }
   return "?";
 }
@@ -51,9 +62,10 @@ struct Matrix {
   DType dtype = DType::kF32;
   size_t rows = 0;
   size_t columns = 0;
-  AlignedBuffer values;        // q4: Q4RowBytes(columns) bytes a row
-  std::vector<float> scales;   // [rows] when dtype is kI8, else empty
-  AlignedBuffer block_scales;  // bfloat16 [rows, Q4RowBlocks(columns)] when dtype is kU8, else empty
+  AlignedBuffer values;       // q4: Q4RowBytes(columns) bytes a row
+  std::vector<float> scales;  // [rows] when dtype is kI8, else empty
+  AlignedBuffer
+      block_scales;  // bfloat16 [rows, Q4RowBlocks(columns)] when dtype is kU8, else empty
 
   bool empty() const { return rows == 0; }
   std::span<const float> f32() const { return values.as<float>(); }

@@ -49,8 +49,8 @@ struct PackManifest {
 Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes);
 
 // Compares `chunk`, which begins at `offset` (a multiple of kPackChunk), with the hash that `file`
-// has for it. `sha256`: the chunk's hash where it is known already (64 lower-case digits); empty: it
-// is computed. Errors: kCorruptModel naming file and offset.
+// has for it. `sha256`: the chunk's hash where it is known already (64 lower-case digits); empty:
+// it is computed. Errors: kCorruptModel naming file and offset.
 Status VerifyPackChunk(const PackFile& file, uint64_t offset, std::span<const std::byte> chunk,
                        std::string_view sha256 = {});
 

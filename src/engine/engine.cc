@@ -19,7 +19,8 @@ namespace {
 constexpr size_t kMaxThreads = 64;
 constexpr size_t kMaxTokens = 8192;
 constexpr std::string_view kQueryTask = "retrieval.query";
-// A text of more bytes for each token that a group has room for hardly fits into it; it is not read to find that out.
+// A text of more bytes for each token that a group has room for hardly fits into it; it is not read
+// to find that out.
 constexpr size_t kMostBytesAToken = 32;
 
 class EngineImpl final : public Engine, private ModelSink {
@@ -28,7 +29,9 @@ class EngineImpl final : public Engine, private ModelSink {
       : options_(options), dtype_(dtype), workspace_(std::move(workspace)) {}
 
   Status BeginLoad(std::vector<FileEntry> files) override;
-  std::optional<ByteRange> Want() const override { return reader_ ? reader_->Want() : std::nullopt; }
+  std::optional<ByteRange> Want() const override {
+    return reader_ ? reader_->Want() : std::nullopt;
+  }
   Result<std::span<std::byte>> Reserve() override;
   Status Commit(std::string_view sha256) override;
   uint64_t total_bytes() const override { return reader_ ? reader_->total_bytes() : loaded_bytes_; }
@@ -36,13 +39,17 @@ class EngineImpl final : public Engine, private ModelSink {
   bool ready() const override { return ready_; }
   std::string InfoJson() const override;
 
-  Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options, TraceSink* trace) override;
-  Result<std::span<const EmbeddingView>> EmbedTexts(std::span<const std::string_view> utf8, const TextOptions& options,
+  Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options,
+                                  TraceSink* trace) override;
+  Result<std::span<const EmbeddingView>> EmbedTexts(std::span<const std::string_view> utf8,
+                                                    const TextOptions& options,
                                                     TraceSink* trace) override;
-  Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
-                                          TraceSink* trace) override;
-  Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options, TraceSink* trace) override;
-  Result<EmbeddingView> Truncate(std::span<const float> vector, const VectorOptions& options) override;
+  Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file,
+                                          const ImageOptions& options, TraceSink* trace) override;
+  Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options,
+                                    TraceSink* trace) override;
+  Result<EmbeddingView> Truncate(std::span<const float> vector,
+                                 const VectorOptions& options) override;
   Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) override;
 
   std::atomic<uint32_t>& cancel_flag() override { return cancel_; }
@@ -54,17 +61,23 @@ class EngineImpl final : public Engine, private ModelSink {
   // ModelSink: the towers grow while the model is read.
   Status OnModel(const ModelConfig& config) override;
   Status OnTokenizer(std::string_view name, std::span<const std::byte> file) override;
-  Status OnTextEmbeddings(TextEmbeddings part) override { return text_->SetEmbeddings(std::move(part)); }
+  Status OnTextEmbeddings(TextEmbeddings part) override {
+    return text_->SetEmbeddings(std::move(part));
+  }
   Status OnTextLayer(size_t, TextLayer part) override { return text_->AddLayer(std::move(part)); }
   Status OnVisionStem(VisionStem part) override { return vision_->SetStem(std::move(part)); }
-  Status OnVisionLayer(size_t, VisionLayer part) override { return vision_->AddLayer(std::move(part)); }
+  Status OnVisionLayer(size_t, VisionLayer part) override {
+    return vision_->AddLayer(std::move(part));
+  }
   Status OnVisionNorm(NormWeights part) override { return vision_->SetNorm(std::move(part)); }
 
   Status FinishLoad();
   Status NeedTower(bool wanted, const char* name) const;
-  // What every embedding begins with: the tower is there, the wanted length is possible, old cancellations are forgotten.
+  // What every embedding begins with: the tower is there, the wanted length is possible, old
+  // cancellations are forgotten.
   Status BeginEmbedding(bool tower, const char* name, const VectorOptions& options);
-  Result<Encoding> Tokenize(std::string_view utf8, const TextOptions& options, size_t max_tokens) const;
+  Result<Encoding> Tokenize(std::string_view utf8, const TextOptions& options,
+                            size_t max_tokens) const;
   Result<Encoding> TokensToRead(std::string_view utf8, const TextOptions& options) const;
   // Takes the first of `utf8` that go together into group_. Errors: those of the first text.
   Status FillGroup(std::span<const std::string_view> utf8, const TextOptions& options);
@@ -80,14 +93,14 @@ class EngineImpl final : public Engine, private ModelSink {
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<ModelReader> reader_;  // only while loading
   ModelConfig config_;
-  std::optional<SelfTest> self_test_;    // only while loading
+  std::optional<SelfTest> self_test_;  // only while loading
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<TextTower> text_;
   std::unique_ptr<VisionTower> vision_;
-  AlignedBuffer pixels_;       // [3, image_size, image_size]
+  AlignedBuffer pixels_;  // [3, image_size, image_size]
   struct Group {
-    std::vector<int32_t> ids;      // of its texts, one behind the other
-    std::vector<size_t> lengths;   // tokens of each text
+    std::vector<int32_t> ids;     // of its texts, one behind the other
+    std::vector<size_t> lengths;  // tokens of each text
     std::vector<EmbeddingView> views;
   };
   Group group_;
@@ -102,7 +115,8 @@ class EngineImpl final : public Engine, private ModelSink {
 };
 
 Status EngineImpl::BeginLoad(std::vector<FileEntry> files) {
-  if (begun_) return Status(Code::kInvalidArgument, "an engine loads one model, once; make a new one");
+  if (begun_)
+    return Status(Code::kInvalidArgument, "an engine loads one model, once; make a new one");
   begun_ = true;
   ReadOptions read;
   read.text = options_.text;
@@ -134,7 +148,8 @@ Status EngineImpl::FinishLoad() {
   if (!self_test_) return OkStatus();
   const SelfTest test = *std::exchange(self_test_, std::nullopt);
   const size_t grid = config_.vision.grid();
-  if (vision_ && test.image) vision_->ReadPatches(test.image->patches > 0 ? test.image->patches : grid);
+  if (vision_ && test.image)
+    vision_->ReadPatches(test.image->patches > 0 ? test.image->patches : grid);
   const Status status = RunSelfTest(test, options_.text, options_.vision, *this);
   if (vision_) vision_->ReadPatches(grid);
   ready_ = status.ok();
@@ -144,13 +159,17 @@ Status EngineImpl::FinishLoad() {
 Status EngineImpl::OnModel(const ModelConfig& config) {
   config_ = config;
   const uint64_t numbers = uint64_t{kGroupTexts} * config.dimensions;
-  CLIPGLOT_ASSIGN_OR_RETURN(pooled_, AlignedBuffer::TryAllocateArray<float>(numbers, "vectors of a group"));
-  CLIPGLOT_ASSIGN_OR_RETURN(vectors_, AlignedBuffer::TryAllocateArray<float>(numbers, "vectors of a group"));
+  CLIPGLOT_ASSIGN_OR_RETURN(pooled_,
+                            AlignedBuffer::TryAllocateArray<float>(numbers, "vectors of a group"));
+  CLIPGLOT_ASSIGN_OR_RETURN(vectors_,
+                            AlignedBuffer::TryAllocateArray<float>(numbers, "vectors of a group"));
   if (options_.self_test && config.self_test.exists() && !config.self_test.is_null()) {
-    CLIPGLOT_ASSIGN_OR_RETURN(self_test_, ParseSelfTest(config.self_test, config.dimensions, config.vision.grid()));
+    CLIPGLOT_ASSIGN_OR_RETURN(
+        self_test_, ParseSelfTest(config.self_test, config.dimensions, config.vision.grid()));
     // A picture above the caller's own limit is not his test.
     const std::optional<SelfTest::Image>& image = self_test_->image;
-    if (image && uint64_t{image->width} * image->height > options_.max_pixels) self_test_->image.reset();
+    if (image && uint64_t{image->width} * image->height > options_.max_pixels)
+      self_test_->image.reset();
   }
   config_.self_test = Json();  // the whole manifest hangs on it
   size_t rows = 1, columns = 1;
@@ -159,29 +178,35 @@ Status EngineImpl::OnModel(const ModelConfig& config) {
     options_.max_tokens = std::min(options_.max_tokens, text.max_position_embeddings);
     rows = std::max(rows, options_.max_tokens);
     columns = std::max({columns, text.hidden_size, text.intermediate_size});
-    CLIPGLOT_ASSIGN_OR_RETURN(text_, TextTower::Create(text, options_.max_tokens, workspace_.get()));
+    CLIPGLOT_ASSIGN_OR_RETURN(text_,
+                              TextTower::Create(text, options_.max_tokens, workspace_.get()));
   }
   if (options_.vision) {
     const VisionConfig& vision = config.vision;
     rows = std::max(rows, vision.tokens());
-    columns = std::max({columns, vision.width, vision.mlp_hidden, 3 * vision.patch_size * vision.patch_size});
+    columns = std::max(
+        {columns, vision.width, vision.mlp_hidden, 3 * vision.patch_size * vision.patch_size});
     CLIPGLOT_ASSIGN_OR_RETURN(vision_, VisionTower::Create(vision, workspace_.get()));
-    CLIPGLOT_ASSIGN_OR_RETURN(pixels_, AlignedBuffer::TryAllocateArray<float>(
-                                           uint64_t{3} * vision.image_size * vision.image_size, "pixels"));
+    CLIPGLOT_ASSIGN_OR_RETURN(pixels_,
+                              AlignedBuffer::TryAllocateArray<float>(
+                                  uint64_t{3} * vision.image_size * vision.image_size, "pixels"));
   }
-  return workspace_->Reserve(rows, columns, config.dtype == ModelDType::kQ4 ? DType::kU8 : DType::kI8);
+  return workspace_->Reserve(rows, columns,
+                             config.dtype == ModelDType::kQ4 ? DType::kU8 : DType::kI8);
 }
 
 Status EngineImpl::OnTokenizer(std::string_view name, std::span<const std::byte> file) {
   CLIPGLOT_ASSIGN_OR_RETURN(tokenizer_, Tokenizer::Create(name, file));
   const TextConfig& text = config_.text;
   if (tokenizer_->vocab_size() != text.vocab_size) {
-    return Status(Code::kCorruptModel, StrCat(name, ": a tokenizer of ", tokenizer_->vocab_size(),
-                                              " ids does not belong to a model of ", text.vocab_size));
+    return Status(Code::kCorruptModel,
+                  StrCat(name, ": a tokenizer of ", tokenizer_->vocab_size(),
+                         " ids does not belong to a model of ", text.vocab_size));
   }
   const auto same_id = [&](const char* what, int32_t found, int32_t expected) -> Status {
     if (found == expected) return OkStatus();
-    return Status(Code::kCorruptModel, StrCat(name, ": ", what, " has id ", found, ", the model expects ", expected));
+    return Status(Code::kCorruptModel,
+                  StrCat(name, ": ", what, " has id ", found, ", the model expects ", expected));
   };
   CLIPGLOT_RETURN_IF_ERROR(same_id("<s>", tokenizer_->bos_id(), text.bos_id));
   CLIPGLOT_RETURN_IF_ERROR(same_id("<pad>", tokenizer_->pad_id(), text.pad_id));
@@ -200,14 +225,17 @@ std::string EngineImpl::InfoJson() const {
 #else
   const char* relaxed = "false";
 #endif
-  const size_t resident = (text_ ? text_->resident_bytes() : 0) + (vision_ ? vision_->resident_bytes() : 0);
-  return StrCat("{\"modelId\":", JsonQuote(config_.model_id), ",\"revision\":", JsonQuote(config_.revision),
-                ",\"license\":", JsonQuote(config_.license), ",\"towers\":[", towers, "],\"dtype\":\"",
-                ModelDTypeName(config_.dtype), "\",\"dimensions\":[", dimensions, "],\"fullDimensions\":",
-                config_.dimensions, ",\"maxTokens\":", options_.max_tokens, ",\"threads\":", workspace_->threads(),
-                ",\"imageSize\":", config_.vision.image_size, ",\"imageGrid\":", config_.vision.grid(), ",\"textLayers\":", config_.text.layers,
-                ",\"visionLayers\":", config_.vision.layers, ",\"residentBytes\":", resident,
-                ",\"relaxedSimd\":", relaxed, "}");
+  const size_t resident =
+      (text_ ? text_->resident_bytes() : 0) + (vision_ ? vision_->resident_bytes() : 0);
+  return StrCat(
+      "{\"modelId\":", JsonQuote(config_.model_id), ",\"revision\":", JsonQuote(config_.revision),
+      ",\"license\":", JsonQuote(config_.license), ",\"towers\":[", towers, "],\"dtype\":\"",
+      ModelDTypeName(config_.dtype), "\",\"dimensions\":[", dimensions,
+      "],\"fullDimensions\":", config_.dimensions, ",\"maxTokens\":", options_.max_tokens,
+      ",\"threads\":", workspace_->threads(), ",\"imageSize\":", config_.vision.image_size,
+      ",\"imageGrid\":", config_.vision.grid(), ",\"textLayers\":", config_.text.layers,
+      ",\"visionLayers\":", config_.vision.layers, ",\"residentBytes\":", resident,
+      ",\"relaxedSimd\":", relaxed, "}");
 }
 
 Status EngineImpl::NeedTower(bool wanted, const char* name) const {
@@ -225,15 +253,17 @@ Status EngineImpl::BeginEmbedding(bool tower, const char* name, const VectorOpti
 Status EngineImpl::BeginImage(const ImageOptions& options) {
   CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
   const size_t most = config_.vision.grid();
-  if (options.grid > most) return Status(Code::kInvalidArgument, StrCat("grid ", options.grid, ": 1 to ", most));
+  if (options.grid > most)
+    return Status(Code::kInvalidArgument, StrCat("grid ", options.grid, ": 1 to ", most));
   return vision_->UseGrid(options.grid == 0 ? most : options.grid);
 }
 
-Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& options, size_t max_tokens) const {
+Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& options,
+                                      size_t max_tokens) const {
   const ProfileScope scope(workspace_->profile(), Work::kInput);
   if (!options.task.empty() && options.task != kQueryTask) {
-    return Status(Code::kInvalidArgument,
-                  StrCat("task \"", Printable(options.task), "\": only \"", kQueryTask, "\" is known"));
+    return Status(Code::kInvalidArgument, StrCat("task \"", Printable(options.task), "\": only \"",
+                                                 kQueryTask, "\" is known"));
   }
   std::string text;
   if (options.task == kQueryTask) text = config_.text.query_instruction;
@@ -241,7 +271,8 @@ Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& 
     CLIPGLOT_ASSIGN_OR_RETURN(const std::string normalized, NormalizeNfc(utf8));
     text += normalized;
   } else {
-    // Checked before the instruction goes in front, so that the byte offset in the error is the caller's.
+    // Checked before the instruction goes in front, so that the byte offset in the error is the
+    // caller's.
     size_t bad = 0;
     if (!IsUtf8(utf8, &bad)) return Status(Code::kInvalidText, StrCat("not UTF-8 at byte ", bad));
     if (text.empty()) return tokenizer_->Encode(utf8, max_tokens);
@@ -254,11 +285,13 @@ Result<Encoding> EngineImpl::TokensToRead(std::string_view utf8, const TextOptio
   const size_t max_tokens = options.max_tokens == 0 ? options_.max_tokens : options.max_tokens;
   if (max_tokens < 2 || max_tokens > options_.max_tokens) {
     return Status(Code::kInvalidArgument,
-                  StrCat("maxTokens ", max_tokens, ": this engine was loaded for 2 to ", options_.max_tokens));
+                  StrCat("maxTokens ", max_tokens, ": this engine was loaded for 2 to ",
+                         options_.max_tokens));
   }
   CLIPGLOT_ASSIGN_OR_RETURN(Encoding encoding, Tokenize(utf8, options, max_tokens));
   if (encoding.truncated && options.error_when_too_long) {
-    return Status(Code::kTooLong, StrCat(encoding.total_tokens, " tokens, at most ", max_tokens, " are read"));
+    return Status(Code::kTooLong,
+                  StrCat(encoding.total_tokens, " tokens, at most ", max_tokens, " are read"));
   }
   return encoding;
 }
@@ -271,7 +304,8 @@ Status EngineImpl::FillGroup(std::span<const std::string_view> utf8, const TextO
   const size_t most = std::min(kGroupTokens, options_.max_tokens);
   for (const std::string_view text : utf8.first(std::min(utf8.size(), kGroupTexts))) {
     const bool first = lengths.empty();
-    if (!first && (ids.size() >= most || text.size() > (most - ids.size()) * kMostBytesAToken)) break;
+    if (!first && (ids.size() >= most || text.size() > (most - ids.size()) * kMostBytesAToken))
+      break;
     const Result<Encoding> encoding = TokensToRead(text, options);
     if (!first && (!encoding.ok() || ids.size() + encoding->ids.size() > most)) break;
     CLIPGLOT_RETURN_IF_ERROR(encoding.status());
@@ -287,8 +321,8 @@ Status EngineImpl::FillGroup(std::span<const std::string_view> utf8, const TextO
   return OkStatus();
 }
 
-Result<std::span<const EmbeddingView>> EngineImpl::EmbedTexts(std::span<const std::string_view> utf8,
-                                                              const TextOptions& options, TraceSink* trace) {
+Result<std::span<const EmbeddingView>> EngineImpl::EmbedTexts(
+    std::span<const std::string_view> utf8, const TextOptions& options, TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(text_ != nullptr, "text", options));
   const ProfileScope scope(profile(), Work::kOther);
   CLIPGLOT_RETURN_IF_ERROR(FillGroup(utf8, options));
@@ -308,8 +342,10 @@ Result<std::span<const EmbeddingView>> EngineImpl::EmbedTexts(std::span<const st
   return std::span<const EmbeddingView>(views);
 }
 
-Result<EmbeddingView> EngineImpl::EmbedText(std::string_view utf8, const TextOptions& options, TraceSink* trace) {
-  CLIPGLOT_ASSIGN_OR_RETURN(const std::span<const EmbeddingView> views, EmbedTexts({&utf8, 1}, options, trace));
+Result<EmbeddingView> EngineImpl::EmbedText(std::string_view utf8, const TextOptions& options,
+                                            TraceSink* trace) {
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::span<const EmbeddingView> views,
+                            EmbedTexts({&utf8, 1}, options, trace));
   return views[0];
 }
 
@@ -319,24 +355,27 @@ Result<TokenCount> EngineImpl::CountTokens(std::string_view utf8, const TextOpti
   return TokenCount{encoding.total_tokens, options_.max_tokens};
 }
 
-Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
-                                                    TraceSink* trace) {
+Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> file,
+                                                    const ImageOptions& options, TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
   const ProfileScope scope(profile(), Work::kInput);
-  CLIPGLOT_ASSIGN_OR_RETURN(RgbImage image,
-                            DecodeImage(file, {.max_pixels = options_.max_pixels,
-                                               .orientation = options.ignore_orientation ? Orientation::kIgnore : Orientation::kApply,
-                                               .gray16 = options.scale_gray16 ? Gray16::kScale : Gray16::kClip,
-                                               .stop = [this] { return Stopped(); }}));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      RgbImage image,
+      DecodeImage(file, {.max_pixels = options_.max_pixels,
+                         .orientation = options.ignore_orientation ? Orientation::kIgnore
+                                                                   : Orientation::kApply,
+                         .gray16 = options.scale_gray16 ? Gray16::kScale : Gray16::kClip,
+                         .stop = [this] { return Stopped(); }}));
   return EmbedImage(std::move(image), options, trace);
 }
 
-Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const ImageOptions& options, TraceSink* trace) {
+Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const ImageOptions& options,
+                                              TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
   const ProfileScope scope(profile(), Work::kInput);
-  CLIPGLOT_ASSIGN_OR_RETURN(RgbImage rgb,
-                            ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels,
-                                          [this] { return Stopped(); }));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      RgbImage rgb, ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels,
+                                  [this] { return Stopped(); }));
   return EmbedImage(std::move(rgb), options, trace);
 }
 
@@ -345,31 +384,38 @@ bool EngineImpl::Stopped() {
   return cancel_.load(std::memory_order_relaxed) != 0;
 }
 
-Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions& options, TraceSink* trace) {
+Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions& options,
+                                             TraceSink* trace) {
   warnings_ = std::move(image.warnings);
-  Trace(trace, "decoded_rgb", DType::kU8, {image.height, image.width, 3}, image.pixels.as<const uint8_t>());
+  Trace(trace, "decoded_rgb", DType::kU8, {image.height, image.width, 3},
+        image.pixels.as<const uint8_t>());
   RgbImage crop;
   {
     // The decoded photo may be a hundred times larger than the crop: gone before the tower runs.
     const RgbImage whole = std::move(image);
-    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, vision_->image_side(), [this] { return Stopped(); }));
+    CLIPGLOT_ASSIGN_OR_RETURN(
+        crop, ResizeAndCrop(whole, vision_->image_side(), [this] { return Stopped(); }));
   }
-  Trace(trace, "resized_cropped", DType::kU8, {crop.height, crop.width, 3}, crop.pixels.as<const uint8_t>());
+  Trace(trace, "resized_cropped", DType::kU8, {crop.height, crop.width, 3},
+        crop.pixels.as<const uint8_t>());
   const std::span<float> pixels = pixels_.as<float>().first(3 * crop.height * crop.width);
   NormalizePixels(crop, config_.preprocess, pixels);
   Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
   const ProfileScope scope(profile(), Work::kOther);
-  CLIPGLOT_RETURN_IF_ERROR(vision_->Forward(pixels, pooled_.as<float>().first(config_.dimensions), trace, cancel_));
+  CLIPGLOT_RETURN_IF_ERROR(
+      vision_->Forward(pixels, pooled_.as<float>().first(config_.dimensions), trace, cancel_));
   CLIPGLOT_ASSIGN_OR_RETURN(EmbeddingView view, Finish(0, options));
   view.warnings = warnings_;
   return view;
 }
 
-Result<EmbeddingView> EngineImpl::Truncate(std::span<const float> vector, const VectorOptions& options) {
+Result<EmbeddingView> EngineImpl::Truncate(std::span<const float> vector,
+                                           const VectorOptions& options) {
   if (!ready_) return Status(Code::kNotLoaded, "no model is loaded");
   if (vector.size() != config_.dimensions) {
-    return Status(Code::kInvalidArgument,
-                  StrCat("a vector of ", vector.size(), " dimensions, the model gives ", config_.dimensions));
+    return Status(
+        Code::kInvalidArgument,
+        StrCat("a vector of ", vector.size(), " dimensions, the model gives ", config_.dimensions));
   }
   std::copy(vector.begin(), vector.end(), pooled_.as<float>().begin());
   return Finish(0, options);
@@ -377,10 +423,11 @@ Result<EmbeddingView> EngineImpl::Truncate(std::span<const float> vector, const 
 
 Result<EmbeddingView> EngineImpl::Finish(size_t row, const VectorOptions& options) {
   const size_t full = config_.dimensions;
-  CLIPGLOT_ASSIGN_OR_RETURN(const size_t length, EmbeddingLength(full, options.dimensions, options.normalized));
+  CLIPGLOT_ASSIGN_OR_RETURN(const size_t length,
+                            EmbeddingLength(full, options.dimensions, options.normalized));
   const std::span<float> vector = vectors_.as<float>().subspan(row * length, length);
-  CLIPGLOT_RETURN_IF_ERROR(FinishEmbedding(pooled_.as<const float>().subspan(row * full, full), options.dimensions,
-                                           options.normalized, vector));
+  CLIPGLOT_RETURN_IF_ERROR(FinishEmbedding(pooled_.as<const float>().subspan(row * full, full),
+                                           options.dimensions, options.normalized, vector));
   EmbeddingView view;
   view.vector = vector;
   return view;
@@ -390,16 +437,21 @@ Result<EmbeddingView> EngineImpl::Finish(size_t row, const VectorOptions& option
 
 Result<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
   if (options.threads == 0 || options.threads > kMaxThreads) {
-    return Status(Code::kInvalidArgument, StrCat("threads ", options.threads, ": 1 to ", kMaxThreads));
+    return Status(Code::kInvalidArgument,
+                  StrCat("threads ", options.threads, ": 1 to ", kMaxThreads));
   }
   if (options.max_tokens < 2 || options.max_tokens > kMaxTokens) {
-    return Status(Code::kInvalidArgument, StrCat("maxTokens ", options.max_tokens, ": 2 to ", kMaxTokens));
+    return Status(Code::kInvalidArgument,
+                  StrCat("maxTokens ", options.max_tokens, ": 2 to ", kMaxTokens));
   }
   if (options.max_pixels == 0) return Status(Code::kInvalidArgument, "maxPixels 0");
-  if (!options.text && !options.vision) return Status(Code::kInvalidArgument, "towers: none is asked for");
+  if (!options.text && !options.vision)
+    return Status(Code::kInvalidArgument, "towers: none is asked for");
   CLIPGLOT_ASSIGN_OR_RETURN(const ModelDType dtype, ParseModelDType(options.dtype));
-  CLIPGLOT_ASSIGN_OR_RETURN(std::unique_ptr<Workspace> workspace, Workspace::Create(options.threads));
-  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(options, dtype, std::move(workspace)));
+  CLIPGLOT_ASSIGN_OR_RETURN(std::unique_ptr<Workspace> workspace,
+                            Workspace::Create(options.threads));
+  return std::unique_ptr<Engine>(
+      std::make_unique<EngineImpl>(options, dtype, std::move(workspace)));
 }
 
 }  // namespace clipglot

@@ -1,8 +1,8 @@
-// The façade: one loaded model, text and images in, vectors out. With engine/index.h this is the whole public surface of
-// the core.
+// The façade: one loaded model, text and images in, vectors out. With engine/index.h this is the
+// whole public surface of the core.
 //
-// Not thread-safe: one call at a time. Errors come back as values; after any of them (but kOutOfMemory or kCorruptModel
-// during loading) the engine works on.
+// Not thread-safe: one call at a time. Errors come back as values; after any of them (but
+// kOutOfMemory or kCorruptModel during loading) the engine works on.
 #pragma once
 
 #include <atomic>
@@ -24,35 +24,40 @@
 namespace clipglot {
 
 struct EngineOptions {
-  bool text = true;             // towers to load
+  bool text = true;  // towers to load
   bool vision = true;
-  std::string dtype = "q8";     // "f32", "q8" or "q4": arithmetic for an unquantised checkpoint; a pack has its own
-  size_t threads = 1;           // 1 ... 64; builds without threads accept only 1
-  size_t max_tokens = 512;      // 2 ... 8192: longest text for which memory is set aside
+  std::string dtype =
+      "q8";  // "f32", "q8" or "q4": arithmetic for an unquantised checkpoint; a pack has its own
+  size_t threads = 1;                // 1 ... 64; builds without threads accept only 1
+  size_t max_tokens = 512;           // 2 ... 8192: longest text for which memory is set aside
   uint64_t max_pixels = 64'000'000;  // largest image that is decoded, in pixels
-  // Packs may bring a self-test (docs/FORMAT.md): the last Commit embeds its texts and its picture, and fails with
-  // kCorruptModel when the vectors are not those of the pack. Costs about one call for each.
+  // Packs may bring a self-test (docs/FORMAT.md): the last Commit embeds its texts and its picture,
+  // and fails with kCorruptModel when the vectors are not those of the pack. Costs about one call
+  // for each.
   bool self_test = true;
 };
 
 struct VectorOptions {
-  size_t dimensions = 0;   // first n numbers of the vector, 1 ... full; 0: full
-  bool normalized = true;  // unit length; false gives the raw pooled vector and then only the full length
+  size_t dimensions = 0;  // first n numbers of the vector, 1 ... full; 0: full
+  bool normalized =
+      true;  // unit length; false gives the raw pooled vector and then only the full length
 };
 
 struct TextOptions : VectorOptions {
-  std::string task;                // "" or "retrieval.query" (puts the model's instruction before the text)
-  size_t max_tokens = 0;           // cut after so many tokens, 2 ... EngineOptions::max_tokens; 0: that maximum
+  std::string task;  // "" or "retrieval.query" (puts the model's instruction before the text)
+  size_t max_tokens =
+      0;  // cut after so many tokens, 2 ... EngineOptions::max_tokens; 0: that maximum
   bool error_when_too_long = false;  // kTooLong instead of a cut
-  bool normalize_nfc = false;      // Unicode NFC first (for decomposed file names)
+  bool normalize_nfc = false;        // Unicode NFC first (for decomposed file names)
 };
 
 struct ImageOptions : VectorOptions {
   bool ignore_orientation = false;  // true: EXIF orientation is not applied, as upstream
-  // Patches a side that are read, of a picture made so much smaller: 1 ... the model's own number; 0: that. Fewer are
-  // faster and less exact (VisionTower::UseGrid).
+  // Patches a side that are read, of a picture made so much smaller: 1 ... the model's own number;
+  // 0: that. Fewer are faster and less exact (VisionTower::UseGrid).
   size_t grid = 0;
-  bool scale_gray16 = false;  // 16-bit gray: the high byte; false clips to white above 255, as upstream
+  bool scale_gray16 =
+      false;  // 16-bit gray: the high byte; false clips to white above 255, as upstream
 };
 
 // Raw pixels: RGBA, 4 bytes a pixel, rows without gaps, alpha ignored.
@@ -66,7 +71,8 @@ struct EmbeddingView {
   size_t tokens = 0;              // tokens read (text), 0 for images
   size_t total_tokens = 0;        // before cutting
   bool truncated = false;
-  size_t unknown_tokens = 0;      // of those read, tokens that stand for what the vocabulary does not have
+  size_t unknown_tokens =
+      0;  // of those read, tokens that stand for what the vocabulary does not have
   // Images: what was wrong with the file and could be passed over; as the vector.
   std::span<const std::string> warnings;
 };
@@ -76,8 +82,8 @@ struct TokenCount {
   size_t max_tokens = 0;  // what the engine would read at most
 };
 
-// Most tokens, and texts, that go through the tower together: more would hardly be faster, and whoever comes next waits for
-// the group at work. A text has two tokens at least, <s> and </s>.
+// Most tokens, and texts, that go through the tower together: more would hardly be faster, and
+// whoever comes next waits for the group at work. A text has two tokens at least, <s> and </s>.
 inline constexpr size_t kGroupTokens = 128;
 inline constexpr size_t kGroupTexts = kGroupTokens / 2;
 
@@ -88,9 +94,11 @@ class Engine {
   virtual ~Engine() = default;
 
   // Loading is a conversation: the engine says which bytes it wants, the caller brings them.
-  //   BeginLoad(files); while (auto range = Want()) { auto to = Reserve(); copy the range into *to; Commit(); }
-  // Commit takes the range's SHA-256 (64 lower-case digits) from a caller that has it already; else the engine computes it.
-  // `files`: all that the source can give (an upstream checkpoint folder or a pack), any order.
+  //   BeginLoad(files); while (auto range = Want()) { auto to = Reserve(); copy the range into *to;
+  //   Commit(); }
+  // Commit takes the range's SHA-256 (64 lower-case digits) from a caller that has it already; else
+  // the engine computes it. `files`: all that the source can give (an upstream checkpoint folder or
+  // a pack), any order.
   virtual Status BeginLoad(std::vector<FileEntry> files) = 0;
   virtual std::optional<ByteRange> Want() const = 0;
   virtual Result<std::span<std::byte>> Reserve() = 0;
@@ -100,36 +108,42 @@ class Engine {
   virtual uint64_t read_bytes() const = 0;
   virtual bool ready() const = 0;  // loaded completely
 
-  // What was loaded, as a JSON object: modelId, revision, license, towers ["text", "vision"], dtype, dimensions (trained
-  // lengths, ascending), fullDimensions, maxTokens, threads, imageSize, imageGrid, textLayers, visionLayers, resident bytes (residentBytes), relaxedSimd.
+  // What was loaded, as a JSON object: modelId, revision, license, towers ["text", "vision"],
+  // dtype, dimensions (trained lengths, ascending), fullDimensions, maxTokens, threads, imageSize,
+  // imageGrid, textLayers, visionLayers, resident bytes (residentBytes), relaxedSimd.
   virtual std::string InfoJson() const = 0;
 
-  // `utf8`: the text; empty is valid. Errors: kNotLoaded, kInvalidText, kTooLong, kInvalidArgument, kCancelled; kInternal
-  // when a number is not finite.
+  // `utf8`: the text; empty is valid. Errors: kNotLoaded, kInvalidText, kTooLong, kInvalidArgument,
+  // kCancelled; kInternal when a number is not finite.
   virtual Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options,
                                           TraceSink* trace = nullptr) = 0;
-  // As many of the first of `utf8` as go through the tower together: the first of any length, and others as long as all
-  // have no more than kGroupTokens (and EngineOptions::max_tokens) tokens. Gives their embeddings, with the bits of
-  // EmbedText, in order; the vectors lie one behind the other. The rest is for the next call. Errors are those of EmbedText
-  // for the first text; a group ends before another that has one.
+  // As many of the first of `utf8` as go through the tower together: the first of any length, and
+  // others as long as all have no more than kGroupTokens (and EngineOptions::max_tokens) tokens.
+  // Gives their embeddings, with the bits of EmbedText, in order; the vectors lie one behind the
+  // other. The rest is for the next call. Errors are those of EmbedText for the first text; a group
+  // ends before another that has one.
   virtual Result<std::span<const EmbeddingView>> EmbedTexts(std::span<const std::string_view> utf8,
                                                             const TextOptions& options,
                                                             TraceSink* trace = nullptr) = 0;
-  // `file`: JPEG, PNG, BMP or GIF. Errors: kNotLoaded, kInvalidImage, kInvalidArgument, kOutOfMemory, kCancelled.
-  virtual Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file, const ImageOptions& options,
+  // `file`: JPEG, PNG, BMP or GIF. Errors: kNotLoaded, kInvalidImage, kInvalidArgument,
+  // kOutOfMemory, kCancelled.
+  virtual Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file,
+                                                  const ImageOptions& options,
                                                   TraceSink* trace = nullptr) = 0;
   virtual Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options,
                                             TraceSink* trace = nullptr) = 0;
-  // A shorter vector from one that was computed before: `vector` (full, raw or of unit length) is cut and normalised as in
-  // the embedding calls. Errors: kNotLoaded, kInvalidArgument.
-  virtual Result<EmbeddingView> Truncate(std::span<const float> vector, const VectorOptions& options) = 0;
+  // A shorter vector from one that was computed before: `vector` (full, raw or of unit length) is
+  // cut and normalised as in the embedding calls. Errors: kNotLoaded, kInvalidArgument.
+  virtual Result<EmbeddingView> Truncate(std::span<const float> vector,
+                                         const VectorOptions& options) = 0;
   virtual Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) = 0;
 
-  // Set to non-zero from any thread to stop the running call at the next layer; that call returns kCancelled. Each call
-  // begins by clearing it.
+  // Set to non-zero from any thread to stop the running call at the next layer; that call returns
+  // kCancelled. Each call begins by clearing it.
   virtual std::atomic<uint32_t>& cancel_flag() = 0;
-  // A second way to stop a running call, for callers who share no memory: asked on the calling thread while a picture is
-  // decoded and brought to size, every few milliseconds; true stops as cancel_flag does. Empty: none.
+  // A second way to stop a running call, for callers who share no memory: asked on the calling
+  // thread while a picture is decoded and brought to size, every few milliseconds; true stops as
+  // cancel_flag does. Empty: none.
   virtual void set_stop_check(std::function<bool()> check) = 0;
   // Distinct threads that did work so far (1 without threads).
   virtual size_t threads_seen() const = 0;

@@ -17,7 +17,8 @@ constexpr uint64_t kMaxPackTensor = uint64_t{16} << 20;
 constexpr uint64_t kStateMagic = 0x3154535F4C474C43;  // "CLGL_ST1"
 constexpr size_t kMaxThreads = 64;
 
-// A saved state: magic, parts handed out, word rows handed out, number of lists, then each list's length and its floats.
+// A saved state: magic, parts handed out, word rows handed out, number of lists, then each list's
+// length and its floats.
 struct SavedState {
   size_t parts = 0, word_rows = 0;
   std::vector<std::vector<float>> numbers;
@@ -33,7 +34,8 @@ Result<SavedState> ParseState(std::span<const std::byte> bytes) {
   };
   SavedState state;
   uint64_t magic = 0, parts = 0, rows = 0, lists = 0;
-  if (!word(magic) || magic != kStateMagic || !word(parts) || !word(rows) || !word(lists)) return wrong;
+  if (!word(magic) || magic != kStateMagic || !word(parts) || !word(rows) || !word(lists))
+    return wrong;
   if (parts > 4096 || rows > SIZE_MAX / 2 || lists > 4096) return wrong;
   state.parts = static_cast<size_t>(parts);
   state.word_rows = static_cast<size_t>(rows);
@@ -53,7 +55,9 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
   PackWriterImpl(const PackOptions& options, ModelDType dtype) : options_(options), dtype_(dtype) {}
 
   Status Begin(std::vector<FileEntry> files, std::span<const std::byte> state) override;
-  std::optional<ByteRange> Want() const override { return reader_ ? reader_->Want() : std::nullopt; }
+  std::optional<ByteRange> Want() const override {
+    return reader_ ? reader_->Want() : std::nullopt;
+  }
   Result<std::span<std::byte>> Reserve() override {
     if (!reader_) return Status(Code::kInvalidArgument, "Reserve before Begin");
     return reader_->Reserve();
@@ -67,7 +71,8 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
   std::span<const std::byte> SaveState() override;
   std::string tokenizer_file() const override { return tokenizer_; }
   Result<std::string> SelfTestJson() const override {
-    if (!done()) return Status(Code::kInvalidArgument, "the self-test is known when everything was read");
+    if (!done())
+      return Status(Code::kInvalidArgument, "the self-test is known when everything was read");
     CLIPGLOT_ASSIGN_OR_RETURN(const SelfTest test, maker_->Finish());
     return clipglot::SelfTestJson(test);
   }
@@ -84,19 +89,26 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
   Status OnTokenizer(std::string_view name, std::span<const std::byte> file) override;
   size_t WordRowsAtOnce() const override { return block_rows_; }
   Status OnWordRow(size_t row, std::span<const float> numbers) override;
-  Status OnTextEmbeddings(TextEmbeddings part) override { return Take({PartKind::kTextEmbeddings, 0}, std::move(part)); }
+  Status OnTextEmbeddings(TextEmbeddings part) override {
+    return Take({PartKind::kTextEmbeddings, 0}, std::move(part));
+  }
   Status OnTextLayer(size_t index, TextLayer part) override {
     return Take({PartKind::kTextLayer, index}, std::move(part));
   }
-  Status OnVisionStem(VisionStem part) override { return Take({PartKind::kVisionStem, 0}, std::move(part)); }
+  Status OnVisionStem(VisionStem part) override {
+    return Take({PartKind::kVisionStem, 0}, std::move(part));
+  }
   Status OnVisionLayer(size_t index, VisionLayer part) override {
     return Take({PartKind::kVisionLayer, index}, std::move(part));
   }
-  Status OnVisionNorm(NormWeights part) override { return Take({PartKind::kVisionNorm, 0}, std::move(part)); }
+  Status OnVisionNorm(NormWeights part) override {
+    return Take({PartKind::kVisionNorm, 0}, std::move(part));
+  }
 
   Status MakePlan();
   Status Take(PartId id, PartData exact);
-  Status Hand(const std::vector<Slot>& slots, std::string_view group, size_t unit, std::vector<PackTensor>& out) const;
+  Status Hand(const std::vector<Slot>& slots, std::string_view group, size_t unit,
+              std::vector<PackTensor>& out) const;
   // One block of the word embedding's rows as a slot of its own.
   Slot BlockSlot(size_t first_row, Matrix& matrix) const;
   bool IsWords(PartId id, const Slot& slot) const {
@@ -114,10 +126,10 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
   size_t parts_done_ = 0, words_done_ = 0;
   std::vector<PackTensor> plan_;
 
-  Slot words_;             // of the word embedding; its pointers are never used
-  size_t block_rows_ = 0;  // of it in one tensor; 0 without a text tower
-  std::optional<Matrix> rows_;              // the block that is being filled
-  std::optional<Matrix> block_;             // what tensors_ points into
+  Slot words_;                   // of the word embedding; its pointers are never used
+  size_t block_rows_ = 0;        // of it in one tensor; 0 without a text tower
+  std::optional<Matrix> rows_;   // the block that is being filled
+  std::optional<Matrix> block_;  // what tensors_ points into
   std::unique_ptr<PartData> part_;
   std::vector<PackTensor> tensors_;
   std::vector<std::byte> saved_;
@@ -132,8 +144,10 @@ Status PackWriterImpl::Begin(std::vector<FileEntry> files, std::span<const std::
   block_rows_ = 0;
   restored_ = {};
   started_ = false;
-  if (std::any_of(files.begin(), files.end(), [](const FileEntry& file) { return file.path == "manifest.json"; })) {
-    return Status(Code::kInvalidArgument, "the source is a pack already (manifest.json); a checkpoint is expected");
+  if (std::any_of(files.begin(), files.end(),
+                  [](const FileEntry& file) { return file.path == "manifest.json"; })) {
+    return Status(Code::kInvalidArgument,
+                  "the source is a pack already (manifest.json); a checkpoint is expected");
   }
   if (!state.empty()) {
     CLIPGLOT_ASSIGN_OR_RETURN(restored_, ParseState(state));
@@ -141,7 +155,8 @@ Status PackWriterImpl::Begin(std::vector<FileEntry> files, std::span<const std::
   parts_done_ = restored_.parts;
   words_done_ = restored_.word_rows;
   // The parts come in float32 for the self-test, and become the pack's format here.
-  const ReadOptions read{options_.text, options_.vision, ModelDType::kF32, parts_done_, words_done_};
+  const ReadOptions read{options_.text, options_.vision, ModelDType::kF32, parts_done_,
+                         words_done_};
   CLIPGLOT_ASSIGN_OR_RETURN(reader_, ModelReader::Create(std::move(files), read, this));
   started_ = true;
   return OkStatus();
@@ -171,11 +186,13 @@ Status PackWriterImpl::OnModel(const ModelConfig& config) {
     words_.matrix = &row;
     words_.rows = 1;
     CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(words_, dtype_));
-    block_rows_ = static_cast<size_t>(kMaxPackTensor / ListPackEntries(words_).front().bytes.size());
+    block_rows_ =
+        static_cast<size_t>(kMaxPackTensor / ListPackEntries(words_).front().bytes.size());
     words_.rows = config_.text.vocab_size;
     words_.matrix = nullptr;
   }
-  CLIPGLOT_ASSIGN_OR_RETURN(maker_, SelfTestMaker::Create(config_, options_.text, options_.vision, options_.threads));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      maker_, SelfTestMaker::Create(config_, options_.text, options_.vision, options_.threads));
   CLIPGLOT_RETURN_IF_ERROR(MakePlan());
   if (!options_.text && !restored_.numbers.empty())
     return maker_->Restore(std::exchange(restored_.numbers, {}));
@@ -185,7 +202,8 @@ Status PackWriterImpl::OnModel(const ModelConfig& config) {
 Status PackWriterImpl::OnTokenizer(std::string_view name, std::span<const std::byte> file) {
   tokenizer_ = name;
   CLIPGLOT_RETURN_IF_ERROR(maker_->OnTokenizer(name, file));
-  return restored_.numbers.empty() ? OkStatus() : maker_->Restore(std::exchange(restored_.numbers, {}));
+  return restored_.numbers.empty() ? OkStatus()
+                                   : maker_->Restore(std::exchange(restored_.numbers, {}));
 }
 
 // The tensors' names and shapes are those of empty parts, one after another.
@@ -224,7 +242,8 @@ Status PackWriterImpl::Hand(const std::vector<Slot>& slots, std::string_view gro
                             std::vector<PackTensor>& out) const {
   for (const Slot& slot : slots) {
     for (PackEntry& entry : ListPackEntries(slot)) {
-      out.push_back({std::move(entry.name), entry.dtype, std::move(entry.shape), std::string(group), unit, entry.bytes});
+      out.push_back({std::move(entry.name), entry.dtype, std::move(entry.shape), std::string(group),
+                     unit, entry.bytes});
     }
   }
   return OkStatus();
@@ -264,7 +283,8 @@ Status PackWriterImpl::Take(PartId id, PartData exact) {
       StoreRow(to[i], row * columns, from[i].matrix->f32().subspan(row * columns, columns));
     }
   }
-  if (dtype_ == ModelDType::kF32) *part_ = std::move(exact);  // the slots of `to` point into it still
+  if (dtype_ == ModelDType::kF32)
+    *part_ = std::move(exact);  // the slots of `to` point into it still
   CLIPGLOT_RETURN_IF_ERROR(maker_->OnPart(id, dtype_ == ModelDType::kF32 ? *part_ : exact, *part_));
   const size_t part = parts_done_++;
   const size_t blocks = options_.text ? (words_.rows + block_rows_ - 1) / block_rows_ : 0;
@@ -278,7 +298,8 @@ std::span<const std::byte> PackWriterImpl::SaveState() {
     saved_.insert(saved_.end(), begin, begin + bytes);
   };
   const auto word = [&](uint64_t value) { add(&value, sizeof(value)); };
-  const std::vector<std::span<const float>> numbers = maker_ ? maker_->Save() : std::vector<std::span<const float>>();
+  const std::vector<std::span<const float>> numbers =
+      maker_ ? maker_->Save() : std::vector<std::span<const float>>();
   word(kStateMagic);
   word(parts_done_);
   word(words_done_);
@@ -296,7 +317,8 @@ Result<std::unique_ptr<PackWriter>> PackWriter::Create(const PackOptions& option
   if (!options.text && !options.vision)
     return Status(Code::kInvalidArgument, "towers: none asked for");
   if (options.threads == 0 || options.threads > kMaxThreads)
-    return Status(Code::kInvalidArgument, StrCat("threads ", options.threads, ": 1 to ", kMaxThreads));
+    return Status(Code::kInvalidArgument,
+                  StrCat("threads ", options.threads, ": 1 to ", kMaxThreads));
   CLIPGLOT_ASSIGN_OR_RETURN(const ModelDType dtype, ParseModelDType(options.dtype));
   return std::unique_ptr<PackWriter>(std::make_unique<PackWriterImpl>(options, dtype));
 }

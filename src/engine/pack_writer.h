@@ -1,11 +1,12 @@
-// Turns a model folder into the tensors of a pack (docs/FORMAT.md), piece by piece: the engine's own reader with a listener
-// that names the parts instead of building towers from them, and computes the pack's self-test while they pass. Files,
-// hashes and the manifest are the caller's affair (js/src/convert), because only the caller has a disk.
+// Turns a model folder into the tensors of a pack (docs/FORMAT.md), piece by piece: the engine's
+// own reader with a listener that names the parts instead of building towers from them, and
+// computes the pack's self-test while they pass. Files, hashes and the manifest are the caller's
+// affair (js/src/convert), because only the caller has a disk.
 //
-// Takes: the conversation of loading (see engine.h). Gives: first the list of all tensors, then after each Commit those that
-// are finished. At most one part of the model is in memory, and of the word embedding one block of 16 MiB. What was handed
-// out need not be computed again: a state can be saved after each Commit, and another writer goes on from it.
-// Not thread-safe.
+// Takes: the conversation of loading (see engine.h). Gives: first the list of all tensors, then
+// after each Commit those that are finished. At most one part of the model is in memory, and of the
+// word embedding one block of 16 MiB. What was handed out need not be computed again: a state can
+// be saved after each Commit, and another writer goes on from it. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -50,9 +51,9 @@ class PackWriter {
   // The conversation, as Engine's:
   //   Begin(files); while (auto range = Want()) { auto to = Reserve(); copy the range into *to;
   //   Commit(); write tensors() }
-  // `files`: all that the source can give, an upstream checkpoint. `state`: what SaveState gave in a conversion of the same
-  // files with the same options, or empty.
-  // Errors: those of ModelReader; kInvalidArgument when the source is a pack, or the state is not of this conversion.
+  // `files`: all that the source can give, an upstream checkpoint. `state`: what SaveState gave in
+  // a conversion of the same files with the same options, or empty. Errors: those of ModelReader;
+  // kInvalidArgument when the source is a pack, or the state is not of this conversion.
   virtual Status Begin(std::vector<FileEntry> files, std::span<const std::byte> state) = 0;
   virtual std::optional<ByteRange> Want() const = 0;
   virtual Result<std::span<std::byte>> Reserve() = 0;
@@ -61,14 +62,16 @@ class PackWriter {
   virtual uint64_t total_bytes() const = 0;
   virtual uint64_t read_bytes() const = 0;
 
-  // All tensors of the pack in their order, without bytes. Known before the first tensor comes, empty until then.
+  // All tensors of the pack in their order, without bytes. Known before the first tensor comes,
+  // empty until then.
   virtual std::span<const PackTensor> plan() const = 0;
-  // Tensors that the last Commit finished (often none), in the order of plan(). Their bytes are valid until the next
-  // Commit or Begin.
+  // Tensors that the last Commit finished (often none), in the order of plan(). Their bytes are
+  // valid until the next Commit or Begin.
   virtual std::span<const PackTensor> tensors() const = 0;
   // Everything was read and handed out.
   virtual bool done() const = 0;
-  // What Begin needs to go on behind the tensors that were handed out so far. Valid until the next call.
+  // What Begin needs to go on behind the tensors that were handed out so far. Valid until the next
+  // call.
   virtual std::span<const std::byte> SaveState() = 0;
   // Name of the source's tokenizer file that belongs into the pack, e.g. "tokenizer.json"; known
   // when done(). Empty when the text tower was not asked for.

@@ -12,8 +12,8 @@ namespace clipglot {
 namespace {
 
 constexpr size_t kMaxTexts = 64;
-constexpr size_t kMaxText = 4096;    // bytes
-constexpr size_t kMaxSide = 512;     // of the picture, in pixels
+constexpr size_t kMaxText = 4096;  // bytes
+constexpr size_t kMaxSide = 512;   // of the picture, in pixels
 
 // The texts: few and short, since every loading pays for each token; several scripts all the same.
 constexpr struct {
@@ -24,7 +24,8 @@ constexpr struct {
     {"Где हिमालय? 🌄", "retrieval.query"},
 };
 constexpr size_t kPictureWidth = 24, kPictureHeight = 16;
-constexpr size_t kPatches = 5;  // a side: with the class token, enough rows for every loop of a kernel
+constexpr size_t kPatches =
+    5;  // a side: with the class token, enough rows for every loop of a kernel
 
 std::string_view AsText(std::span<const float> numbers) {
   return {reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()};
@@ -55,17 +56,21 @@ Result<std::vector<float>> Vector(const Json& json, size_t dimensions) {
 
 Result<size_t> Side(const Json& json) {
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t side, json.AsInt());
-  if (side < 1 || side > static_cast<int64_t>(kMaxSide)) return json.Error(StrCat("1 to ", kMaxSide, " is expected"));
+  if (side < 1 || side > static_cast<int64_t>(kMaxSide))
+    return json.Error(StrCat("1 to ", kMaxSide, " is expected"));
   return static_cast<size_t>(side);
 }
 
 // `found`: the engine's vector for the item `name`.
-Status Compare(const std::string& name, std::span<const float> expected, std::span<const float> found, double lowest) {
+Status Compare(const std::string& name, std::span<const float> expected,
+               std::span<const float> found, double lowest) {
   const double cosine = expected.size() == found.size() ? Cosine(expected, found) : 0;
   if (cosine >= lowest) return OkStatus();
-  return Status(Code::kCorruptModel,
-                StrCat("self-test, ", name, ": cosine ", Number(cosine), " to the vector that the pack brings, at least ",
-                       Number(lowest), " is expected; this build and this pack do not belong together, or one is damaged"));
+  return Status(
+      Code::kCorruptModel,
+      StrCat("self-test, ", name, ": cosine ", Number(cosine),
+             " to the vector that the pack brings, at least ", Number(lowest),
+             " is expected; this build and this pack do not belong together, or one is damaged"));
 }
 
 }  // namespace
@@ -76,7 +81,8 @@ SelfTest SelfTestInputs(bool text, bool vision, size_t grid) {
     for (const auto& [words, task] : kTexts) test.texts.push_back({words, task, {}});
   }
   if (vision) {
-    // A sloping colour ramp with a bright disc and dark stripes: every channel, edges, both directions.
+    // A sloping colour ramp with a bright disc and dark stripes: every channel, edges, both
+    // directions.
     SelfTest::Image image{kPictureWidth, kPictureHeight, {}, grid > kPatches ? kPatches : 0, {}};
     for (size_t y = 0; y < kPictureHeight; ++y) {
       for (size_t x = 0; x < kPictureWidth; ++x) {
@@ -85,7 +91,8 @@ SelfTest SelfTestInputs(bool text, bool vision, size_t grid) {
         const size_t ramp[] = {x * 10, 40 + y * 12, 230 - x * 6};
         const uint8_t bright[] = {250, 205, 60};
         for (size_t c = 0; c < 3; ++c) {
-          image.rgb.push_back(disc ? bright[c] : static_cast<uint8_t>(stripe ? ramp[c] / 4 : ramp[c]));
+          image.rgb.push_back(disc ? bright[c]
+                                   : static_cast<uint8_t>(stripe ? ramp[c] / 4 : ramp[c]));
         }
       }
     }
@@ -96,9 +103,12 @@ SelfTest SelfTestInputs(bool text, bool vision, size_t grid) {
 
 double MinCosine(ModelDType dtype) {
   switch (dtype) {
-    case ModelDType::kF32: return 0.9999;
-    case ModelDType::kQ8: return 0.985;
-    case ModelDType::kQ4: return 0.95;
+    case ModelDType::kF32:
+      return 0.9999;
+    case ModelDType::kQ8:
+      return 0.985;
+    case ModelDType::kQ4:
+      return 0.95;
   }
   return 1;
 }
@@ -116,17 +126,23 @@ double Cosine(std::span<const float> a, std::span<const float> b) {
 std::string SelfTestJson(const SelfTest& test) {
   std::string texts;
   for (const SelfTest::Text& item : test.texts) {
-    texts += StrCat(texts.empty() ? "" : ",", "{\"text\":", JsonQuote(item.text),
-                    item.task.empty() ? "" : ",\"task\":", item.task.empty() ? "" : JsonQuote(item.task), ",\"vector\":\"",
-                    EncodeBase64(AsText(item.vector)), "\"}");
+    texts +=
+        StrCat(texts.empty() ? "" : ",", "{\"text\":", JsonQuote(item.text),
+               item.task.empty() ? "" : ",\"task\":", item.task.empty() ? "" : JsonQuote(item.task),
+               ",\"vector\":\"", EncodeBase64(AsText(item.vector)), "\"}");
   }
-  std::string json = StrCat("{\"dimensions\":", test.dimensions, ",\"minCosine\":", Number(test.min_cosine),
-                            ",\"reached\":", Number(test.reached), ",\"texts\":[", texts, "]");
+  std::string json =
+      StrCat("{\"dimensions\":", test.dimensions, ",\"minCosine\":", Number(test.min_cosine),
+             ",\"reached\":", Number(test.reached), ",\"texts\":[", texts, "]");
   if (test.image) {
-    const std::string_view rgb(reinterpret_cast<const char*>(test.image->rgb.data()), test.image->rgb.size());
-    json += StrCat(test.image->patches > 0 ? StrCat(",\"imagePatches\":{\"patches\":", test.image->patches, ",") : ",\"image\":{",
-                   "\"width\":", test.image->width, ",\"height\":", test.image->height, ",\"rgb\":\"",
-                   EncodeBase64(rgb), "\",\"vector\":\"", EncodeBase64(AsText(test.image->vector)), "\"}");
+    const std::string_view rgb(reinterpret_cast<const char*>(test.image->rgb.data()),
+                               test.image->rgb.size());
+    json += StrCat(test.image->patches > 0
+                       ? StrCat(",\"imagePatches\":{\"patches\":", test.image->patches, ",")
+                       : ",\"image\":{",
+                   "\"width\":", test.image->width, ",\"height\":", test.image->height,
+                   ",\"rgb\":\"", EncodeBase64(rgb), "\",\"vector\":\"",
+                   EncodeBase64(AsText(test.image->vector)), "\"}");
   }
   return json + "}";
 }
@@ -139,7 +155,8 @@ Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions, size_t grid)
     return json["dimensions"].Error(StrCat(length, ", but the model gives ", dimensions));
   test.dimensions = dimensions;
   CLIPGLOT_ASSIGN_OR_RETURN(test.min_cosine, json["minCosine"].AsDouble());
-  if (!(test.min_cosine >= 0 && test.min_cosine <= 1)) return json["minCosine"].Error("0 to 1 is expected");
+  if (!(test.min_cosine >= 0 && test.min_cosine <= 1))
+    return json["minCosine"].Error("0 to 1 is expected");
   CLIPGLOT_ASSIGN_OR_RETURN(test.reached, json["reached"].AsDoubleOr(1));
   const Json texts = json["texts"], few = json["imagePatches"];
   const bool has_few = few.exists() && !few.is_null();
@@ -150,7 +167,8 @@ Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions, size_t grid)
     const Json item = texts.At(i);
     SelfTest::Text text;
     CLIPGLOT_ASSIGN_OR_RETURN(text.text, item["text"].AsString());
-    if (text.text.size() > kMaxText) return item["text"].Error(StrCat("longer than ", kMaxText, " bytes"));
+    if (text.text.size() > kMaxText)
+      return item["text"].Error(StrCat("longer than ", kMaxText, " bytes"));
     CLIPGLOT_ASSIGN_OR_RETURN(text.task, item["task"].AsStringOr(""));
     CLIPGLOT_ASSIGN_OR_RETURN(text.vector, Vector(item["vector"], dimensions));
     test.texts.push_back(std::move(text));
@@ -159,11 +177,13 @@ Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions, size_t grid)
     SelfTest::Image picture;
     if (has_few) {
       CLIPGLOT_ASSIGN_OR_RETURN(picture.patches, Side(image["patches"]));
-      if (picture.patches > grid) return image["patches"].Error(StrCat("more than the ", grid, " of the model"));
+      if (picture.patches > grid)
+        return image["patches"].Error(StrCat("more than the ", grid, " of the model"));
     }
     CLIPGLOT_ASSIGN_OR_RETURN(picture.width, Side(image["width"]));
     CLIPGLOT_ASSIGN_OR_RETURN(picture.height, Side(image["height"]));
-    CLIPGLOT_ASSIGN_OR_RETURN(const std::string rgb, Bytes(image["rgb"], picture.width * picture.height * 3));
+    CLIPGLOT_ASSIGN_OR_RETURN(const std::string rgb,
+                              Bytes(image["rgb"], picture.width * picture.height * 3));
     picture.rgb.assign(rgb.begin(), rgb.end());
     CLIPGLOT_ASSIGN_OR_RETURN(picture.vector, Vector(image["vector"], dimensions));
     test.image = std::move(picture);
@@ -180,7 +200,8 @@ Status RunSelfTest(const SelfTest& test, bool text, bool vision, Engine& engine)
     const Result<EmbeddingView> view = engine.EmbedText(item.text, options);
     if (!view.ok() && view.status().code() == Code::kTooLong) continue;
     if (!view.ok()) return view.status();
-    CLIPGLOT_RETURN_IF_ERROR(Compare(StrCat("text ", i), item.vector, view->vector, test.min_cosine));
+    CLIPGLOT_RETURN_IF_ERROR(
+        Compare(StrCat("text ", i), item.vector, view->vector, test.min_cosine));
   }
   if (vision && test.image) {
     const SelfTest::Image& item = *test.image;
@@ -191,7 +212,8 @@ Status RunSelfTest(const SelfTest& test, bool text, bool vision, Engine& engine)
       if (i % 3 == 2) rgba.push_back(255);
     }
     const RgbaView picture{rgba, item.width, item.height};
-    CLIPGLOT_ASSIGN_OR_RETURN(const EmbeddingView view, engine.EmbedPixels(picture, ImageOptions()));
+    CLIPGLOT_ASSIGN_OR_RETURN(const EmbeddingView view,
+                              engine.EmbedPixels(picture, ImageOptions()));
     CLIPGLOT_RETURN_IF_ERROR(Compare("image", item.vector, view.vector, test.min_cosine));
   }
   return OkStatus();

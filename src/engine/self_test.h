@@ -1,6 +1,7 @@
-// The self-test of a pack: a few inputs with the vectors that the source model gives for them in float32. The converter
-// computes and stores them; an engine that has loaded the pack embeds the same inputs and compares. That finds what no hash
-// can: a build that computes something else, a pack that was made wrongly.
+// The self-test of a pack: a few inputs with the vectors that the source model gives for them in
+// float32. The converter computes and stores them; an engine that has loaded the pack embeds the
+// same inputs and compares. That finds what no hash can: a build that computes something else, a
+// pack that was made wrongly.
 //
 // The manifest's member `selfTest` is described in docs/FORMAT.md. Thread-safe: plain values.
 #pragma once
@@ -27,22 +28,25 @@ struct SelfTest {
   struct Image {
     size_t width = 0, height = 0;
     std::vector<uint8_t> rgb;  // [height, width, 3]
-    size_t patches = 0;        // a side: the vector is of so many, spread over the picture; 0: of all
+    size_t patches = 0;  // a side: the vector is of so many, spread over the picture; 0: of all
     std::vector<float> vector;
   };
   size_t dimensions = 0;
   std::vector<Text> texts;
   std::optional<Image> image;
   double min_cosine = 0;
-  // Lowest cosine between the float32 vectors and those of the pack's own arithmetic, as the converter saw it.
+  // Lowest cosine between the float32 vectors and those of the pack's own arithmetic, as the
+  // converter saw it.
   double reached = 1;
 };
 
-// What a converter computes: texts in several scripts, one of them a query, and a small picture, of which at most 5 x 5 patches
-// are read, since every loading pays for them. `grid`: patches that the model reads, a side. No vectors yet.
+// What a converter computes: texts in several scripts, one of them a query, and a small picture, of
+// which at most 5 x 5 patches are read, since every loading pays for them. `grid`: patches that the
+// model reads, a side. No vectors yet.
 SelfTest SelfTestInputs(bool text, bool vision, size_t grid);
 
-// The cosine that the arithmetic of a number format reaches with any sound model (docs/NUMERICS.md).
+// The cosine that the arithmetic of a number format reaches with any sound model
+// (docs/NUMERICS.md).
 double MinCosine(ModelDType dtype);
 
 // Of the directions of `a` and `b`, which have the same length; 0 if one of them is zero.
@@ -53,10 +57,10 @@ double Cosine(std::span<const float> a, std::span<const float> b);
 std::string SelfTestJson(const SelfTest& test);
 Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions, size_t grid);
 
-// Embeds with `engine`, which is loaded and reads as many patches as the picture's vector is of, what belongs to the towers that
-// were asked for, and compares. A text that is longer
-// than the engine was loaded for is left out.
-// Errors: kCorruptModel naming the item, its cosine and the lowest allowed; those of the embedding calls.
+// Embeds with `engine`, which is loaded and reads as many patches as the picture's vector is of,
+// what belongs to the towers that were asked for, and compares. A text that is longer than the
+// engine was loaded for is left out. Errors: kCorruptModel naming the item, its cosine and the
+// lowest allowed; those of the embedding calls.
 Status RunSelfTest(const SelfTest& test, bool text, bool vision, Engine& engine);
 
 }  // namespace clipglot

@@ -26,13 +26,17 @@ Result<std::vector<float>> UnitVector(std::span<const float> pooled) {
 
 }  // namespace
 
-SelfTestMaker::SelfTestMaker(const ModelConfig& config, bool text, bool vision, std::unique_ptr<Workspace> workspace)
-    : config_(config), test_(SelfTestInputs(text, vision, config.vision.grid())), workspace_(std::move(workspace)), small_(config.text) {
+SelfTestMaker::SelfTestMaker(const ModelConfig& config, bool text, bool vision,
+                             std::unique_ptr<Workspace> workspace)
+    : config_(config),
+      test_(SelfTestInputs(text, vision, config.vision.grid())),
+      workspace_(std::move(workspace)),
+      small_(config.text) {
   test_.dimensions = config.dimensions;
 }
 
-Result<std::unique_ptr<SelfTestMaker>> SelfTestMaker::Create(const ModelConfig& config, bool text, bool vision,
-                                                             size_t threads) {
+Result<std::unique_ptr<SelfTestMaker>> SelfTestMaker::Create(const ModelConfig& config, bool text,
+                                                             bool vision, size_t threads) {
   CLIPGLOT_ASSIGN_OR_RETURN(std::unique_ptr<Workspace> workspace, Workspace::Create(threads));
   size_t rows = 1, columns = 1;
   if (text) {
@@ -42,24 +46,30 @@ Result<std::unique_ptr<SelfTestMaker>> SelfTestMaker::Create(const ModelConfig& 
   if (vision) {
     const VisionConfig& eyes = config.vision;
     rows = std::max(rows, eyes.tokens());
-    columns = std::max({columns, eyes.width, eyes.mlp_hidden, 3 * eyes.patch_size * eyes.patch_size});
+    columns =
+        std::max({columns, eyes.width, eyes.mlp_hidden, 3 * eyes.patch_size * eyes.patch_size});
   }
   CLIPGLOT_RETURN_IF_ERROR(workspace->Reserve(rows, columns));
-  return std::unique_ptr<SelfTestMaker>(new SelfTestMaker(config, text, vision, std::move(workspace)));
+  return std::unique_ptr<SelfTestMaker>(
+      new SelfTestMaker(config, text, vision, std::move(workspace)));
 }
 
 Status SelfTestMaker::OnTokenizer(std::string_view name, std::span<const std::byte> file) {
-  CLIPGLOT_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::Create(name, file));
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
+                            Tokenizer::Create(name, file));
   const TextConfig& text = config_.text;
   if (tokenizer->vocab_size() != text.vocab_size) {
-    return Status(Code::kCorruptModel, StrCat(name, ": a tokenizer of ", tokenizer->vocab_size(),
-                                              " ids does not belong to a model of ", text.vocab_size));
+    return Status(Code::kCorruptModel,
+                  StrCat(name, ": a tokenizer of ", tokenizer->vocab_size(),
+                         " ids does not belong to a model of ", text.vocab_size));
   }
   const size_t max_tokens = std::min(kMaxTokens, text.max_position_embeddings);
   std::vector<SelfTest::Text> texts;
   for (const SelfTest::Text& item : test_.texts) {
     CLIPGLOT_ASSIGN_OR_RETURN(
-        Encoding encoding, tokenizer->Encode((item.task.empty() ? "" : text.query_instruction) + item.text, max_tokens));
+        Encoding encoding,
+        tokenizer->Encode((item.task.empty() ? "" : text.query_instruction) + item.text,
+                          max_tokens));
     // A text that such a model cannot read whole, or that holds <pad>, is no test of it.
     const std::vector<int32_t>& ids = encoding.ids;
     if (encoding.truncated || std::find(ids.begin(), ids.end(), text.pad_id) != ids.end()) continue;
@@ -71,7 +81,8 @@ Status SelfTestMaker::OnTokenizer(std::string_view name, std::span<const std::by
   std::sort(rows_.begin(), rows_.end());
   rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
   for (std::vector<int32_t>& ids : ids_) {
-    for (int32_t& id : ids) id = static_cast<int32_t>(std::lower_bound(rows_.begin(), rows_.end(), id) - rows_.begin());
+    for (int32_t& id : ids)
+      id = static_cast<int32_t>(std::lower_bound(rows_.begin(), rows_.end(), id) - rows_.begin());
   }
   small_.vocab_size = rows_.size();
   small_.pad_id = -1;
@@ -85,7 +96,8 @@ Status SelfTestMaker::OnTokenizer(std::string_view name, std::span<const std::by
 void SelfTestMaker::OnWordRow(size_t row, std::span<const float> numbers) {
   const auto place = std::lower_bound(rows_.begin(), rows_.end(), static_cast<int32_t>(row));
   if (place == rows_.end() || static_cast<size_t>(*place) != row) return;
-  std::copy(numbers.begin(), numbers.end(), words_.begin() + (place - rows_.begin()) * static_cast<ptrdiff_t>(numbers.size()));
+  std::copy(numbers.begin(), numbers.end(),
+            words_.begin() + (place - rows_.begin()) * static_cast<ptrdiff_t>(numbers.size()));
 }
 
 Status SelfTestMaker::OnWordsEnd() {
@@ -103,14 +115,16 @@ Status SelfTestMaker::BeginTexts(ModelDType dtype, std::vector<std::vector<float
     if (slot.matrix == nullptr) continue;
     CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, dtype));
     for (size_t row = 0; row < slot.rows; ++row) {
-      StoreRow(slot, row * slot.columns, std::span<const float>(words_).subspan(row * slot.columns, slot.columns));
+      StoreRow(slot, row * slot.columns,
+               std::span<const float>(words_).subspan(row * slot.columns, slot.columns));
     }
   }
   TextEmbeddings& embeddings = *std::get_if<TextEmbeddings>(&part);
   embeddings.token_type = token_type_;
   embeddings.norm = {norm_weight_, norm_bias_};
   CLIPGLOT_RETURN_IF_ERROR(text_->SetEmbeddings(std::move(embeddings)));
-  for (size_t i = 0; i < ids_.size(); ++i) CLIPGLOT_RETURN_IF_ERROR(text_->Begin(ids_[i], states[i]));
+  for (size_t i = 0; i < ids_.size(); ++i)
+    CLIPGLOT_RETURN_IF_ERROR(text_->Begin(ids_[i], states[i]));
   return OkStatus();
 }
 
@@ -130,7 +144,8 @@ Status SelfTestMaker::OnPart(PartId id, const PartData& exact, const PartData& k
       case PartKind::kTextEmbeddings:
         break;
       case PartKind::kTextLayer:
-        CLIPGLOT_RETURN_IF_ERROR(OnTextLayer(id.index, *std::get_if<TextLayer>(&part), text_states_[way]));
+        CLIPGLOT_RETURN_IF_ERROR(
+            OnTextLayer(id.index, *std::get_if<TextLayer>(&part), text_states_[way]));
         break;
       case PartKind::kVisionStem:
         CLIPGLOT_RETURN_IF_ERROR(OnVisionStem(*std::get_if<VisionStem>(&part), state));
@@ -142,7 +157,8 @@ Status SelfTestMaker::OnPart(PartId id, const PartData& exact, const PartData& k
           CLIPGLOT_RETURN_IF_ERROR(vision_->Apply(*std::get_if<VisionLayer>(&part), state));
           break;
         }
-        if (state.size() < config_.vision.width) return Status(Code::kInvalidArgument, "a state of no image");
+        if (state.size() < config_.vision.width)
+          return Status(Code::kInvalidArgument, "a state of no image");
         std::vector<float> vector(config_.vision.width);
         vision_->End(*std::get_if<NormWeights>(&part), state, vector);
         state = std::move(vector);
@@ -152,7 +168,8 @@ Status SelfTestMaker::OnPart(PartId id, const PartData& exact, const PartData& k
   return OkStatus();
 }
 
-Status SelfTestMaker::OnTextLayer(size_t index, const TextLayer& part, std::vector<std::vector<float>>& states) {
+Status SelfTestMaker::OnTextLayer(size_t index, const TextLayer& part,
+                                  std::vector<std::vector<float>>& states) {
   if (ids_.empty()) return OkStatus();
   CLIPGLOT_RETURN_IF_ERROR(text_->Apply(part, states));
   if (index + 1 < config_.text.layers) return OkStatus();
@@ -186,7 +203,8 @@ Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& s
     to->dtype = from->dtype;
     to->rows = from->rows;
     to->columns = from->columns;
-    CLIPGLOT_ASSIGN_OR_RETURN(to->values, AlignedBuffer::TryAllocate(from->values.size(), "the picture's stem"));
+    CLIPGLOT_ASSIGN_OR_RETURN(
+        to->values, AlignedBuffer::TryAllocate(from->values.size(), "the picture's stem"));
     std::copy(from->values.bytes().begin(), from->values.bytes().end(), to->values.bytes().begin());
   }
   stem.patch.bias = part.patch.bias;
@@ -199,8 +217,8 @@ Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& s
     rgba.push_back(picture.rgb[i]);
     if (i % 3 == 2) rgba.push_back(255);
   }
-  CLIPGLOT_ASSIGN_OR_RETURN(const RgbImage image,
-                            ImageFromRgba(rgba, picture.width, picture.height, picture.width * picture.height));
+  CLIPGLOT_ASSIGN_OR_RETURN(const RgbImage image, ImageFromRgba(rgba, picture.width, picture.height,
+                                                                picture.width * picture.height));
   CLIPGLOT_ASSIGN_OR_RETURN(const RgbImage crop, ResizeAndCrop(image, config_.preprocess.size));
   std::vector<float> pixels(3 * crop.width * crop.height);
   NormalizePixels(crop, config_.preprocess, pixels);
@@ -209,7 +227,8 @@ Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& s
 
 Result<SelfTest> SelfTestMaker::Finish() const {
   SelfTest test = test_;
-  const auto take = [&](std::span<const float> exact, std::span<const float> kept, std::vector<float>& vector) -> Status {
+  const auto take = [&](std::span<const float> exact, std::span<const float> kept,
+                        std::vector<float>& vector) -> Status {
     if (exact.size() != config_.dimensions || (ways() > 1 && kept.size() != config_.dimensions))
       return Status(Code::kInternal, "the self-test was not computed to its end");
     CLIPGLOT_ASSIGN_OR_RETURN(vector, UnitVector(exact));
@@ -219,9 +238,11 @@ Result<SelfTest> SelfTestMaker::Finish() const {
   for (size_t i = 0; i < test.texts.size(); ++i) {
     CLIPGLOT_RETURN_IF_ERROR(take(text_states_[0][i], text_states_[1][i], test.texts[i].vector));
   }
-  if (test.image) CLIPGLOT_RETURN_IF_ERROR(take(image_state_[0], image_state_[1], test.image->vector));
+  if (test.image)
+    CLIPGLOT_RETURN_IF_ERROR(take(image_state_[0], image_state_[1], test.image->vector));
   test.min_cosine = MinCosine(config_.dtype);
-  if (ways() > 1) test.min_cosine = std::max(0.0, std::min(test.min_cosine, test.reached - kMargin));
+  if (ways() > 1)
+    test.min_cosine = std::max(0.0, std::min(test.min_cosine, test.reached - kMargin));
   return test;
 }
 
@@ -236,7 +257,8 @@ std::vector<std::vector<float>*> SelfTestMaker::Kept() {
 
 std::vector<std::span<const float>> SelfTestMaker::Save() const {
   std::vector<std::span<const float>> saved;
-  for (const std::vector<float>* numbers : const_cast<SelfTestMaker*>(this)->Kept()) saved.emplace_back(*numbers);
+  for (const std::vector<float>* numbers : const_cast<SelfTestMaker*>(this)->Kept())
+    saved.emplace_back(*numbers);
   return saved;
 }
 

@@ -1,8 +1,10 @@
-// Computes the vectors of a pack's self-test while the pack is made: layer by layer as the parts pass, so that no tower is
-// ever whole in memory. Each input is on its way twice, in float32 and in the pack's own number format; the first gives the
-// stored vectors, the second tells which cosine a sound engine reaches.
+// Computes the vectors of a pack's self-test while the pack is made: layer by layer as the parts
+// pass, so that no tower is ever whole in memory. Each input is on its way twice, in float32 and in
+// the pack's own number format; the first gives the stored vectors, the second tells which cosine a
+// sound engine reaches.
 //
-// Takes: the parts in the order of ModelSink, each in both formats. Gives: a SelfTest. Not thread-safe.
+// Takes: the parts in the order of ModelSink, each in both formats. Gives: a SelfTest. Not
+// thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -22,28 +24,31 @@ namespace clipglot {
 
 class SelfTestMaker {
  public:
-  // `config`: its dtype is the pack's. `threads`: as Workspace::Create. Errors: kOutOfMemory, those of the workspace.
-  static Result<std::unique_ptr<SelfTestMaker>> Create(const ModelConfig& config, bool text, bool vision, size_t threads);
+  // `config`: its dtype is the pack's. `threads`: as Workspace::Create. Errors: kOutOfMemory, those
+  // of the workspace.
+  static Result<std::unique_ptr<SelfTestMaker>> Create(const ModelConfig& config, bool text,
+                                                       bool vision, size_t threads);
 
   Status OnTokenizer(std::string_view name, std::span<const std::byte> file);
   // `row`: of the word embedding, in float32.
   void OnWordRow(size_t row, std::span<const float> numbers);
   // After the last row.
   Status OnWordsEnd();
-  // `exact`: the part in float32, `kept`: in the pack's format (the same object for a pack of float32). The first part
-  // (text embeddings) comes without words.
+  // `exact`: the part in float32, `kept`: in the pack's format (the same object for a pack of
+  // float32). The first part (text embeddings) comes without words.
   Status OnPart(PartId id, const PartData& exact, const PartData& kept);
 
   // After the last part.
   Result<SelfTest> Finish() const;
 
-  // Everything that was computed so far, to go on later in another object of the same configuration (after OnTokenizer).
-  // Errors: kInvalidArgument when the numbers are not of this model.
+  // Everything that was computed so far, to go on later in another object of the same configuration
+  // (after OnTokenizer). Errors: kInvalidArgument when the numbers are not of this model.
   std::vector<std::span<const float>> Save() const;
   Status Restore(std::vector<std::vector<float>> saved);
 
  private:
-  SelfTestMaker(const ModelConfig& config, bool text, bool vision, std::unique_ptr<Workspace> workspace);
+  SelfTestMaker(const ModelConfig& config, bool text, bool vision,
+                std::unique_ptr<Workspace> workspace);
   size_t ways() const { return config_.dtype == ModelDType::kF32 ? 1 : 2; }
   Status BeginTexts(ModelDType dtype, std::vector<std::vector<float>>& states);
   Status OnTextLayer(size_t index, const TextLayer& part, std::vector<std::vector<float>>& states);
@@ -63,8 +68,9 @@ class SelfTestMaker {
 
   // What Save keeps. A state is [tokens · hidden] on its way, and the pooled vector at its end.
   std::vector<float> token_type_, norm_weight_, norm_bias_;
-  std::vector<float> words_;                         // [rows_, hidden]
-  std::vector<std::vector<float>> text_states_[2];   // one of each text: in float32, in the pack's format
+  std::vector<float> words_;  // [rows_, hidden]
+  std::vector<std::vector<float>>
+      text_states_[2];  // one of each text: in float32, in the pack's format
   std::vector<float> image_state_[2];
 };
 

@@ -1,7 +1,8 @@
 // A flat, exact index: every query is compared with every row.
 //
-// Takes: float32 vectors of one length. Gives: the rows with the largest dot product (cosine, when vectors have unit
-// length). Rows are numbered 0, 1, ... in the order of adding. Not thread-safe while adding; searches are const.
+// Takes: float32 vectors of one length. Gives: the rows with the largest dot product (cosine, when
+// vectors have unit length). Rows are numbered 0, 1, ... in the order of adding. Not thread-safe
+// while adding; searches are const.
 #pragma once
 
 #include <cstddef>
@@ -27,10 +28,11 @@ class FlatIndex {
   size_t dimensions() const { return dimensions_; }
   size_t size() const { return size_; }  // rows
 
-  // `rows` [count, dimensions], finite. All are added or none. Errors: kInvalidArgument naming the row, kOutOfMemory.
+  // `rows` [count, dimensions], finite. All are added or none. Errors: kInvalidArgument naming the
+  // row, kOutOfMemory.
   Status Add(std::span<const float> rows);
-  // The `k` best rows, best first; equal scores in order of rows. `query` [dimensions], finite; k above size() gives all.
-  // Errors: kInvalidArgument.
+  // The `k` best rows, best first; equal scores in order of rows. `query` [dimensions], finite; k
+  // above size() gives all. Errors: kInvalidArgument.
   Result<std::vector<Hit>> Search(std::span<const float> query, size_t k) const;
   void Clear() { size_ = 0; }
 

@@ -37,8 +37,8 @@ F32x4 SiluOf(F32x4 x) {
   return x * (x > zero ? Splat(1.0f) : e) / (Splat(1.0f) + e);
 }
 
-// Vectors of one turn of a loop: an engine makes the constants anew in every turn. Where products are
-// not added at once more of them would not fit into registers.
+// Vectors of one turn of a loop: an engine makes the constants anew in every turn. Where products
+// are not added at once more of them would not fit into registers.
 #ifdef __wasm_relaxed_simd__
 constexpr size_t kTogether = 8;
 #else

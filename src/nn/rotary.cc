@@ -39,8 +39,8 @@ CLIPGLOT_ROW_FUNCTION void RotateHalfSplit(float* head, size_t pairs, const floa
   }
 }
 
-// The compiler does not see through the interleaving, so four pairs are taken apart by hand; the same
-// operations in the same order as for one.
+// The compiler does not see through the interleaving, so four pairs are taken apart by hand; the
+// same operations in the same order as for one.
 CLIPGLOT_ROW_FUNCTION void RotateInterleaved(float* head, size_t pairs, const float* cos,
                                              const float* sin) {
   size_t j = 0;

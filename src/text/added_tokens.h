@@ -1,4 +1,5 @@
-// Finds added tokens ("<s>", "<mask>" ...) in a text: the leftmost, and of those that start there the longest.
+// Finds added tokens ("<s>", "<mask>" ...) in a text: the leftmost, and of those that start there
+// the longest.
 //
 // Source: huggingface/tokenizers src/tokenizer/added_vocabulary.rs (find_matches).
 #pragma once
@@ -24,7 +25,8 @@ class AddedTokens {
 
   AddedTokens() = default;
   // `contents[i]` stands for tokens[i].
-  AddedTokens(const PieceList& contents, std::vector<Token> tokens) : trie_(contents), tokens_(std::move(tokens)) {}
+  AddedTokens(const PieceList& contents, std::vector<Token> tokens)
+      : trie_(contents), tokens_(std::move(tokens)) {}
 
   // The stretches of `text` (well-formed UTF-8) in order.
   std::vector<Part> Split(std::string_view text) const;

@@ -28,15 +28,16 @@ uint32_t ReadU32(std::string_view bytes, size_t at) {
 Result<Charsmap> Charsmap::Create(std::string_view what, std::string_view blob) {
   const uint32_t trie_bytes = blob.size() < 4 ? 0 : ReadU32(blob, 0);
   if (trie_bytes == 0 || trie_bytes % 4 != 0 || trie_bytes > blob.size() - 4) {
-    return Status(Code::kCorruptModel,
-                  StrCat(what, ": character map of ", blob.size(), " bytes claims a trie of ", trie_bytes));
+    return Status(Code::kCorruptModel, StrCat(what, ": character map of ", blob.size(),
+                                              " bytes claims a trie of ", trie_bytes));
   }
   Charsmap out;
   out.trie_.reserve(trie_bytes / 4);
   for (size_t i = 0; i < trie_bytes; i += 4) out.trie_.push_back(ReadU32(blob, 4 + i));
   out.replacements_ = blob.substr(4 + size_t{trie_bytes});
   if (size_t bad; !IsUtf8(out.replacements_, &bad)) {
-    return Status(Code::kCorruptModel, StrCat(what, ": the character map's replacements are not UTF-8 at byte ", bad));
+    return Status(Code::kCorruptModel,
+                  StrCat(what, ": the character map's replacements are not UTF-8 at byte ", bad));
   }
   return out;
 }
@@ -55,7 +56,8 @@ std::optional<std::string_view> Charsmap::Lookup(std::string_view key) const {
     const size_t begin = Value(trie_[node]);
     if (begin > replacements_.size()) break;
     const std::string_view rest = std::string_view(replacements_).substr(begin);
-    if (!rest.empty() && (static_cast<uint8_t>(rest[0]) & 0xC0) == 0x80) break;  // inside a character
+    if (!rest.empty() && (static_cast<uint8_t>(rest[0]) & 0xC0) == 0x80)
+      break;  // inside a character
     return rest.substr(0, rest.find('\0'));
   }
   return std::nullopt;
@@ -77,7 +79,8 @@ Status Charsmap::Append(std::string_view text, std::string* out) const {
         at += character.size();
       }
     }
-    if (out->size() > limit) return Status(Code::kCorruptModel, "the tokenizer's character map makes texts too long");
+    if (out->size() > limit)
+      return Status(Code::kCorruptModel, "the tokenizer's character map makes texts too long");
   }
   return OkStatus();
 }

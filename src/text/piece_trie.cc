@@ -8,13 +8,15 @@ namespace clipglot {
 
 Status PieceList::Add(std::string_view piece) {
   if (piece.size() > kMaxPieceBytes) {
-    return Status(Code::kUnsupportedModel, StrCat("piece ", size(), " has ", piece.size(), " bytes, at most ", kMaxPieceBytes, " allowed"));
+    return Status(Code::kUnsupportedModel, StrCat("piece ", size(), " has ", piece.size(),
+                                                  " bytes, at most ", kMaxPieceBytes, " allowed"));
   }
   if (size() >= kMaxPieces) {
     return Status(Code::kUnsupportedModel, StrCat("more than ", kMaxPieces, " pieces"));
   }
   if (bytes_.size() + piece.size() > kMaxTotalBytes) {
-    return Status(Code::kUnsupportedModel, StrCat("the pieces have more than ", kMaxTotalBytes, " bytes"));
+    return Status(Code::kUnsupportedModel,
+                  StrCat("the pieces have more than ", kMaxTotalBytes, " bytes"));
   }
   bytes_.append(piece);
   ends_.push_back(static_cast<uint32_t>(bytes_.size()));
@@ -27,11 +29,13 @@ namespace {
 // The first eight bytes, in an order that agrees with that of the texts.
 uint64_t HeadOf(std::string_view text) {
   uint64_t head = 0;
-  for (size_t i = 0; i < 8; ++i) head = head << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0);
+  for (size_t i = 0; i < 8; ++i)
+    head = head << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0);
   return head;
 }
 
-// A piece to be sorted: by its first eight bytes as a number, and by the whole text only where these are equal.
+// A piece to be sorted: by its first eight bytes as a number, and by the whole text only where
+// these are equal.
 struct Key {
   uint64_t head;
   uint32_t place, size;
@@ -41,8 +45,9 @@ struct Range {
   uint32_t begin, end;
 };
 
-// A browser's engine runs a function in its slow first code until the function is called again, however long its loops are: so
-// what is done for each piece and each node is a function of its own.
+// A browser's engine runs a function in its slow first code until the function is called again,
+// however long its loops are: so what is done for each piece and each node is a function of its
+// own.
 [[gnu::noinline]] Key KeyOf(const PieceList& pieces, uint32_t place) {
   const std::string_view text = pieces[place];
   return {HeadOf(text), place, static_cast<uint32_t>(text.size())};
@@ -58,12 +63,15 @@ uint8_t ByteOf(const PieceList& pieces, const Key& key, size_t at) {
   return static_cast<uint8_t>(at < 8 ? key.head >> (56 - 8 * at) : pieces[key.place][at]);
 }
 
-// Gives the number of the piece that ends at the node of `range`, or -1, and appends its children: their labels and their ranges.
-[[gnu::noinline]] int32_t AddNode(const PieceList& pieces, const std::vector<Key>& order, Range range, size_t depth,
-                                  std::vector<uint8_t>& labels, std::vector<Range>& children) {
+// Gives the number of the piece that ends at the node of `range`, or -1, and appends its children:
+// their labels and their ranges.
+[[gnu::noinline]] int32_t AddNode(const PieceList& pieces, const std::vector<Key>& order,
+                                  Range range, size_t depth, std::vector<uint8_t>& labels,
+                                  std::vector<Range>& children) {
   int32_t number = -1;
   // Shorter texts sort first, so those that end here lead the range.
-  while (range.begin < range.end && order[range.begin].size == depth) number = static_cast<int32_t>(order[range.begin++].place);
+  while (range.begin < range.end && order[range.begin].size == depth)
+    number = static_cast<int32_t>(order[range.begin++].place);
   while (range.begin < range.end) {
     const uint8_t byte = ByteOf(pieces, order[range.begin], depth);
     uint32_t end = range.begin + 1;
@@ -80,7 +88,8 @@ uint8_t ByteOf(const PieceList& pieces, const Key& key, size_t at) {
 PieceTrie::PieceTrie(const PieceList& pieces) {
   std::vector<Key> order(pieces.size());
   for (uint32_t i = 0; i < order.size(); ++i) order[i] = KeyOf(pieces, i);
-  std::sort(order.begin(), order.end(), [&](const Key& a, const Key& b) { return Before(pieces, a, b); });
+  std::sort(order.begin(), order.end(),
+            [&](const Key& a, const Key& b) { return Before(pieces, a, b); });
 
   first_child_.clear();
   label_ = {0};
@@ -104,7 +113,9 @@ uint32_t PieceTrie::Child(uint32_t node, char byte) const {
   const auto begin = label_.begin() + first_child_[node];
   const auto end = label_.begin() + first_child_[node + 1];
   const auto found = std::lower_bound(begin, end, static_cast<uint8_t>(byte));
-  return found == end || *found != static_cast<uint8_t>(byte) ? kNone : static_cast<uint32_t>(found - label_.begin());
+  return found == end || *found != static_cast<uint8_t>(byte)
+             ? kNone
+             : static_cast<uint32_t>(found - label_.begin());
 }
 
 int32_t PieceTrie::Find(std::string_view text) const {

@@ -13,7 +13,8 @@ namespace clipglot {
 // Texts one after another in one buffer. A text's number is its place.
 class PieceList {
  public:
-  // Limits for what comes from a file; XLM-RoBERTa has 250,002 pieces of 2.3 MB, the longest of 48 bytes.
+  // Limits for what comes from a file; XLM-RoBERTa has 250,002 pieces of 2.3 MB, the longest of 48
+  // bytes.
   static constexpr size_t kMaxPieces = 4'000'000;
   static constexpr size_t kMaxPieceBytes = 1024;
   static constexpr size_t kMaxTotalBytes = size_t{16} << 20;
@@ -33,12 +34,14 @@ class PieceList {
   size_t longest_ = 0;
 };
 
-// Nodes in breadth-first order: the children of a node lie side by side, sorted by byte, and end where those of the next
-// node begin. Nine bytes a node, built by sorting; immutable and thread-safe afterwards.
+// Nodes in breadth-first order: the children of a node lie side by side, sorted by byte, and end
+// where those of the next node begin. Nine bytes a node, built by sorting; immutable and
+// thread-safe afterwards.
 class PieceTrie {
  public:
   PieceTrie() = default;
-  // Of equal texts the last one's number counts, as in a hash map that is filled in order. The empty text is never found.
+  // Of equal texts the last one's number counts, as in a hash map that is filled in order. The
+  // empty text is never found.
   explicit PieceTrie(const PieceList& pieces);
 
   static constexpr uint32_t kRoot = 0;
@@ -50,7 +53,8 @@ class PieceTrie {
 
   // The number of `text`, or -1.
   int32_t Find(std::string_view text) const;
-  // The longest text that `text` starts with: its number, and its bytes in `*length`. -1 if there is none.
+  // The longest text that `text` starts with: its number, and its bytes in `*length`. -1 if there
+  // is none.
   int32_t FindLongest(std::string_view text, size_t* length) const;
 
  private:

@@ -13,11 +13,13 @@ Result<std::unique_ptr<TextTower>> TextTower::Create(const TextConfig& config, s
   const uint64_t wide = std::max(3 * config.hidden_size, config.intermediate_size);
   tower->max_tokens_ = max_tokens;
   CLIPGLOT_ASSIGN_OR_RETURN(
-      tower->x_, AlignedBuffer::TryAllocateArray<float>(uint64_t{max_tokens} * config.hidden_size, "text activations"));
+      tower->x_, AlignedBuffer::TryAllocateArray<float>(uint64_t{max_tokens} * config.hidden_size,
+                                                        "text activations"));
   CLIPGLOT_ASSIGN_OR_RETURN(
-      tower->y_, AlignedBuffer::TryAllocateArray<float>(uint64_t{max_tokens} * config.hidden_size, "text activations"));
-  CLIPGLOT_ASSIGN_OR_RETURN(tower->wide_,
-                            AlignedBuffer::TryAllocateArray<float>(max_tokens * wide, "text activations"));
+      tower->y_, AlignedBuffer::TryAllocateArray<float>(uint64_t{max_tokens} * config.hidden_size,
+                                                        "text activations"));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      tower->wide_, AlignedBuffer::TryAllocateArray<float>(max_tokens * wide, "text activations"));
   tower->mask_.resize(max_tokens);
   tower->rotary_ = TextRotary(max_tokens, config.head_dim(), config.rotary_base);
   tower->layers_.reserve(config.layers);
@@ -31,10 +33,12 @@ Status TextTower::SetEmbeddings(TextEmbeddings part) {
 
 Result<TextTower::Layer> TextTower::Pack(const TextLayer& part) const {
   CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias, workspace_));
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear out_proj, Linear::Create(part.out_proj.weight, part.out_proj.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear out_proj,
+                            Linear::Create(part.out_proj.weight, part.out_proj.bias, workspace_));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear fc1, Linear::Create(part.fc1.weight, part.fc1.bias, workspace_));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear fc2, Linear::Create(part.fc2.weight, part.fc2.bias, workspace_));
-  return Layer{std::move(qkv), std::move(out_proj), std::move(fc1), std::move(fc2), part.norm1, part.norm2};
+  return Layer{std::move(qkv), std::move(out_proj), std::move(fc1),
+               std::move(fc2), part.norm1,          part.norm2};
 }
 
 Status TextTower::AddLayer(TextLayer part) {
@@ -43,19 +47,24 @@ Status TextTower::AddLayer(TextLayer part) {
   return OkStatus();
 }
 
-Status TextTower::Forward(std::span<const int32_t> ids, std::span<const size_t> lengths, std::span<float> pooled,
-                          TraceSink* trace, const std::atomic<uint32_t>& cancel) {
+Status TextTower::Forward(std::span<const int32_t> ids, std::span<const size_t> lengths,
+                          std::span<float> pooled, TraceSink* trace,
+                          const std::atomic<uint32_t>& cancel) {
   CLIPGLOT_RETURN_IF_ERROR(CheckIds(ids));
   const size_t tokens = ids.size(), hidden = config_.hidden_size;
   const bool fit = std::accumulate(lengths.begin(), lengths.end(), size_t{0}) == tokens &&
-                   std::ranges::find(lengths, size_t{0}) == lengths.end() && pooled.size() >= lengths.size() * hidden;
-  if (!fit) return Status(Code::kInvalidArgument, StrCat(tokens, " tokens are not those of ", lengths.size(), " texts"));
+                   std::ranges::find(lengths, size_t{0}) == lengths.end() &&
+                   pooled.size() >= lengths.size() * hidden;
+  if (!fit)
+    return Status(Code::kInvalidArgument,
+                  StrCat(tokens, " tokens are not those of ", lengths.size(), " texts"));
   const std::span<const float> x = x_.as<const float>().first(tokens * hidden);
 
   Embed(ids);
   Trace(trace, "hidden.0", DType::kF32, {tokens, hidden}, x);
   for (size_t i = 0; i < layers_.size(); ++i) {
-    if (cancel.load(std::memory_order_relaxed) != 0) return Status(Code::kCancelled, StrCat("before text layer ", i));
+    if (cancel.load(std::memory_order_relaxed) != 0)
+      return Status(Code::kCancelled, StrCat("before text layer ", i));
     CLIPGLOT_RETURN_IF_ERROR(RunLayer(layers_[i], lengths));
     if (trace != nullptr) Trace(trace, StrCat("hidden.", i + 1), DType::kF32, {tokens, hidden}, x);
   }
@@ -70,7 +79,8 @@ Status TextTower::Forward(std::span<const int32_t> ids, std::span<const size_t> 
 Status TextTower::Begin(std::span<const int32_t> ids, std::vector<float>& state) {
   CLIPGLOT_RETURN_IF_ERROR(CheckIds(ids));
   Embed(ids);
-  if (masked_) return Status(Code::kInvalidArgument, "the pad id in a text that is computed in steps");
+  if (masked_)
+    return Status(Code::kInvalidArgument, "the pad id in a text that is computed in steps");
   const std::span<const float> x = x_.as<const float>().first(ids.size() * config_.hidden_size);
   state.assign(x.begin(), x.end());
   return OkStatus();
@@ -81,7 +91,8 @@ Status TextTower::Apply(const TextLayer& part, std::span<std::vector<float>> sta
   masked_ = false;
   for (std::vector<float>& state : states) {
     const size_t tokens = state.size() / config_.hidden_size;
-    if (tokens == 0 || tokens > max_tokens_) return Status(Code::kInvalidArgument, "a state of no text");
+    if (tokens == 0 || tokens > max_tokens_)
+      return Status(Code::kInvalidArgument, "a state of no text");
     std::copy(state.begin(), state.end(), x_.as<float>().begin());
     CLIPGLOT_RETURN_IF_ERROR(RunLayer(layer, {&tokens, 1}));
     std::copy_n(x_.as<const float>().begin(), state.size(), state.begin());
@@ -91,7 +102,8 @@ Status TextTower::Apply(const TextLayer& part, std::span<std::vector<float>> sta
 
 Status TextTower::End(std::span<const float> state, std::span<float> pooled) {
   const size_t tokens = state.size() / config_.hidden_size;
-  if (tokens == 0 || tokens > max_tokens_) return Status(Code::kInvalidArgument, "a state of no text");
+  if (tokens == 0 || tokens > max_tokens_)
+    return Status(Code::kInvalidArgument, "a state of no text");
   std::copy(state.begin(), state.end(), x_.as<float>().begin());
   std::fill_n(mask_.begin(), tokens, uint8_t{1});
   MeanPool(0, tokens, pooled);
@@ -100,11 +112,13 @@ Status TextTower::End(std::span<const float> state, std::span<float> pooled) {
 
 Status TextTower::CheckIds(std::span<const int32_t> ids) const {
   if (ids.empty() || ids.size() > max_tokens_) {
-    return Status(Code::kInvalidArgument, StrCat(ids.size(), " tokens, 1 to ", max_tokens_, " are possible"));
+    return Status(Code::kInvalidArgument,
+                  StrCat(ids.size(), " tokens, 1 to ", max_tokens_, " are possible"));
   }
   for (const int32_t id : ids) {
     if (id < 0 || static_cast<size_t>(id) >= config_.vocab_size) {
-      return Status(Code::kInvalidArgument, StrCat("token id ", id, ", the vocabulary ends at ", config_.vocab_size));
+      return Status(Code::kInvalidArgument,
+                    StrCat("token id ", id, ", the vocabulary ends at ", config_.vocab_size));
     }
   }
   return OkStatus();
@@ -135,11 +149,12 @@ void TextTower::Embed(std::span<const int32_t> ids) {
     masked_ = masked_ || mask_[t] == 0;
   }
   const std::span<float> used = x.first(ids.size() * hidden);
-  LayerNorm(used, {}, ids.size(), embeddings_.norm.weight, embeddings_.norm.bias, config_.layer_norm_eps, used,
-            *workspace_);
+  LayerNorm(used, {}, ids.size(), embeddings_.norm.weight, embeddings_.norm.bias,
+            config_.layer_norm_eps, used, *workspace_);
 }
 
-// All but rotary and attention takes a row for itself, so what text it belongs to does not matter there.
+// All but rotary and attention takes a row for itself, so what text it belongs to does not matter
+// there.
 Status TextTower::RunLayer(const Layer& layer, std::span<const size_t> lengths) {
   const size_t tokens = std::accumulate(lengths.begin(), lengths.end(), size_t{0});
   const size_t hidden = config_.hidden_size, heads = config_.heads, head_dim = config_.head_dim();
@@ -152,19 +167,22 @@ Status TextTower::RunLayer(const Layer& layer, std::span<const size_t> lengths) 
 
   // qkv = Wqkv(x), rotary on q and k
   CLIPGLOT_RETURN_IF_ERROR(layer.qkv.Run(x, tokens, qkv, *workspace_));
-  Rotate(qkv, lengths, heads, head_dim, rotary_, RotaryPairing::kHalfSplit, /*skip=*/0, *workspace_);
+  Rotate(qkv, lengths, heads, head_dim, rotary_, RotaryPairing::kHalfSplit, /*skip=*/0,
+         *workspace_);
   // y = softmax(q kᵀ / sqrt(d)) v
   CLIPGLOT_RETURN_IF_ERROR(
       Attention(qkv, lengths, heads, head_dim, mask, AttentionBehind(layer.qkv), y, *workspace_));
   // x = norm1(x + out_proj(y))
   const std::span<float> projected = wide_.as<float>().first(tokens * hidden);
   CLIPGLOT_RETURN_IF_ERROR(layer.out_proj.Run(y, tokens, projected, *workspace_));
-  LayerNorm(x, projected, tokens, layer.norm1.weight, layer.norm1.bias, config_.layer_norm_eps, x, *workspace_);
+  LayerNorm(x, projected, tokens, layer.norm1.weight, layer.norm1.bias, config_.layer_norm_eps, x,
+            *workspace_);
   // x = norm2(x + fc2(gelu(fc1(x))))
   CLIPGLOT_RETURN_IF_ERROR(layer.fc1.Run(x, tokens, inner, *workspace_));
   Gelu(inner, *workspace_);
   CLIPGLOT_RETURN_IF_ERROR(layer.fc2.Run(inner, tokens, y, *workspace_));
-  LayerNorm(x, y, tokens, layer.norm2.weight, layer.norm2.bias, config_.layer_norm_eps, x, *workspace_);
+  LayerNorm(x, y, tokens, layer.norm2.weight, layer.norm2.bias, config_.layer_norm_eps, x,
+            *workspace_);
   return OkStatus();
 }
 

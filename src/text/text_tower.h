@@ -1,10 +1,11 @@
 // Jina XLM-RoBERTa: token ids to one pooled vector a text.
 //
-// Takes: ids with <s> and </s>. Gives: the mean of the last layer's rows, not normalised. Built part by part while the
-// model is read; all memory for activations is set aside at creation, so that Forward never allocates. Not thread-safe.
+// Takes: ids with <s> and </s>. Gives: the mean of the last layer's rows, not normalised. Built
+// part by part while the model is read; all memory for activations is set aside at creation, so
+// that Forward never allocates. Not thread-safe.
 //
-// Source of every step: upstream xlm-roberta-flash-implementation, modeling_xlm_roberta.py, mha.py, block.py, mlp.py,
-// rotary.py; wrapper hf_model.py (mean pooler) of jina-clip-implementation.
+// Source of every step: upstream xlm-roberta-flash-implementation, modeling_xlm_roberta.py, mha.py,
+// block.py, mlp.py, rotary.py; wrapper hf_model.py (mean pooler) of jina-clip-implementation.
 #pragma once
 
 #include <atomic>
@@ -22,26 +23,29 @@ namespace clipglot {
 
 class TextTower {
  public:
-  // `max_tokens`: most tokens of one Forward. `workspace`: outlives the tower, shared with other towers.
-  // Errors: kOutOfMemory.
-  static Result<std::unique_ptr<TextTower>> Create(const TextConfig& config, size_t max_tokens, Workspace* workspace);
+  // `max_tokens`: most tokens of one Forward. `workspace`: outlives the tower, shared with other
+  // towers. Errors: kOutOfMemory.
+  static Result<std::unique_ptr<TextTower>> Create(const TextConfig& config, size_t max_tokens,
+                                                   Workspace* workspace);
 
-  // Parts in order: the embeddings, then each layer. The word table is kept as it is, the linears are packed.
+  // Parts in order: the embeddings, then each layer. The word table is kept as it is, the linears
+  // are packed.
   Status SetEmbeddings(TextEmbeddings part);
   Status AddLayer(TextLayer part);
   bool complete() const { return layers_.size() == config_.layers && !embeddings_.words.empty(); }
 
-  // One or more texts, one behind the other and nothing between them: `ids` [1 ... max_tokens], each below vocab_size;
-  // `lengths`: tokens of each text, at least 1. A text has the same bits in any company. Positions that hold the pad id are
-  // left out as attention keys and of the mean, but take a rotary position, as upstream on a CPU. `pooled` [texts, hidden].
-  // `trace` may be null. `cancel`: looked at between layers.
-  // Errors: kInvalidArgument, kCancelled, kInternal.
-  Status Forward(std::span<const int32_t> ids, std::span<const size_t> lengths, std::span<float> pooled,
-                 TraceSink* trace, const std::atomic<uint32_t>& cancel);
+  // One or more texts, one behind the other and nothing between them: `ids` [1 ... max_tokens],
+  // each below vocab_size; `lengths`: tokens of each text, at least 1. A text has the same bits in
+  // any company. Positions that hold the pad id are left out as attention keys and of the mean, but
+  // take a rotary position, as upstream on a CPU. `pooled` [texts, hidden]. `trace` may be null.
+  // `cancel`: looked at between layers. Errors: kInvalidArgument, kCancelled, kInternal.
+  Status Forward(std::span<const int32_t> ids, std::span<const size_t> lengths,
+                 std::span<float> pooled, TraceSink* trace, const std::atomic<uint32_t>& cancel);
 
-  // The steps of Forward one by one, with the same bits, for a converter that holds one layer at a time: Begin (uses what
-  // SetEmbeddings was given), Apply for each layer in order, End. `state` [tokens · hidden] stays with the caller, so that
-  // several texts can be on their way. The pad id is refused.
+  // The steps of Forward one by one, with the same bits, for a converter that holds one layer at a
+  // time: Begin (uses what SetEmbeddings was given), Apply for each layer in order, End. `state`
+  // [tokens · hidden] stays with the caller, so that several texts can be on their way. The pad id
+  // is refused.
   Status Begin(std::span<const int32_t> ids, std::vector<float>& state);
   Status Apply(const TextLayer& part, std::span<std::vector<float>> states);
   Status End(std::span<const float> state, std::span<float> pooled);
@@ -53,7 +57,8 @@ class TextTower {
     Linear qkv, out_proj, fc1, fc2;
     NormWeights norm1, norm2;
   };
-  TextTower(const TextConfig& config, Workspace* workspace) : config_(config), workspace_(workspace) {}
+  TextTower(const TextConfig& config, Workspace* workspace)
+      : config_(config), workspace_(workspace) {}
   Result<Layer> Pack(const TextLayer& part) const;
   Status CheckIds(std::span<const int32_t> ids) const;
   void Embed(std::span<const int32_t> ids);

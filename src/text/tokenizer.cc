@@ -92,13 +92,14 @@ Result<std::unique_ptr<Tokenizer>> FastTokenizer::Make(std::string_view what, To
   out->split_white_space_ = spec.split_white_space;
   out->prefix_ = spec.prefix;
   out->split_at_marks_ = spec.split_at_marks;
-  const bool has_map = std::any_of(out->steps_.begin(), out->steps_.end(), [](const NormalizerStep& step) {
-    return step.kind == NormalizerStep::Kind::kCharsmap;
-  });
+  const bool has_map = std::any_of(
+      out->steps_.begin(), out->steps_.end(),
+      [](const NormalizerStep& step) { return step.kind == NormalizerStep::Kind::kCharsmap; });
   if (has_map) {
     CLIPGLOT_ASSIGN_OR_RETURN(out->charsmap_, Charsmap::Create(what, spec.charsmap));
   }
-  CLIPGLOT_ASSIGN_OR_RETURN(out->unigram_, Unigram::Create(what, spec.pieces, std::move(spec.scores), spec.unk_id));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      out->unigram_, Unigram::Create(what, spec.pieces, std::move(spec.scores), spec.unk_id));
   spec.pieces = PieceList();
   CLIPGLOT_RETURN_IF_ERROR(out->SetAddedTokens(what, spec));
   return std::unique_ptr<Tokenizer>(std::move(out));
@@ -115,8 +116,9 @@ Status FastTokenizer::SetAddedTokens(std::string_view what, const TokenizerSpec&
     return found == behind.end() ? -1 : found->second;
   };
   vocab_size_ = unigram_.size();
-  // An added token that is a piece has the piece's id; others follow behind the vocabulary, as upstream numbers them
-  // whatever the file says. A file that says otherwise was meant for another vocabulary.
+  // An added token that is a piece has the piece's id; others follow behind the vocabulary, as
+  // upstream numbers them whatever the file says. A file that says otherwise was meant for another
+  // vocabulary.
   for (const AddedToken& token : spec.added) {
     if (token.content.empty()) continue;
     int32_t id = find(token.content);
@@ -125,8 +127,9 @@ Status FastTokenizer::SetAddedTokens(std::string_view what, const TokenizerSpec&
       behind.emplace(token.content, id);
     }
     if (token.id && *token.id != id) {
-      return Status(Code::kCorruptModel, StrCat(what, ": added token ", Printable(token.content), " has id ", *token.id,
-                                                ", its place in the vocabulary is ", id));
+      return Status(Code::kCorruptModel,
+                    StrCat(what, ": added token ", Printable(token.content), " has id ", *token.id,
+                           ", its place in the vocabulary is ", id));
     }
     std::string content = token.content;
     if (token.normalized) {
@@ -134,7 +137,9 @@ Status FastTokenizer::SetAddedTokens(std::string_view what, const TokenizerSpec&
       CLIPGLOT_RETURN_IF_ERROR(Normalize(token.content, &content));
     }
     if (content.empty()) {
-      return Status(Code::kUnsupportedModel, StrCat(what, ": added token ", Printable(token.content), " normalises to nothing"));
+      return Status(
+          Code::kUnsupportedModel,
+          StrCat(what, ": added token ", Printable(token.content), " normalises to nothing"));
     }
     CLIPGLOT_RETURN_IF_ERROR((token.normalized ? normalized_contents : raw_contents).Add(content));
     (token.normalized ? normalized : raw)
@@ -143,15 +148,18 @@ Status FastTokenizer::SetAddedTokens(std::string_view what, const TokenizerSpec&
   raw_ = AddedTokens(raw_contents, std::move(raw));
   normalized_ = AddedTokens(normalized_contents, std::move(normalized));
 
-  const std::pair<const AddedToken*, int32_t*> specials[] = {{&spec.bos, &bos_id_}, {&spec.eos, &eos_id_}, {&spec.pad, &pad_id_}};
+  const std::pair<const AddedToken*, int32_t*> specials[] = {
+      {&spec.bos, &bos_id_}, {&spec.eos, &eos_id_}, {&spec.pad, &pad_id_}};
   for (const auto& [token, id] : specials) {
     *id = find(token->content);
     if (*id < 0) {
-      return Status(Code::kUnsupportedModel, StrCat(what, ": no token ", Printable(token->content), " in the vocabulary"));
+      return Status(Code::kUnsupportedModel,
+                    StrCat(what, ": no token ", Printable(token->content), " in the vocabulary"));
     }
     if (token->id && *token->id != *id) {
-      return Status(Code::kCorruptModel, StrCat(what, ": the template has ", Printable(token->content), " at ", *token->id,
-                                                ", the vocabulary at ", *id));
+      return Status(Code::kCorruptModel,
+                    StrCat(what, ": the template has ", Printable(token->content), " at ",
+                           *token->id, ", the vocabulary at ", *id));
     }
   }
   return OkStatus();
@@ -214,9 +222,12 @@ void FastTokenizer::EncodePiece(std::string_view piece, Run* run) const {
 }
 
 Result<Encoding> FastTokenizer::Encode(std::string_view utf8, size_t max_tokens) const {
-  if (max_tokens < 2) return Status(Code::kInvalidArgument, StrCat("max_tokens is ", max_tokens, ", at least 2 needed"));
+  if (max_tokens < 2)
+    return Status(Code::kInvalidArgument,
+                  StrCat("max_tokens is ", max_tokens, ", at least 2 needed"));
   if (utf8.size() > kMaxTextBytes) {
-    return Status(Code::kInvalidArgument, StrCat("text of ", utf8.size(), " bytes, at most ", kMaxTextBytes, " allowed"));
+    return Status(Code::kInvalidArgument,
+                  StrCat("text of ", utf8.size(), " bytes, at most ", kMaxTextBytes, " allowed"));
   }
   CLIPGLOT_RETURN_IF_ERROR(CheckUtf8(utf8));
   Run run;
@@ -237,7 +248,8 @@ Result<Encoding> FastTokenizer::Encode(std::string_view utf8, size_t max_tokens)
     }
   }
   Encoding out;
-  out.unknown_tokens = static_cast<size_t>(std::count(run.sink.ids.begin(), run.sink.ids.end(), unigram_.unk_id()));
+  out.unknown_tokens =
+      static_cast<size_t>(std::count(run.sink.ids.begin(), run.sink.ids.end(), unigram_.unk_id()));
   out.total_tokens = run.sink.total + 2;
   out.ids = std::move(run.sink.ids);
   out.ids.insert(out.ids.begin(), bos_id_);
@@ -248,10 +260,12 @@ Result<Encoding> FastTokenizer::Encode(std::string_view utf8, size_t max_tokens)
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> Tokenizer::Create(std::string_view name, std::span<const std::byte> file) {
+Result<std::unique_ptr<Tokenizer>> Tokenizer::Create(std::string_view name,
+                                                     std::span<const std::byte> file) {
   const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
   const std::string what = Printable(name);
-  auto spec = name.ends_with(".json") ? ReadTokenizerJson(what, bytes) : ReadSentencePieceModel(what, bytes);
+  auto spec = name.ends_with(".json") ? ReadTokenizerJson(what, bytes)
+                                      : ReadSentencePieceModel(what, bytes);
   if (!spec.ok()) return spec.status();
   return FastTokenizer::Make(what, *std::move(spec));
 }

@@ -1,5 +1,6 @@
-// Reader of tokenizer.json. Source of every rule: huggingface/tokenizers 0.22 (src/tokenizer/serialization.rs and the
-// Deserialize of each part), plus the spellings of older versions.
+// Reader of tokenizer.json. Source of every rule: huggingface/tokenizers 0.22
+// (src/tokenizer/serialization.rs and the Deserialize of each part), plus the spellings of older
+// versions.
 #include "base/json.h"
 #include "base/strings.h"
 #include "text/base64.h"
@@ -23,11 +24,14 @@ Status UnknownType(const Json& part, std::string_view type) {
 }
 
 Status ReadReplace(const Json& part, TokenizerSpec* spec) {
-  CLIPGLOT_ASSIGN_OR_RETURN(const std::string_view pattern, part["pattern"]["Regex"].AsStringView());
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::string_view pattern,
+                            part["pattern"]["Regex"].AsStringView());
   NormalizerStep step{.kind = NormalizerStep::Kind::kReplaceSpaces};
   CLIPGLOT_ASSIGN_OR_RETURN(step.content, part["content"].AsString());
-  if (pattern != " {2,}") return Unsupported(part["pattern"], "only the regular expression ' {2,}' is supported");
-  if (step.content != " " && step.content != kMark) return Unsupported(part["content"], "a space or U+2581 is expected");
+  if (pattern != " {2,}")
+    return Unsupported(part["pattern"], "only the regular expression ' {2,}' is supported");
+  if (step.content != " " && step.content != kMark)
+    return Unsupported(part["content"], "a space or U+2581 is expected");
   spec->steps.push_back(std::move(step));
   return OkStatus();
 }
@@ -39,7 +43,8 @@ Status ReadNormalizer(const Json& part, bool may_nest, TokenizerSpec* spec) {
     const Json list = part["normalizers"];
     if (!list.is_array()) return list.Error("a list is expected");
     if (list.size() > 8) return Unsupported(list, "more than eight steps");
-    for (size_t i = 0; i < list.size(); ++i) CLIPGLOT_RETURN_IF_ERROR(ReadNormalizer(list.At(i), false, spec));
+    for (size_t i = 0; i < list.size(); ++i)
+      CLIPGLOT_RETURN_IF_ERROR(ReadNormalizer(list.At(i), false, spec));
     return OkStatus();
   }
   if (type == "Precompiled") {
@@ -69,10 +74,13 @@ Status ReadMetaspace(const Json& part, TokenizerSpec* spec) {
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string_view replacement, part["replacement"].AsStringView());
   if (replacement != kMark) return Unsupported(part["replacement"], "U+2581 is expected");
   CLIPGLOT_ASSIGN_OR_RETURN(const bool add_prefix, part["add_prefix_space"].AsBoolOr(true));
-  CLIPGLOT_ASSIGN_OR_RETURN(const std::string scheme, part["prepend_scheme"].AsStringOr(add_prefix ? "always" : "never"));
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::string scheme,
+                            part["prepend_scheme"].AsStringOr(add_prefix ? "always" : "never"));
   // "first" needs the place of each piece in the raw text; no XLM-RoBERTa tokenizer has it.
-  if (scheme != "always" && scheme != "never") return Unsupported(part["prepend_scheme"], "'always' or 'never' is expected");
-  if (!add_prefix && scheme == "always") return part["prepend_scheme"].Error("contradicts add_prefix_space");
+  if (scheme != "always" && scheme != "never")
+    return Unsupported(part["prepend_scheme"], "'always' or 'never' is expected");
+  if (!add_prefix && scheme == "always")
+    return part["prepend_scheme"].Error("contradicts add_prefix_space");
   spec->prefix = scheme == "always";
   CLIPGLOT_ASSIGN_OR_RETURN(spec->split_at_marks, part["split"].AsBoolOr(true));
   return OkStatus();
@@ -82,7 +90,8 @@ Status ReadPreTokenizer(const Json& part, TokenizerSpec* spec) {
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string_view type, TypeOf(part));
   if (type != "Sequence") return ReadMetaspace(part, spec);
   const Json list = part["pretokenizers"];
-  if (list.size() != 1 && list.size() != 2) return Unsupported(list, "WhitespaceSplit and Metaspace are expected");
+  if (list.size() != 1 && list.size() != 2)
+    return Unsupported(list, "WhitespaceSplit and Metaspace are expected");
   if (list.size() == 2) {
     CLIPGLOT_ASSIGN_OR_RETURN(const std::string_view first, TypeOf(list.At(0)));
     if (first != "WhitespaceSplit") return UnknownType(list.At(0), first);
@@ -95,18 +104,22 @@ Status ReadModel(std::string_view what, const Json& model, TokenizerSpec* spec) 
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string_view type, TypeOf(model));
   if (type != "Unigram") return UnknownType(model, type);
   CLIPGLOT_ASSIGN_OR_RETURN(const bool byte_fallback, model["byte_fallback"].AsBoolOr(false));
-  if (byte_fallback) return Unsupported(model["byte_fallback"], "bytes as pieces are not supported");
+  if (byte_fallback)
+    return Unsupported(model["byte_fallback"], "bytes as pieces are not supported");
   CLIPGLOT_ASSIGN_OR_RETURN(spec->unk_id, model["unk_id"].AsInt());
   const Json vocab = model["vocab"];
   if (!vocab.is_array() || vocab.size() == 0) return vocab.Error("a list of pieces is expected");
-  if (vocab.size() > PieceList::kMaxPieces) return Unsupported(vocab, StrCat("more than ", PieceList::kMaxPieces, " pieces"));
+  if (vocab.size() > PieceList::kMaxPieces)
+    return Unsupported(vocab, StrCat("more than ", PieceList::kMaxPieces, " pieces"));
   spec->scores.reserve(vocab.size());
   for (size_t i = 0; i < vocab.size(); ++i) {
     const Json entry = vocab.At(i);
-    if (!entry.is_array() || entry.size() != 2) return entry.Error("a piece and its score are expected");
+    if (!entry.is_array() || entry.size() != 2)
+      return entry.Error("a piece and its score are expected");
     CLIPGLOT_ASSIGN_OR_RETURN(const std::string_view piece, entry.At(0).AsStringView());
     CLIPGLOT_ASSIGN_OR_RETURN(const double score, entry.At(1).AsDouble());
-    if (Status status = spec->pieces.Add(piece); !status.ok()) return Status(status.code(), StrCat(what, ": ", status.detail()));
+    if (Status status = spec->pieces.Add(piece); !status.ok())
+      return Status(status.code(), StrCat(what, ": ", status.detail()));
     spec->scores.push_back(score);
   }
   return OkStatus();
@@ -126,7 +139,9 @@ Status ReadAddedTokens(const Json& list, TokenizerSpec* spec) {
     CLIPGLOT_ASSIGN_OR_RETURN(const bool special, entry["special"].AsBoolOr(false));
     CLIPGLOT_ASSIGN_OR_RETURN(token.normalized, entry["normalized"].AsBoolOr(!special));
     CLIPGLOT_ASSIGN_OR_RETURN(const bool single_word, entry["single_word"].AsBoolOr(false));
-    if (single_word) return Unsupported(entry["single_word"], "tokens that match only whole words are not supported");
+    if (single_word)
+      return Unsupported(entry["single_word"],
+                         "tokens that match only whole words are not supported");
     spec->added.push_back(std::move(token));
   }
   return OkStatus();
@@ -135,7 +150,8 @@ Status ReadAddedTokens(const Json& list, TokenizerSpec* spec) {
 Result<AddedToken> ReadTemplateToken(const Json& part, const Json& special_tokens) {
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string name, part["SpecialToken"]["id"].AsString());
   const Json special = special_tokens[name];
-  if (special["ids"].size() != 1 || special["tokens"].size() != 1) return Unsupported(special, "one token is expected");
+  if (special["ids"].size() != 1 || special["tokens"].size() != 1)
+    return Unsupported(special, "one token is expected");
   AddedToken out;
   CLIPGLOT_ASSIGN_OR_RETURN(out.content, special["tokens"].At(0).AsString());
   CLIPGLOT_ASSIGN_OR_RETURN(out.id, special["ids"].At(0).AsInt());
@@ -160,7 +176,8 @@ Status ReadPostProcessor(const Json& part, TokenizerSpec* spec) {
 Result<TokenizerSpec> ReadTokenizerJson(std::string_view what, std::string_view text) {
   CLIPGLOT_ASSIGN_OR_RETURN(const Json root, Json::Parse(text, std::string(what), kLimits));
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string version, root["version"].AsStringOr("1.0"));
-  if (version != "1.0") return Unsupported(root["version"], StrCat("'", Printable(version), "', 1.0 is expected"));
+  if (version != "1.0")
+    return Unsupported(root["version"], StrCat("'", Printable(version), "', 1.0 is expected"));
   TokenizerSpec spec;
   CLIPGLOT_RETURN_IF_ERROR(ReadModel(what, root["model"], &spec));
   CLIPGLOT_RETURN_IF_ERROR(ReadNormalizer(root["normalizer"], true, &spec));

@@ -14,16 +14,20 @@ constexpr double kUnknownPenalty = 10.0;
 
 }  // namespace
 
-Result<Unigram> Unigram::Create(std::string_view what, const PieceList& pieces, std::vector<double> scores,
-                                int64_t unk_id) {
+Result<Unigram> Unigram::Create(std::string_view what, const PieceList& pieces,
+                                std::vector<double> scores, int64_t unk_id) {
   if (pieces.size() != scores.size() || pieces.size() == 0) {
-    return Status(Code::kCorruptModel, StrCat(what, ": ", pieces.size(), " pieces, ", scores.size(), " scores"));
+    return Status(Code::kCorruptModel,
+                  StrCat(what, ": ", pieces.size(), " pieces, ", scores.size(), " scores"));
   }
   if (unk_id < 0 || unk_id >= static_cast<int64_t>(pieces.size())) {
-    return Status(Code::kCorruptModel, StrCat(what, ": the unknown id ", unk_id, " is not in the vocabulary"));
+    return Status(Code::kCorruptModel,
+                  StrCat(what, ": the unknown id ", unk_id, " is not in the vocabulary"));
   }
   for (size_t i = 0; i < scores.size(); ++i) {
-    if (!std::isfinite(scores[i])) return Status(Code::kCorruptModel, StrCat(what, ": the score of piece ", i, " is not finite"));
+    if (!std::isfinite(scores[i]))
+      return Status(Code::kCorruptModel,
+                    StrCat(what, ": the score of piece ", i, " is not finite"));
   }
   Unigram out;
   out.trie_ = PieceTrie(pieces);
@@ -35,10 +39,11 @@ Result<Unigram> Unigram::Create(std::string_view what, const PieceList& pieces, 
   return out;
 }
 
-// Leaves in scratch->step[i] the length of the best path's piece that starts at byte i, for every such i.
+// Leaves in scratch->step[i] the length of the best path's piece that starts at byte i, for every
+// such i.
 void Unigram::FindBestPath(std::string_view word, Scratch* scratch) const {
-  // step[end]: length of the last piece of the best path to `end`, 0 while none is known. Scores are needed only as far
-  // ahead as the longest piece reaches, hence a ring.
+  // step[end]: length of the last piece of the best path to `end`, 0 while none is known. Scores
+  // are needed only as far ahead as the longest piece reaches, hence a ring.
   std::vector<uint16_t>& step = scratch->step;
   step.assign(word.size() + 1, 0);
   if (scratch->score.size() <= ring_mask_) scratch->score.resize(ring_mask_ + 1);
@@ -82,7 +87,8 @@ void Unigram::FindBestPath(std::string_view word, Scratch* scratch) const {
 void Unigram::Encode(std::string_view word, Scratch* scratch, IdSink* sink) const {
   FindBestPath(word, scratch);
   const std::vector<uint16_t>& step = scratch->step;
-  size_t unknown_begin = 0, unknown_end = 0;  // the run of unknown characters, empty if none is open
+  size_t unknown_begin = 0,
+         unknown_end = 0;  // the run of unknown characters, empty if none is open
   const auto close_run = [&] {
     if (unknown_begin == unknown_end) return;
     // Upstream looks the run up as one text.

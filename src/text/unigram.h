@@ -1,7 +1,8 @@
 // Unigram segmentation: the pieces of the vocabulary whose scores add up to the most.
 //
-// Follows encode_optimized of Hugging Face's Rust `tokenizers` (src/models/unigram/model.rs, 0.22) to the last tie: sums
-// in float64 from left to right, of two equal sums the one that starts further left stays.
+// Follows encode_optimized of Hugging Face's Rust `tokenizers` (src/models/unigram/model.rs, 0.22)
+// to the last tie: sums in float64 from left to right, of two equal sums the one that starts
+// further left stays.
 #pragma once
 
 #include <cstdint>
@@ -32,13 +33,14 @@ class Unigram {
   };
 
   Unigram() = default;
-  // `pieces`, `scores`: one score (a log probability, finite) a piece; a piece's id is its place. `unk_id`: below the
-  // number of pieces. `what` names the file in errors.
-  // Errors: kCorruptModel.
-  static Result<Unigram> Create(std::string_view what, const PieceList& pieces, std::vector<double> scores, int64_t unk_id);
+  // `pieces`, `scores`: one score (a log probability, finite) a piece; a piece's id is its place.
+  // `unk_id`: below the number of pieces. `what` names the file in errors. Errors: kCorruptModel.
+  static Result<Unigram> Create(std::string_view what, const PieceList& pieces,
+                                std::vector<double> scores, int64_t unk_id);
 
-  // Appends the ids of `word` (well-formed UTF-8). A character without a piece costs min(scores) - 10; neighbours of that
-  // kind share one <unk>. Time is linear in the bytes of `word` times the longest piece; `scratch` holds two bytes a byte.
+  // Appends the ids of `word` (well-formed UTF-8). A character without a piece costs min(scores) -
+  // 10; neighbours of that kind share one <unk>. Time is linear in the bytes of `word` times the
+  // longest piece; `scratch` holds two bytes a byte.
   void Encode(std::string_view word, Scratch* scratch, IdSink* sink) const;
 
   // The id of `piece`, or -1.

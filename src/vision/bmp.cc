@@ -1,7 +1,8 @@
 // BMP: rows of pixels and run lengths, as PIL reads them. The header is bmp_header's.
 //
-// Source: Microsoft's documentation of BITMAPINFOHEADER; PIL's BmpRleDecoder and RawDecode.c for what a damaged file
-// still gives, its Unpack.c for the width of channels (v · 255 / (2^bits - 1), rounded down).
+// Source: Microsoft's documentation of BITMAPINFOHEADER; PIL's BmpRleDecoder and RawDecode.c for
+// what a damaged file still gives, its Unpack.c for the width of channels (v · 255 / (2^bits - 1),
+// rounded down).
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -45,9 +46,11 @@ void RowToRgb(const BmpHeader& bmp, const std::byte* in, size_t begin, size_t en
   }
 }
 
-// Run lengths to one index a pixel, in the file's order of rows, as PIL does it: one long line of pixels that end-of-row
-// codes fill up to a multiple of the width. `in` stands at the first code. Gives how many pixels came.
-Result<uint64_t> ExpandRuns(const BmpHeader& bmp, ByteReader in, std::span<uint8_t> out, StopCheck* stop) {
+// Run lengths to one index a pixel, in the file's order of rows, as PIL does it: one long line of
+// pixels that end-of-row codes fill up to a multiple of the width. `in` stands at the first code.
+// Gives how many pixels came.
+Result<uint64_t> ExpandRuns(const BmpHeader& bmp, ByteReader in, std::span<uint8_t> out,
+                            StopCheck* stop) {
   const size_t width = static_cast<size_t>(bmp.width);
   uint64_t at = 0;  // may run past the end by one move
   uint64_t x = 0;
@@ -106,7 +109,8 @@ Result<RgbImage> DecodeBmp(std::span<const std::byte> file, const DecodeOptions&
   AlignedBuffer expanded;
   uint64_t stride = bmp.stride;
   if (bmp.runs) {
-    // Two bytes move by at most 255 rows and 255 pixels, so a short file cannot fill a large picture.
+    // Two bytes move by at most 255 rows and 255 pixels, so a short file cannot fill a large
+    // picture.
     const uint64_t pixels = uint64_t{width} * height;
     const uint64_t most = 255 * (uint64_t{width} + 1);
     if (pixels / most > data.size()) return Damaged("not enough image data");
@@ -116,7 +120,8 @@ Result<RgbImage> DecodeBmp(std::span<const std::byte> file, const DecodeOptions&
     }));
     ByteReader in(file);
     in.Seek(bmp.offset);
-    CLIPGLOT_ASSIGN_OR_RETURN(const uint64_t came, ExpandRuns(bmp, in, expanded.as<uint8_t>(), &stop));
+    CLIPGLOT_ASSIGN_OR_RETURN(const uint64_t came,
+                              ExpandRuns(bmp, in, expanded.as<uint8_t>(), &stop));
     if (came < pixels) {
       return Damaged(StrCat("not enough image data: ", came, " of ", pixels, " pixels"));
     }
@@ -137,8 +142,8 @@ Result<RgbImage> DecodeBmp(std::span<const std::byte> file, const DecodeOptions&
     const size_t row = bmp.bottom_up ? height - 1 - y : y;
     const std::byte* in = data.data() + row * static_cast<size_t>(stride);
     uint8_t* out = writer.NextRow();
-    CLIPGLOT_RETURN_IF_ERROR(
-        stop.InPieces(width, 3, [&](size_t begin, size_t end) { RowToRgb(bmp, in, begin, end, out); }));
+    CLIPGLOT_RETURN_IF_ERROR(stop.InPieces(
+        width, 3, [&](size_t begin, size_t end) { RowToRgb(bmp, in, begin, end, out); }));
     CLIPGLOT_RETURN_IF_ERROR(writer.CommitRow());
   }
   return std::move(writer).Finish();

@@ -48,8 +48,8 @@ bool TakeLayout(uint32_t bits, Masks* masks) {
   return bits == 24 ? *masks == kMasks32 : *masks == kMasks16 || *masks == kMasks565;
 }
 
-// The palette, and what PIL makes of one that holds nothing but grays: pixels of 8 bits, or of 1 bit if it has two
-// colours, whatever the header says.
+// The palette, and what PIL makes of one that holds nothing but grays: pixels of 8 bits, or of 1
+// bit if it has two colours, whatever the header says.
 Status ReadPalette(ByteReader* in, size_t entry_bytes, uint32_t colors, BmpHeader* bmp,
                    bool* bilevel) {
   if (colors > kMaxColors) return Unsupported(StrCat("a palette of ", colors, " colours"));
@@ -127,11 +127,13 @@ Status ReadBmpHeader(std::span<const std::byte> file, BmpHeader* bmp) {
   if (!in.ok()) return Damaged("truncated header");
 
   const bool indexed = bits == 1 || bits == 4 || bits == 8;
-  if (!indexed && bits != 16 && bits != 24 && bits != 32) return Unsupported(StrCat(bits, " bits a pixel"));
+  if (!indexed && bits != 16 && bits != 24 && bits != 32)
+    return Unsupported(StrCat(bits, " bits a pixel"));
   if (colors == 0 && indexed) colors = 1u << bits;
   const size_t entry_bytes = os2 ? 3 : 4;
   // PIL's rule for files that forget to count the palette.
-  if (indexed && offset == uint64_t{kFileHeaderBytes} + header) offset += uint64_t{entry_bytes} * colors;
+  if (indexed && offset == uint64_t{kFileHeaderBytes} + header)
+    offset += uint64_t{entry_bytes} * colors;
   bmp->pixel_bits = bits;
   bmp->stride = (bmp->width * bits + 31) / 32 * 4;
   switch (compression) {

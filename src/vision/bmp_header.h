@@ -1,6 +1,8 @@
-// The header of a BMP: OS/2 and Windows kinds, their palettes and bit fields, taken and refused as PIL does.
+// The header of a BMP: OS/2 and Windows kinds, their palettes and bit fields, taken and refused as
+// PIL does.
 //
-// Source: Microsoft's documentation of BITMAPINFOHEADER and its successors; PIL's BmpImagePlugin (_bitmap).
+// Source: Microsoft's documentation of BITMAPINFOHEADER and its successors; PIL's BmpImagePlugin
+// (_bitmap).
 #pragma once
 
 #include <cstddef>

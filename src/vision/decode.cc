@@ -17,7 +17,8 @@ Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOption
   if (IsPng(file)) return DecodePng(file, options);
   if (IsGif(file)) return DecodeGif(file, options);
   if (IsBmp(file)) return DecodeBmp(file, options);
-  return Status(Code::kInvalidImage, "unknown image format: the file begins like none of JPEG, PNG, GIF, BMP");
+  return Status(Code::kInvalidImage,
+                "unknown image format: the file begins like none of JPEG, PNG, GIF, BMP");
 }
 
 Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height,
@@ -30,7 +31,8 @@ Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size
                          " bytes, expected width x height x 4"));
   }
   StopCheck check(stop);
-  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(width, height, kOrientationUpright, &check));
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
+                            RgbWriter::Create(width, height, kOrientationUpright, &check));
   for (size_t y = 0; y < height; ++y) {
     const uint8_t* in = rgba.data() + y * width * 4;
     uint8_t* out = writer.NextRow();

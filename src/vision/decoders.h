@@ -1,9 +1,9 @@
 // One decoder per file format, each from the whole file to upright RGB as PIL's convert("RGB")
 // gives it.
 //
-// All of them: `file` is the whole file; `options` as in vision/image.h. Memory: three bytes a pixel for the
-// result, plus what each says. Errors: kInvalidImage (damaged, truncated, zero-sized, too large,
-// unsupported kind; names the reason), kOutOfMemory. Thread-safe: no state.
+// All of them: `file` is the whole file; `options` as in vision/image.h. Memory: three bytes a
+// pixel for the result, plus what each says. Errors: kInvalidImage (damaged, truncated, zero-sized,
+// too large, unsupported kind; names the reason), kOutOfMemory. Thread-safe: no state.
 #pragma once
 
 #include <cstddef>
@@ -21,13 +21,15 @@ bool IsPng(std::span<const std::byte> file);
 bool IsGif(std::span<const std::byte> file);
 bool IsBmp(std::span<const std::byte> file);
 
-// JPEG as PIL opens it, on libjpeg-turbo: baseline and progressive, Huffman and arithmetic coding, damaged files too;
-// what is missing stands in the image's warnings. CMYK and YCCK through PIL's plain formula, always taken as inverted
-// (Adobe's way), as PIL does. Also takes two bytes a sample if there is more than one scan. Errors also: kCancelled.
+// JPEG as PIL opens it, on libjpeg-turbo: baseline and progressive, Huffman and arithmetic coding,
+// damaged files too; what is missing stands in the image's warnings. CMYK and YCCK through PIL's
+// plain formula, always taken as inverted (Adobe's way), as PIL does. Also takes two bytes a sample
+// if there is more than one scan. Errors also: kCancelled.
 Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions& options);
 
-// PNG of every kind. Alpha and transparency are dropped; 16-bit gray is clipped to 255 or, with Gray16::kScale, keeps its
-// high byte as other 16-bit kinds do. Also takes two uncompressed rows (1…8 bytes a pixel).
+// PNG of every kind. Alpha and transparency are dropped; 16-bit gray is clipped to 255 or, with
+// Gray16::kScale, keeps its high byte as other 16-bit kinds do. Also takes two uncompressed rows
+// (1…8 bytes a pixel).
 Result<RgbImage> DecodePng(std::span<const std::byte> file, const DecodeOptions& options);
 
 // First frame of a GIF; transparent pixels take the colour of their palette entry. No EXIF.

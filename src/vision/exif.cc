@@ -13,7 +13,8 @@ class TiffReader {
  public:
   explicit TiffReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
-  // The header, as far as PIL looks at it: it also takes the number 42 in the wrong byte order, and 43 with MM.
+  // The header, as far as PIL looks at it: it also takes the number 42 in the wrong byte order, and
+  // 43 with MM.
   bool ReadHeader() {
     if (!Has(0, 8)) return false;
     big_endian_ = Byte(0) == 'M';
@@ -42,18 +43,45 @@ class TiffReader {
 };
 
 enum TiffType : uint32_t {
-  kByte = 1, kAscii = 2, kShort = 3, kLong = 4, kRational = 5, kSignedByte = 6, kUndefined = 7, kSignedShort = 8,
-  kSignedLong = 9, kSignedRational = 10, kFloat = 11, kDouble = 12, kIfd = 13, kLong8 = 16,
+  kByte = 1,
+  kAscii = 2,
+  kShort = 3,
+  kLong = 4,
+  kRational = 5,
+  kSignedByte = 6,
+  kUndefined = 7,
+  kSignedShort = 8,
+  kSignedLong = 9,
+  kSignedRational = 10,
+  kFloat = 11,
+  kDouble = 12,
+  kIfd = 13,
+  kLong8 = 16,
 };
 
 // Bytes of one value; 0: PIL passes over such an entry.
 size_t SizeOf(uint32_t type) {
   switch (type) {
-    case kByte: case kAscii: case kSignedByte: case kUndefined: return 1;
-    case kShort: case kSignedShort: return 2;
-    case kLong: case kSignedLong: case kFloat: case kIfd: return 4;
-    case kRational: case kSignedRational: case kDouble: case kLong8: return 8;
-    default: return 0;
+    case kByte:
+    case kAscii:
+    case kSignedByte:
+    case kUndefined:
+      return 1;
+    case kShort:
+    case kSignedShort:
+      return 2;
+    case kLong:
+    case kSignedLong:
+    case kFloat:
+    case kIfd:
+      return 4;
+    case kRational:
+    case kSignedRational:
+    case kDouble:
+    case kLong8:
+      return 8;
+    default:
+      return 0;
   }
 }
 
@@ -61,22 +89,45 @@ size_t SizeOf(uint32_t type) {
 int Value(const TiffReader& reader, uint32_t type, size_t at) {
   double value = 0;
   switch (type) {
-    case kShort: value = reader.U16(at); break;
-    case kLong: case kIfd: value = reader.U32(at); break;
-    case kSignedByte: value = static_cast<int8_t>(reader.Byte(at)); break;
-    case kSignedShort: value = static_cast<int16_t>(reader.U16(at)); break;
-    case kSignedLong: value = static_cast<int32_t>(reader.U32(at)); break;
-    case kRational: value = double(reader.U32(at)) / reader.U32(at + 4); break;
-    case kSignedRational:
-      value = double(static_cast<int32_t>(reader.U32(at))) / static_cast<int32_t>(reader.U32(at + 4));
+    case kShort:
+      value = reader.U16(at);
       break;
-    case kFloat: value = double{std::bit_cast<float>(reader.U32(at))}; break;
-    case kDouble: value = std::bit_cast<double>(reader.U64(at)); break;
-    case kLong8: value = static_cast<double>(reader.U64(at)); break;
-    default: break;  // text
+    case kLong:
+    case kIfd:
+      value = reader.U32(at);
+      break;
+    case kSignedByte:
+      value = static_cast<int8_t>(reader.Byte(at));
+      break;
+    case kSignedShort:
+      value = static_cast<int16_t>(reader.U16(at));
+      break;
+    case kSignedLong:
+      value = static_cast<int32_t>(reader.U32(at));
+      break;
+    case kRational:
+      value = double(reader.U32(at)) / reader.U32(at + 4);
+      break;
+    case kSignedRational:
+      value =
+          double(static_cast<int32_t>(reader.U32(at))) / static_cast<int32_t>(reader.U32(at + 4));
+      break;
+    case kFloat:
+      value = double{std::bit_cast<float>(reader.U32(at))};
+      break;
+    case kDouble:
+      value = std::bit_cast<double>(reader.U64(at));
+      break;
+    case kLong8:
+      value = static_cast<double>(reader.U64(at));
+      break;
+    default:
+      break;  // text
   }
-  // A quotient that is not whole but rounds to a whole number needs more digits than two 32-bit numbers have.
-  return value >= 1 && value <= 8 && value == std::floor(value) ? static_cast<int>(value) : kOrientationUpright;
+  // A quotient that is not whole but rounds to a whole number needs more digits than two 32-bit
+  // numbers have.
+  return value >= 1 && value <= 8 && value == std::floor(value) ? static_cast<int>(value)
+                                                                : kOrientationUpright;
 }
 
 constexpr uint32_t kTagOrientation = 0x0112;
@@ -105,7 +156,9 @@ std::optional<int> FindInTiff(std::span<const std::byte> tiff) {
 
 }  // namespace
 
-int TiffOrientation(std::span<const std::byte> tiff) { return FindInTiff(tiff).value_or(kOrientationUpright); }
+int TiffOrientation(std::span<const std::byte> tiff) {
+  return FindInTiff(tiff).value_or(kOrientationUpright);
+}
 
 int XmpOrientation(std::string_view xmp) {
   constexpr std::string_view kName = "tiff:Orientation";
@@ -126,7 +179,8 @@ int XmpOrientation(std::string_view xmp) {
 
 int OrientationOf(std::span<const std::byte> exif, std::string_view xmp) {
   constexpr char kPrefix[6] = {'E', 'x', 'i', 'f', 0, 0};
-  while (exif.size() >= sizeof(kPrefix) && std::memcmp(exif.data(), kPrefix, sizeof(kPrefix)) == 0) {
+  while (exif.size() >= sizeof(kPrefix) &&
+         std::memcmp(exif.data(), kPrefix, sizeof(kPrefix)) == 0) {
     exif = exif.subspan(sizeof(kPrefix));
   }
   if (!exif.empty()) {

@@ -1,8 +1,9 @@
 // GIF: the first frame on its canvas, as PIL's GifImagePlugin loads it.
 //
-// Source: GIF89a specification; PIL (GifImagePlugin, GifDecode.c) for what the specification leaves open: where the
-// frame does not reach, the canvas has the transparent index, or index 0; a frame that is larger than the canvas
-// enlarges it; what a damaged file still gives and what makes it an error.
+// Source: GIF89a specification; PIL (GifImagePlugin, GifDecode.c) for what the specification leaves
+// open: where the frame does not reach, the canvas has the transparent index, or index 0; a frame
+// that is larger than the canvas enlarges it; what a damaged file still gives and what makes it an
+// error.
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -28,8 +29,8 @@ Status Damaged(std::string_view what) {
 }
 Status EndsEarly() { return Damaged("its pixels end early"); }
 
-// Codes out of the data sub-blocks. A sub-block that is not whole is not begun, and the block that ends the data is for
-// PIL an empty one.
+// Codes out of the data sub-blocks. A sub-block that is not whole is not begun, and the block that
+// ends the data is for PIL an empty one.
 class CodeReader {
  public:
   explicit CodeReader(ByteReader* in) : in_(in), read_end_(in->position() + kReadBytes) {}
@@ -54,8 +55,8 @@ class CodeReader {
     return code;
   }
 
-  // The code for the end came before the frame was full. PIL then reads on as if nothing had been, if the file holds
-  // more than the piece it has read so far. False: it does not.
+  // The code for the end came before the frame was full. PIL then reads on as if nothing had been,
+  // if the file holds more than the piece it has read so far. False: it does not.
   bool GoOnAfterEnd() {
     if (read_end_ >= in_->position() + in_->remaining()) return false;
     read_end_ += kReadBytes;
@@ -106,8 +107,8 @@ class FramePainter {
   uint32_t x_ = 0, y_ = 0, step_, pass_ = 0, painted_rows_ = 0;
 };
 
-// LZW with a code size that grows, into `painter`. Codes for one pixel may have up to 12 bits; of the pixel the low 8
-// count.
+// LZW with a code size that grows, into `painter`. Codes for one pixel may have up to 12 bits; of
+// the pixel the low 8 count.
 Status Unpack(ByteReader* in, uint32_t root_bits, StopCheck* stop, FramePainter* painter) {
   if (root_bits > kMaxCodeBits) return Damaged(StrCat("a code size of ", root_bits));
   const uint32_t clear = 1u << root_bits, end = clear + 1;
@@ -202,7 +203,8 @@ Status ReadExtension(ByteReader* in, StopCheck* stop, std::optional<uint32_t>* t
   }
   if (label == 0xfe && !there) return OkStatus();
   constexpr char kLoop[] = "NETSCAPE2.0";
-  if (label == 0xff && block.size() >= sizeof(kLoop) - 1 && std::memcmp(block.data(), kLoop, sizeof(kLoop) - 1) == 0) {
+  if (label == 0xff && block.size() >= sizeof(kLoop) - 1 &&
+      std::memcmp(block.data(), kLoop, sizeof(kLoop) - 1) == 0) {
     in->Skip(in->U8());  // PIL reads this block before it looks for the end, which may be it
   }
   // Also after an empty first block, but for comments: PIL looks for the end once more.
@@ -262,7 +264,8 @@ Result<RgbImage> DecodeGif(std::span<const std::byte> file, const DecodeOptions&
   FramePainter painter(frame, palette, &writer);
   CLIPGLOT_RETURN_IF_ERROR(Unpack(&in, root_bits, &stop, &painter));
   RgbImage image = std::move(writer).Finish();
-  if (!has_table) image.warnings.push_back("the GIF has no colours: its colour numbers are shown as grays");
+  if (!has_table)
+    image.warnings.push_back("the GIF has no colours: its colour numbers are shown as grays");
   return image;
 }
 

@@ -1,7 +1,8 @@
-// Image bytes to the model's pixels, bit for bit as upstream's PIL and torchvision pipeline gives them.
+// Image bytes to the model's pixels, bit for bit as upstream's PIL and torchvision pipeline gives
+// them.
 //
-// Takes: an encoded file (JPEG, PNG, BMP, GIF first frame) or raw pixels. Gives: RGB, then a square crop, then normalised
-// planes. Allocations are bounded by the pixel limit. Thread-safe: no state.
+// Takes: an encoded file (JPEG, PNG, BMP, GIF first frame) or raw pixels. Gives: RGB, then a square
+// crop, then normalised planes. Allocations are bounded by the pixel limit. Thread-safe: no state.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +22,14 @@ namespace clipglot {
 struct RgbImage {
   size_t width = 0, height = 0;
   AlignedBuffer pixels;
-  // What was wrong with the file and could be passed over, a sentence each: a part that is missing, for instance.
+  // What was wrong with the file and could be passed over, a sentence each: a part that is missing,
+  // for instance.
   std::vector<std::string> warnings;
 };
 
 enum class Orientation : uint8_t {
-  kApply,   // turn and mirror as the EXIF orientation says (default: users' photos are meant upright)
+  kApply,   // turn and mirror as the EXIF orientation says (default: users' photos are meant
+            // upright)
   kIgnore,  // as stored: what upstream does
 };
 
@@ -43,22 +46,23 @@ struct DecodeOptions {
   std::function<bool()> stop = nullptr;
 };
 
-// Decodes `file` to RGB as PIL's convert("RGB") does: alpha dropped, gray replicated, palette resolved, CMYK by the plain
-// formula.
-// Errors: kInvalidImage (unknown format, damaged, zero-sized, too large; names the reason), kOutOfMemory, kCancelled.
+// Decodes `file` to RGB as PIL's convert("RGB") does: alpha dropped, gray replicated, palette
+// resolved, CMYK by the plain formula. Errors: kInvalidImage (unknown format, damaged, zero-sized,
+// too large; names the reason), kOutOfMemory, kCancelled.
 Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOptions& options);
 
 // Raw RGBA, 4 bytes a pixel, row-major without gaps (ImageData); alpha is dropped.
 // `stop` as in DecodeOptions.
-// Errors: kInvalidImage (zero-sized, over the limit), kInvalidArgument (length is not width · height · 4), kOutOfMemory,
-// kCancelled.
-Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height, uint64_t max_pixels,
-                               const std::function<bool()>& stop = nullptr);
+// Errors: kInvalidImage (zero-sized, over the limit), kInvalidArgument (length is not width ·
+// height · 4), kOutOfMemory, kCancelled.
+Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height,
+                               uint64_t max_pixels, const std::function<bool()>& stop = nullptr);
 
-// Shorter side to `size` with PIL's 8-bit bicubic (long side truncated), then centre crop with banker's rounding:
-// [size, size, 3]. Only the part that the crop keeps is computed. `stop` as in DecodeOptions.
-// Errors: kOutOfMemory, kInvalidImage, kCancelled.
-Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size, const std::function<bool()>& stop = nullptr);
+// Shorter side to `size` with PIL's 8-bit bicubic (long side truncated), then centre crop with
+// banker's rounding: [size, size, 3]. Only the part that the crop keeps is computed. `stop` as in
+// DecodeOptions. Errors: kOutOfMemory, kInvalidImage, kCancelled.
+Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size,
+                               const std::function<bool()>& stop = nullptr);
 
 // (x / 255 - mean) / std in float32, planes [3, size, size]. `out` has 3 · width · height elements.
 void NormalizePixels(const RgbImage& image, const PreprocessConfig& config, std::span<float> out);

@@ -48,7 +48,8 @@ Status Inflater::Init() {
 }
 
 void Inflater::Feed(std::span<const std::byte> piece) {
-  // zlib does not write to its input, though its pointer is not const, and counts in 32 bits; nobody feeds more than a chunk of a file.
+  // zlib does not write to its input, though its pointer is not const, and counts in 32 bits;
+  // nobody feeds more than a chunk of a file.
   piece = piece.first(std::min<size_t>(piece.size(), UINT_MAX));
   stream_->z.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(piece.data()));
   stream_->z.avail_in = static_cast<uInt>(piece.size());
@@ -88,7 +89,8 @@ Result<UnpackedText> UnpackText(std::span<const std::byte> packed, StopCheck* st
   Inflater inflater;
   CLIPGLOT_RETURN_IF_ERROR(inflater.Init());
   inflater.Feed(packed);
-  CLIPGLOT_ASSIGN_OR_RETURN(const Inflater::Step step, inflater.Unpack(text.buffer.as<uint8_t>(), stop));
+  CLIPGLOT_ASSIGN_OR_RETURN(const Inflater::Step step,
+                            inflater.Unpack(text.buffer.as<uint8_t>(), stop));
   text.size = step.written;
   if (step.state == Inflater::State::kDamaged) return text;
   const bool full = step.written == kMaxPackedText && step.state != Inflater::State::kEnd;

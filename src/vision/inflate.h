@@ -1,7 +1,9 @@
-// Unpacks a zlib stream (RFC 1950) bit by bit as its data comes: zlib's own inflate with memory of ours.
+// Unpacks a zlib stream (RFC 1950) bit by bit as its data comes: zlib's own inflate with memory of
+// ours.
 //
-// Takes: pieces of the stream. Gives: as many bytes as were asked for. PIL unpacks with the same code, so a damaged
-// stream (its Adler sum included) ends at the same byte. Holds about 48 KiB. Not thread-safe.
+// Takes: pieces of the stream. Gives: as many bytes as were asked for. PIL unpacks with the same
+// code, so a damaged stream (its Adler sum included) ends at the same byte. Holds about 48 KiB. Not
+// thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +33,8 @@ class Inflater {
   // Errors: kOutOfMemory.
   Status Init();
 
-  // The next piece of the stream; the one before must be used up. It must outlive the calls of Unpack.
+  // The next piece of the stream; the one before must be used up. It must outlive the calls of
+  // Unpack.
   void Feed(std::span<const std::byte> piece);
   // Bytes of the piece that were not looked at yet.
   size_t left() const;

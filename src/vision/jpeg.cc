@@ -12,25 +12,30 @@
 namespace clipglot {
 namespace {
 
-// A picture needs data: this refuses a few bytes that claim to be a huge one before they cost memory. A block takes one
-// bit at least, a sixteenth where every second scan is empty or the data ends early; arithmetic coding has fractions of
-// bits. Pictures of up to kSmallBlocks may lie as they like: PIL opens them, mostly gray.
+// A picture needs data: this refuses a few bytes that claim to be a huge one before they cost
+// memory. A block takes one bit at least, a sixteenth where every second scan is empty or the data
+// ends early; arithmetic coding has fractions of bits. Pictures of up to kSmallBlocks may lie as
+// they like: PIL opens them, mostly gray.
 constexpr uint64_t kBlocksPerByte = 128;
 constexpr uint64_t kBlocksPerArithmeticByte = 8192;
 constexpr uint64_t kSmallBlocks = uint64_t{1} << 18;
 
-Status Truncated() { return {Code::kInvalidImage, "truncated JPEG: the file ends before its end marker"}; }
+Status Truncated() {
+  return {Code::kInvalidImage, "truncated JPEG: the file ends before its end marker"};
+}
 
 // Whether the size is true, allowed, and worth the memory. `codec`: after its header.
 Status CheckSize(const JpegCodec& codec, const JpegHeader& header, size_t file_bytes) {
-  if (codec.width() != header.width || codec.height() != header.height || codec.components() != header.components) {
+  if (codec.width() != header.width || codec.height() != header.height ||
+      codec.components() != header.components) {
     return {Code::kInvalidImage, "damaged JPEG: two frame headers"};
   }
   const uint64_t blocks = codec.blocks();
-  const uint64_t possible = (codec.arithmetic() ? kBlocksPerArithmeticByte : kBlocksPerByte) * uint64_t{file_bytes};
+  const uint64_t possible =
+      (codec.arithmetic() ? kBlocksPerArithmeticByte : kBlocksPerByte) * uint64_t{file_bytes};
   if (blocks > kSmallBlocks && blocks > possible) {
-    return {Code::kInvalidImage, StrCat("damaged JPEG: ", header.width, " x ", header.height, " pixels cannot come from ",
-                                        file_bytes, " bytes")};
+    return {Code::kInvalidImage, StrCat("damaged JPEG: ", header.width, " x ", header.height,
+                                        " pixels cannot come from ", file_bytes, " bytes")};
   }
   return OkStatus();
 }
@@ -80,13 +85,17 @@ Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions
   step = codec.Start();
   if (step != Step::kDone) return Failed(codec, step);
 
-  const int turn = options.orientation == Orientation::kApply ? OrientationOf(header.exif, header.xmp) : kOrientationUpright;
+  const int turn = options.orientation == Orientation::kApply
+                       ? OrientationOf(header.exif, header.xmp)
+                       : kOrientationUpright;
   StopCheck stop(options.stop);
-  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(header.width, header.height, turn, &stop));
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
+                            RgbWriter::Create(header.width, header.height, turn, &stop));
   AlignedBuffer row;
   const bool direct = header.components == 3;
   if (!direct) {
-    CLIPGLOT_ASSIGN_OR_RETURN(row, AlignedBuffer::TryAllocate(uint64_t{header.width} * header.components, "JPEG row"));
+    CLIPGLOT_ASSIGN_OR_RETURN(
+        row, AlignedBuffer::TryAllocate(uint64_t{header.width} * header.components, "JPEG row"));
   }
   for (size_t y = 0; y < header.height; ++y) {
     uint8_t* const out = writer.NextRow();
@@ -96,7 +105,8 @@ Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions
     if (!direct) RowToRgb(header.components, decoded, header.width, out);
     CLIPGLOT_RETURN_IF_ERROR(writer.CommitRow());
   }
-  // PIL takes a picture whose end marker is missing if libjpeg could read all rows without it, but looks at what follows.
+  // PIL takes a picture whose end marker is missing if libjpeg could read all rows without it, but
+  // looks at what follows.
   step = codec.Finish();
   if (step == Step::kRefused) return codec.Refusal();
   RgbImage image = std::move(writer).Finish();

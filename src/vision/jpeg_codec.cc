@@ -18,13 +18,14 @@ extern "C" {
 namespace clipglot {
 namespace {
 
-// More scans than any encoder writes, and what they may cost in blocks before their number matters: each scan costs a
-// walk over the whole picture, whatever its length in the file.
+// More scans than any encoder writes, and what they may cost in blocks before their number matters:
+// each scan costs a walk over the whole picture, whatever its length in the file.
 constexpr int kMaxScans = 256;
 constexpr uint64_t kCheapBlocks = uint64_t{1} << 24;
 // Blocks between two questions whether to stop: about a millisecond of work.
 constexpr uint64_t kBlocksPerQuestion = 2048;
-// The file is handed over in pieces, so that an endless walk over bytes that are no picture is asked too.
+// The file is handed over in pieces, so that an endless walk over bytes that are no picture is
+// asked too.
 constexpr size_t kPiece = size_t{1} << 20;
 
 // libjpeg's DSTATE_PRELOAD, which it keeps to itself.
@@ -75,7 +76,8 @@ void Note(j_common_ptr jpeg, int level) {
   switch (session.errors.msg_code) {
     case JWRN_HIT_MARKER:
       if ((session.flaws & kEndsEarly) == 0) {
-        session.first_missing_row = session.jpeg.input_iMCU_row * static_cast<uint32_t>(session.jpeg.max_v_samp_factor) * DCTSIZE;
+        session.first_missing_row = session.jpeg.input_iMCU_row *
+                                    static_cast<uint32_t>(session.jpeg.max_v_samp_factor) * DCTSIZE;
       }
       session.flaws |= kEndsEarly;
       break;
@@ -93,7 +95,8 @@ void Note(j_common_ptr jpeg, int level) {
     case JWRN_BOGUS_PROGRESSION:
       session.flaws |= kScanOrder;
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -118,7 +121,8 @@ void OnProgress(j_common_ptr common) {
   Session* session = SessionOf(common);
   const jpeg_decompress_struct& jpeg = session->jpeg;
   const bool scanning = jpeg.global_state == kReadingScans;
-  for (int i = 0; i < jpeg.comps_in_scan; ++i) session->seen |= 1u << jpeg.cur_comp_info[i]->component_index;
+  for (int i = 0; i < jpeg.comps_in_scan; ++i)
+    session->seen |= 1u << jpeg.cur_comp_info[i]->component_index;
   if (!scanning) return Ask(session, jpeg.output_width / DCTSIZE / 2 + 1);
   const uint64_t blocks = uint64_t{jpeg.MCUs_per_row} * static_cast<uint64_t>(jpeg.blocks_in_MCU);
   session->blocks_read += blocks;
@@ -150,11 +154,13 @@ void Skip(j_decompress_ptr jpeg, long count) {
   source.bytes_in_buffer -= std::min(skipped, source.bytes_in_buffer);
 }
 
-void InverseDct(j_decompress_ptr, jpeg_component_info* component, JCOEFPTR coefficients, JSAMPARRAY rows, JDIMENSION column) {
+void InverseDct(j_decompress_ptr, jpeg_component_info* component, JCOEFPTR coefficients,
+                JSAMPARRAY rows, JDIMENSION column) {
   JpegInverseDct(coefficients, static_cast<const int*>(component->dct_table), rows, column);
 }
 
-// Below, each function that calls libjpeg sets the place to return to first, and holds nothing that must be destroyed.
+// Below, each function that calls libjpeg sets the place to return to first, and holds nothing that
+// must be destroyed.
 
 bool Open(Session* session) {
   if (setjmp(session->refused) != 0) return false;
@@ -162,11 +168,13 @@ bool Open(Session* session) {
   return true;
 }
 
-// libjpeg guesses what it never got (it smooths); what that was is looked up before it is forgotten.
+// libjpeg guesses what it never got (it smooths); what that was is looked up before it is
+// forgotten.
 void LookForMissing(Session* session) {
   const jpeg_decompress_struct& jpeg = session->jpeg;
   for (int i = 0; i < jpeg.num_components; ++i) {
-    if (session->jpeg.inputctl->has_multiple_scans && (session->seen >> i & 1) == 0) session->flaws |= kNoComponent;
+    if (session->jpeg.inputctl->has_multiple_scans && (session->seen >> i & 1) == 0)
+      session->flaws |= kNoComponent;
     if (!jpeg.progressive_mode || jpeg.coef_bits == nullptr) continue;
     for (int k = 0; k < DCTSIZE2; ++k) {
       if (jpeg.coef_bits[i][k] != 0) session->flaws |= kScansMissing;
@@ -176,7 +184,8 @@ void LookForMissing(Session* session) {
 
 }  // namespace
 
-Result<JpegCodec> JpegCodec::Create(std::span<const std::byte> file, const std::function<bool()>& stop) {
+Result<JpegCodec> JpegCodec::Create(std::span<const std::byte> file,
+                                    const std::function<bool()>& stop) {
   const Status refused(Code::kOutOfMemory, "cannot allocate the JPEG decoder");
   auto* session = new (std::nothrow) Session;
   if (session == nullptr) return refused;
@@ -224,7 +233,9 @@ Step JpegCodec::Start() {
   Session* const session = session_.get();
   if (setjmp(session->refused) != 0) return Step::kRefused;
   const int components = session->jpeg.num_components;
-  session->jpeg.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
+  session->jpeg.out_color_space = components == 1   ? JCS_GRAYSCALE
+                                  : components == 3 ? JCS_RGB
+                                                    : JCS_CMYK;
   if (!jpeg_start_decompress(&session->jpeg)) return Step::kCut;
   for (int i = 0; i < components; ++i) session->jpeg.idct->inverse_DCT[i] = InverseDct;
   LookForMissing(session);
@@ -246,7 +257,9 @@ Step JpegCodec::Finish() {
 
 uint32_t JpegCodec::width() const { return session_->jpeg.image_width; }
 uint32_t JpegCodec::height() const { return session_->jpeg.image_height; }
-uint32_t JpegCodec::components() const { return static_cast<uint32_t>(session_->jpeg.num_components); }
+uint32_t JpegCodec::components() const {
+  return static_cast<uint32_t>(session_->jpeg.num_components);
+}
 bool JpegCodec::arithmetic() const { return session_->jpeg.arith_code; }
 
 uint64_t JpegCodec::blocks() const {
@@ -260,30 +273,56 @@ uint64_t JpegCodec::blocks() const {
 
 Status JpegCodec::Refusal() const {
   if (session_->stopped) return {Code::kCancelled, "decoding was stopped"};
-  if (session_->too_many_scans) return {Code::kInvalidImage, StrCat("JPEG with more than ", kMaxScans, " scans")};
+  if (session_->too_many_scans)
+    return {Code::kInvalidImage, StrCat("JPEG with more than ", kMaxScans, " scans")};
   const int number = session_->errors.msg_parm.i[0];
-  const auto damaged = [](std::string_view what) { return Status(Code::kInvalidImage, StrCat("damaged JPEG: ", what)); };
+  const auto damaged = [](std::string_view what) {
+    return Status(Code::kInvalidImage, StrCat("damaged JPEG: ", what));
+  };
   switch (session_->errors.msg_code) {
-    case JERR_OUT_OF_MEMORY: return {Code::kOutOfMemory, "cannot allocate memory for decoding a JPEG"};
+    case JERR_OUT_OF_MEMORY:
+      return {Code::kOutOfMemory, "cannot allocate memory for decoding a JPEG"};
     case JERR_SOF_UNSUPPORTED:
-      return {Code::kInvalidImage, StrCat("JPEG of an unsupported kind (lossless or hierarchical, marker ", number, ")")};
-    case JERR_NO_QUANT_TABLE: return damaged(StrCat("its quantisation table ", number, " is missing"));
-    case JERR_NO_HUFF_TABLE: return damaged(StrCat("its Huffman table ", number, " is missing"));
-    case JERR_BAD_HUFF_TABLE: case JERR_DHT_INDEX: return damaged("a Huffman table makes no sense");
-    case JERR_DQT_INDEX: return damaged("a quantisation table has a wrong number");
-    case JERR_BAD_LENGTH: return damaged("a segment has a wrong length");
-    case JERR_BAD_PROGRESSION: return damaged("a progressive scan makes no sense");
-    case JERR_EOI_EXPECTED: return damaged("more scans than its picture has parts");
-    case JERR_UNKNOWN_MARKER: return damaged(StrCat("an unknown marker (", number, ")"));
-    case JERR_SOF_DUPLICATE: return damaged("two frame headers");
-    case JERR_SOI_DUPLICATE: return damaged("another picture begins inside it");
-    case JERR_SOF_NO_SOS: case JERR_SOS_NO_SOF: return damaged("its frame header and scans do not go together");
-    case JERR_BAD_COMPONENT_ID: return damaged(StrCat("a scan of a component ", number, " that does not exist"));
-    case JERR_BAD_SAMPLING: case JERR_BAD_MCU_SIZE: return damaged("its sampling factors make no sense");
-    case JERR_FRACT_SAMPLE_NOTIMPL: return {Code::kInvalidImage, "JPEG with fractional subsampling"};
-    case JERR_IMAGE_TOO_BIG: return {Code::kInvalidImage, StrCat("JPEG with a side of more than ", number, " pixels")};
-    case JERR_CANT_SUSPEND: return {Code::kInvalidImage, "truncated JPEG: the file ends before its end marker"};
-    default: return damaged(StrCat("bad data (", session_->errors.msg_code, ")"));
+      return {
+          Code::kInvalidImage,
+          StrCat("JPEG of an unsupported kind (lossless or hierarchical, marker ", number, ")")};
+    case JERR_NO_QUANT_TABLE:
+      return damaged(StrCat("its quantisation table ", number, " is missing"));
+    case JERR_NO_HUFF_TABLE:
+      return damaged(StrCat("its Huffman table ", number, " is missing"));
+    case JERR_BAD_HUFF_TABLE:
+    case JERR_DHT_INDEX:
+      return damaged("a Huffman table makes no sense");
+    case JERR_DQT_INDEX:
+      return damaged("a quantisation table has a wrong number");
+    case JERR_BAD_LENGTH:
+      return damaged("a segment has a wrong length");
+    case JERR_BAD_PROGRESSION:
+      return damaged("a progressive scan makes no sense");
+    case JERR_EOI_EXPECTED:
+      return damaged("more scans than its picture has parts");
+    case JERR_UNKNOWN_MARKER:
+      return damaged(StrCat("an unknown marker (", number, ")"));
+    case JERR_SOF_DUPLICATE:
+      return damaged("two frame headers");
+    case JERR_SOI_DUPLICATE:
+      return damaged("another picture begins inside it");
+    case JERR_SOF_NO_SOS:
+    case JERR_SOS_NO_SOF:
+      return damaged("its frame header and scans do not go together");
+    case JERR_BAD_COMPONENT_ID:
+      return damaged(StrCat("a scan of a component ", number, " that does not exist"));
+    case JERR_BAD_SAMPLING:
+    case JERR_BAD_MCU_SIZE:
+      return damaged("its sampling factors make no sense");
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+      return {Code::kInvalidImage, "JPEG with fractional subsampling"};
+    case JERR_IMAGE_TOO_BIG:
+      return {Code::kInvalidImage, StrCat("JPEG with a side of more than ", number, " pixels")};
+    case JERR_CANT_SUSPEND:
+      return {Code::kInvalidImage, "truncated JPEG: the file ends before its end marker"};
+    default:
+      return damaged(StrCat("bad data (", session_->errors.msg_code, ")"));
   }
 }
 
@@ -294,12 +333,14 @@ std::vector<std::string> JpegCodec::Warnings() const {
     if ((session.flaws & flaw) != 0) out.push_back(std::move(text));
   };
   const bool once = session.blocks_read == 0 && (session.flaws & kResync) == 0;  // one scan
-  say(kEndsEarly, once ? StrCat("the JPEG data ends early: from row ", session.first_missing_row, " of ", session.jpeg.image_height,
-                                " on the picture is incomplete")
+  say(kEndsEarly, once ? StrCat("the JPEG data ends early: from row ", session.first_missing_row,
+                                " of ", session.jpeg.image_height, " on the picture is incomplete")
                        : std::string("JPEG data ends early: parts of the picture are missing"));
   say(kBadCodes, "the JPEG data is damaged: parts of the picture are wrong");
-  say(kResync, "restart markers of the JPEG are missing or out of order: parts of the picture may be wrong");
-  say(kScanOrder | kScansMissing, "scans of the progressive JPEG are missing: the picture is coarser than it was meant to be");
+  say(kResync,
+      "restart markers of the JPEG are missing or out of order: parts of the picture may be wrong");
+  say(kScanOrder | kScansMissing,
+      "scans of the progressive JPEG are missing: the picture is coarser than it was meant to be");
   say(kNoComponent, "a colour component of the JPEG has no data");
   return out;
 }

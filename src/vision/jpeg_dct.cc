@@ -61,19 +61,24 @@ inline void Transpose(const int16_t* in, int16_t* out) {
   }
 }
 
-inline uint8_t Sample(int32_t value) { return static_cast<uint8_t>(std::clamp(value, -128, 127) + 128); }
+inline uint8_t Sample(int32_t value) {
+  return static_cast<uint8_t>(std::clamp(value, -128, 127) + 128);
+}
 
 }  // namespace
 
-void JpegInverseDct(const int16_t* coefficients, const int* steps, uint8_t* const* rows, size_t column) {
+void JpegInverseDct(const int16_t* coefficients, const int* steps, uint8_t* const* rows,
+                    size_t column) {
   uint64_t words[16];
   std::memcpy(words, coefficients, sizeof(words));
   uint64_t below = 0;  // everything but the first row of coefficients
   for (int i = 2; i < 16; ++i) below |= words[i];
   alignas(64) int16_t a[64], b[64];
   if (below == 0) {
-    // Flat blocks are common (sky, chroma). The columns are constant then; what is too large wraps around here.
-    for (int c = 0; c < 8; ++c) a[c] = static_cast<int16_t>(coefficients[c] * steps[c] * (1 << kPassBits));
+    // Flat blocks are common (sky, chroma). The columns are constant then; what is too large wraps
+    // around here.
+    for (int c = 0; c < 8; ++c)
+      a[c] = static_cast<int16_t>(coefficients[c] * steps[c] * (1 << kPassBits));
     uint64_t others = words[1];
     if (others == 0 && coefficients[1] == 0 && coefficients[2] == 0 && coefficients[3] == 0) {
       const uint8_t flat = Sample((a[0] + (1 << (kPassBits + 2))) >> (kPassBits + 3));

@@ -12,7 +12,9 @@ namespace {
 
 using namespace std::string_view_literals;
 
-Status Damaged(std::string_view what) { return {Code::kInvalidImage, StrCat("damaged JPEG: ", what)}; }
+Status Damaged(std::string_view what) {
+  return {Code::kInvalidImage, StrCat("damaged JPEG: ", what)};
+}
 
 std::string_view Text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -42,7 +44,8 @@ Status CheckPhotoshop(std::string_view body) {
 
 // Is `marker` (its second byte) the start of a frame header of any kind?
 bool IsFrame(uint32_t marker) {
-  return (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) || marker == 0xde;
+  return (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) ||
+         marker == 0xde;
 }
 
 // Markers that stand alone, and those that PIL takes for such.
@@ -57,7 +60,8 @@ class Walk {
   Status Segment(uint32_t marker, std::string_view body) {
     if (IsFrame(marker)) return Frame(body);
     switch (marker) {
-      case 0xdb: return QuantisationTables(body);
+      case 0xdb:
+        return QuantisationTables(body);
       case 0xe0:
         if (body.starts_with("JFIF") && body.size() < 7) return Damaged("its JFIF segment is cut");
         break;
@@ -78,9 +82,11 @@ class Walk {
         if (body.starts_with("Photoshop 3.0\0"sv)) return CheckPhotoshop(body);
         break;
       case 0xee:
-        if (body.starts_with("Adobe") && body.size() < 7) return Damaged("its Adobe segment is cut");
+        if (body.starts_with("Adobe") && body.size() < 7)
+          return Damaged("its Adobe segment is cut");
         break;
-      default: break;
+      default:
+        break;
     }
     return OkStatus();
   }
@@ -88,7 +94,8 @@ class Walk {
   Result<JpegHeader> Finish() && {
     if (out_.components == 0) return Damaged("a scan without a frame header");
     if (out_.width == 0 || out_.height == 0) {
-      return Status(Code::kInvalidImage, StrCat("the image is ", out_.width, " x ", out_.height, " pixels"));
+      return Status(Code::kInvalidImage,
+                    StrCat("the image is ", out_.width, " x ", out_.height, " pixels"));
     }
     return out_;
   }
@@ -97,7 +104,9 @@ class Walk {
   Status Frame(std::string_view body) {
     if (body.size() < 6 || (body.size() - 6) % 3 != 0) return Damaged("its frame header is cut");
     const uint32_t bits = Byte(body, 0), components = Byte(body, 5);
-    if (bits != 8) return {Code::kInvalidImage, StrCat("JPEG with ", bits, " bits a sample; only 8 are supported")};
+    if (bits != 8)
+      return {Code::kInvalidImage,
+              StrCat("JPEG with ", bits, " bits a sample; only 8 are supported")};
     if (components != 1 && components != 3 && components != 4) {
       return {Code::kInvalidImage, StrCat("JPEG with ", components, " components")};
     }

@@ -1,7 +1,9 @@
-// PNG: filters, interlacing and pixel formats. The chunks are png_reader's, the inflating is zlib's.
+// PNG: filters, interlacing and pixel formats. The chunks are png_reader's, the inflating is
+// zlib's.
 //
-// Source: PNG specification, third edition (filters 9, interlacing 8); what becomes of each kind of pixel: PIL's
-// PngImagePlugin (_MODES) followed by convert("RGB"); when damaged or missing data is an error: PIL's ZipDecode.c.
+// Source: PNG specification, third edition (filters 9, interlacing 8); what becomes of each kind of
+// pixel: PIL's PngImagePlugin (_MODES) followed by convert("RGB"); when damaged or missing data is
+// an error: PIL's ZipDecode.c.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -50,10 +52,12 @@ inline int Paeth(int left, int up, int corner) {
 
 constexpr int kLastFilter = 4;
 
-// Undoes the filter of bytes `begin`…`end` of a row in place; those before are done. `above`: the row before,
-// unfiltered, or zeros. `step`: bytes of a pixel, at least 1. `filter`: 0…kLastFilter.
-void Unfilter(int filter, uint8_t* row, const uint8_t* above, size_t begin, size_t end, size_t step) {
-  const size_t head = std::min(std::max(step, begin), end);  // bytes before have no pixel to their left
+// Undoes the filter of bytes `begin`…`end` of a row in place; those before are done. `above`: the
+// row before, unfiltered, or zeros. `step`: bytes of a pixel, at least 1. `filter`: 0…kLastFilter.
+void Unfilter(int filter, uint8_t* row, const uint8_t* above, size_t begin, size_t end,
+              size_t step) {
+  const size_t head =
+      std::min(std::max(step, begin), end);  // bytes before have no pixel to their left
   switch (filter) {
     case 1:
       for (size_t i = head; i < end; ++i) row[i] = static_cast<uint8_t>(row[i] + row[i - step]);
@@ -122,10 +126,15 @@ void ToRgb(const PngHeader& png, Gray16 gray16, const uint8_t* in, size_t width,
 class Painter {
  public:
   Painter(const PngHeader& png, const DecodeOptions& options, int turn, StopCheck* stop)
-      : png_(png), gray16_(options.gray16), turn_(turn), stop_(stop),
+      : png_(png),
+        gray16_(options.gray16),
+        turn_(turn),
+        stop_(stop),
         passes_(png.interlaced ? std::span<const Pass>(kAdam7) : std::span<const Pass>(kWhole)) {}
 
-  size_t row_bytes() const { return static_cast<size_t>(png_.RowBytes(passes_[pass_].Width(png_.frame_width))); }
+  size_t row_bytes() const {
+    return static_cast<size_t>(png_.RowBytes(passes_[pass_].Width(png_.frame_width)));
+  }
   bool first_of_pass() const { return y_ == 0; }
   bool done() const { return pass_ == passes_.size(); }
 
@@ -147,14 +156,15 @@ class Painter {
         uint8_t* rgb = line_.as<uint8_t>().data() + 3 * begin;
         ToRgb(png_, gray16_, row + png_.RowBytes(begin), end - begin, rgb);
         for (size_t x = begin; x < end; ++x, rgb += 3) {
-          writer_->PutPixel(left + pass.x0 + x * pass.step_x, top + pass.y0 + y_ * pass.step_y, rgb[0], rgb[1], rgb[2]);
+          writer_->PutPixel(left + pass.x0 + x * pass.step_x, top + pass.y0 + y_ * pass.step_y,
+                            rgb[0], rgb[1], rgb[2]);
         }
       }));
     }
     ++rows_;
     ++y_;
-    while (pass_ < passes_.size() &&
-           (y_ >= passes_[pass_].Height(png_.frame_height) || passes_[pass_].Width(png_.frame_width) == 0)) {
+    while (pass_ < passes_.size() && (y_ >= passes_[pass_].Height(png_.frame_height) ||
+                                      passes_[pass_].Width(png_.frame_width) == 0)) {
       y_ = 0;
       ++pass_;
     }
@@ -165,7 +175,8 @@ class Painter {
   Result<RgbImage> Finish() {
     uint64_t missing = 0;
     for (size_t pass = pass_; pass < passes_.size(); ++pass) {
-      if (passes_[pass].Width(png_.frame_width) > 0) missing += passes_[pass].Height(png_.frame_height);
+      if (passes_[pass].Width(png_.frame_width) > 0)
+        missing += passes_[pass].Height(png_.frame_height);
     }
     missing -= y_;
     if (by_rows_) {
@@ -182,18 +193,21 @@ class Painter {
       image.warnings.push_back("the PNG has no palette: its colour numbers are shown as grays");
     }
     if (missing > 0) {
-      image.warnings.push_back(StrCat("the PNG ends early: ", missing, " of ", missing + rows_, " rows of pixels are missing"));
+      image.warnings.push_back(StrCat("the PNG ends early: ", missing, " of ", missing + rows_,
+                                      " rows of pixels are missing"));
     }
     return image;
   }
 
  private:
   Status Start() {
-    CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer, RgbWriter::Create(png_.width, png_.height, turn_, stop_));
+    CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
+                              RgbWriter::Create(png_.width, png_.height, turn_, stop_));
     writer_.emplace(std::move(writer));
     by_rows_ = !png_.interlaced && png_.whole();
     if (by_rows_) return OkStatus();
-    CLIPGLOT_ASSIGN_OR_RETURN(line_, AlignedBuffer::TryAllocate(uint64_t{png_.width} * 3, "PNG row"));
+    CLIPGLOT_ASSIGN_OR_RETURN(line_,
+                              AlignedBuffer::TryAllocate(uint64_t{png_.width} * 3, "PNG row"));
     return writer_->Fill(Background());
   }
   const uint8_t* Background() const {
@@ -214,18 +228,23 @@ class Painter {
   uint32_t rows_ = 0;  // painted so far, of all passes
 };
 
-// Unpacks row after row. Ends when the picture is full or, at the end of a row, when the stream ends.
-Status UnpackRows(PngReader* reader, const PngHeader& png, size_t file_bytes, StopCheck* stop, Painter* painter) {
+// Unpacks row after row. Ends when the picture is full or, at the end of a row, when the stream
+// ends.
+Status UnpackRows(PngReader* reader, const PngHeader& png, size_t file_bytes, StopCheck* stop,
+                  Painter* painter) {
   const uint64_t longest = png.RowBytes(png.frame_width) + 1;  // with the filter byte
   if (longest / kMaxDeflateRatio > file_bytes) {
-    return Damaged(StrCat("a row of ", png.frame_width, " pixels cannot come from ", file_bytes, " bytes"));
+    return Damaged(
+        StrCat("a row of ", png.frame_width, " pixels cannot come from ", file_bytes, " bytes"));
   }
   CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer first, AlignedBuffer::TryAllocate(longest, "PNG row"));
   CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer second, AlignedBuffer::TryAllocate(longest, "PNG row"));
   uint8_t* row = first.as<uint8_t>().data();
   uint8_t* above = second.as<uint8_t>().data();
   const auto clear_above = [&] {
-    return stop->InPieces(second.size(), 1, [&](size_t begin, size_t end) { std::memset(above + begin, 0, end - begin); });
+    return stop->InPieces(second.size(), 1, [&](size_t begin, size_t end) {
+      std::memset(above + begin, 0, end - begin);
+    });
   };
   CLIPGLOT_RETURN_IF_ERROR(clear_above());
   Inflater inflater;
@@ -240,13 +259,15 @@ Status UnpackRows(PngReader* reader, const PngHeader& png, size_t file_bytes, St
       const size_t bytes = painter->row_bytes();
       CLIPGLOT_ASSIGN_OR_RETURN(const Inflater::Step unpacked,
                                 inflater.Unpack({row + filled, bytes + 1 - filled}, stop));
-      if (unpacked.state == Inflater::State::kDamaged) return Damaged("its packed pixels or their checksum");
+      if (unpacked.state == Inflater::State::kDamaged)
+        return Damaged("its packed pixels or their checksum");
       filled += unpacked.written;
       if (filled < bytes + 1) break;
       filled = 0;
       if (row[0] > kLastFilter) return Damaged("unknown filter");
-      CLIPGLOT_RETURN_IF_ERROR(stop->InPieces(
-          bytes, 1, [&](size_t begin, size_t end) { Unfilter(row[0], row + 1, above + 1, begin, end, step); }));
+      CLIPGLOT_RETURN_IF_ERROR(stop->InPieces(bytes, 1, [&](size_t begin, size_t end) {
+        Unfilter(row[0], row + 1, above + 1, begin, end, step);
+      }));
       CLIPGLOT_RETURN_IF_ERROR(painter->Paint(row + 1));
       if (painter->done() || unpacked.state == Inflater::State::kEnd) return OkStatus();
       std::swap(row, above);

@@ -17,12 +17,14 @@ constexpr uint32_t Tag(const char (&name)[5]) {
          static_cast<uint32_t>(name[2]) << 8 | static_cast<uint32_t>(name[3]);
 }
 
-Status Damaged(std::string_view what) { return {Code::kInvalidImage, StrCat("damaged PNG: ", what)}; }
+Status Damaged(std::string_view what) {
+  return {Code::kInvalidImage, StrCat("damaged PNG: ", what)};
+}
 Status Cut() { return Damaged("a chunk ends behind the end of the file"); }
 
 std::string Name(uint32_t tag) {
-  const char name[] = {static_cast<char>(tag >> 24), static_cast<char>(tag >> 16), static_cast<char>(tag >> 8),
-                       static_cast<char>(tag)};
+  const char name[] = {static_cast<char>(tag >> 24), static_cast<char>(tag >> 16),
+                       static_cast<char>(tag >> 8), static_cast<char>(tag)};
   return std::string(name, sizeof(name));
 }
 
@@ -44,16 +46,23 @@ bool KnownKind(uint32_t depth, uint32_t color) {
   const bool eight_or_sixteen = depth == 8 || depth == 16;
   const bool up_to_eight = depth == 1 || depth == 2 || depth == 4 || depth == 8;
   switch (color) {
-    case kPngGray: return up_to_eight || depth == 16;
-    case kPngIndexed: return up_to_eight;
-    case kPngRgb: case kPngGrayAlpha: case kPngRgba: return eight_or_sixteen;
-    default: return false;
+    case kPngGray:
+      return up_to_eight || depth == 16;
+    case kPngIndexed:
+      return up_to_eight;
+    case kPngRgb:
+    case kPngGrayAlpha:
+    case kPngRgba:
+      return eight_or_sixteen;
+    default:
+      return false;
   }
 }
 
 }  // namespace
 
-PngReader::PngReader(std::span<const std::byte> file, StopCheck* stop) : file_(file), in_(file), stop_(stop) {
+PngReader::PngReader(std::span<const std::byte> file, StopCheck* stop)
+    : file_(file), in_(file), stop_(stop) {
   in_.Skip(kSignatureBytes);
 }
 
@@ -80,8 +89,10 @@ bool PngReader::CheckChecksum(const Chunk& chunk, bool* stopped) {
   const auto covered = file_.subspan(chunk.body_at - 4, size_t{4} + chunk.length);
   uint32_t crc = 0xffffffffu;
   for (size_t at = 0; at < covered.size();) {
-    const auto slice = covered.subspan(at, std::min<size_t>(covered.size() - at, StopCheck::kInterval));
-    for (const std::byte byte : slice) crc = (crc >> 8) ^ kCrcTable[(crc ^ std::to_integer<uint32_t>(byte)) & 255];
+    const auto slice =
+        covered.subspan(at, std::min<size_t>(covered.size() - at, StopCheck::kInterval));
+    for (const std::byte byte : slice)
+      crc = (crc >> 8) ^ kCrcTable[(crc ^ std::to_integer<uint32_t>(byte)) & 255];
     at += slice.size();
     *stopped = stop_->Spend(slice.size());
     if (*stopped) return false;
@@ -180,24 +191,40 @@ Status PngReader::ReadChunk(const Chunk& chunk) {
   if (body.size() < chunk.length) return Cut();
   if (stop_->Spend(64)) return StopCheck::Stopped();
   const auto at_least = [&](size_t bytes) {
-    return body.size() < bytes ? Damaged(StrCat("its chunk ", Name(chunk.tag), " is too short")) : OkStatus();
+    return body.size() < bytes ? Damaged(StrCat("its chunk ", Name(chunk.tag), " is too short"))
+                               : OkStatus();
   };
   switch (chunk.tag) {
-    case Tag("IHDR"): return ReadHeader(body);
-    case Tag("PLTE"): return ReadPalette(body);
-    case Tag("tRNS"): return CheckTransparency(body);
-    case Tag("gAMA"): return at_least(4);
-    case Tag("cHRM"): return body.size() % 4 == 0 ? OkStatus() : Damaged("its chunk cHRM holds no whole numbers");
-    case Tag("sRGB"): return at_least(1);
-    case Tag("pHYs"): return at_least(9);
-    case Tag("iCCP"): return text_.ColorProfile(body, stop_);
-    case Tag("tEXt"): return text_.Plain(body);
-    case Tag("zTXt"): return text_.Packed(body, stop_);
-    case Tag("iTXt"): return text_.International(body, stop_);
-    case Tag("eXIf"): return text_.Exif(body);
-    case Tag("acTL"): return ReadFrameCount(body);
-    case Tag("fcTL"): return ReadFrameControl(body);
-    default: return OkStatus();
+    case Tag("IHDR"):
+      return ReadHeader(body);
+    case Tag("PLTE"):
+      return ReadPalette(body);
+    case Tag("tRNS"):
+      return CheckTransparency(body);
+    case Tag("gAMA"):
+      return at_least(4);
+    case Tag("cHRM"):
+      return body.size() % 4 == 0 ? OkStatus() : Damaged("its chunk cHRM holds no whole numbers");
+    case Tag("sRGB"):
+      return at_least(1);
+    case Tag("pHYs"):
+      return at_least(9);
+    case Tag("iCCP"):
+      return text_.ColorProfile(body, stop_);
+    case Tag("tEXt"):
+      return text_.Plain(body);
+    case Tag("zTXt"):
+      return text_.Packed(body, stop_);
+    case Tag("iTXt"):
+      return text_.International(body, stop_);
+    case Tag("eXIf"):
+      return text_.Exif(body);
+    case Tag("acTL"):
+      return ReadFrameCount(body);
+    case Tag("fcTL"):
+      return ReadFrameControl(body);
+    default:
+      return OkStatus();
   }
 }
 
@@ -212,7 +239,8 @@ Status PngReader::ReadHeader(std::span<const std::byte> body) {
   header_.width = width;
   header_.height = height;
   if (!KnownKind(depth, color) || filter != 0) {
-    return Damaged(StrCat("unknown kind (bit depth ", depth, ", colour type ", color, ", filter ", filter, ")"));
+    return Damaged(StrCat("unknown kind (bit depth ", depth, ", colour type ", color, ", filter ",
+                          filter, ")"));
   }
   header_.known = true;
   header_.depth = depth;
@@ -256,7 +284,8 @@ Status PngReader::ReadFrameControl(std::span<const std::byte> body) {
   if (body.size() < 26) return Damaged("a frame's description is too short");
   ByteReader in(body);
   const uint32_t number = in.U32Be();
-  if (sequence_ ? number == 0 || number - 1 != *sequence_ : number != 0) return Damaged("its frames are out of order");
+  if (sequence_ ? number == 0 || number - 1 != *sequence_ : number != 0)
+    return Damaged("its frames are out of order");
   sequence_ = number;
   const uint32_t width = in.U32Be(), height = in.U32Be(), left = in.U32Be(), top = in.U32Be();
   if (uint64_t{left} + width > header_.width || uint64_t{top} + height > header_.height) {
@@ -273,7 +302,8 @@ Status PngReader::ReadFrameControl(std::span<const std::byte> body) {
 Status PngReader::ReadSequence() {
   if (in_.remaining() < 4) return Cut();
   const uint32_t number = in_.U32Be();
-  if (!sequence_ || number == 0 || number - 1 != *sequence_) return Damaged("its frames are out of order");
+  if (!sequence_ || number == 0 || number - 1 != *sequence_)
+    return Damaged("its frames are out of order");
   sequence_ = number;
   return OkStatus();
 }

@@ -1,7 +1,8 @@
 // The chunks of a PNG, walked as PIL walks them: strictly up to the pixels, leniently behind them.
 //
-// Takes: the whole file. Gives: the header, the packed pixels piece by piece, the orientation. What PIL refuses is an
-// error here, what it passes over is passed over. Not thread-safe; `file` and `stop` must outlive it.
+// Takes: the whole file. Gives: the header, the packed pixels piece by piece, the orientation. What
+// PIL refuses is an error here, what it passes over is passed over. Not thread-safe; `file` and
+// `stop` must outlive it.
 //
 // Source: PNG specification, third edition; PIL's PngImagePlugin (_open, load_read, load_end).
 #pragma once
@@ -19,7 +20,13 @@
 
 namespace clipglot {
 
-enum PngColor : uint32_t { kPngGray = 0, kPngRgb = 2, kPngIndexed = 3, kPngGrayAlpha = 4, kPngRgba = 6 };
+enum PngColor : uint32_t {
+  kPngGray = 0,
+  kPngRgb = 2,
+  kPngIndexed = 3,
+  kPngGrayAlpha = 4,
+  kPngRgba = 6
+};
 
 struct PngHeader {
   uint32_t width = 0, height = 0;
@@ -37,14 +44,17 @@ struct PngHeader {
   uint32_t pixel_bits() const { return samples() * depth; }
   // Bytes of one row of `pixels` pixels, without the filter byte.
   uint64_t RowBytes(uint64_t pixels) const { return (pixels * pixel_bits() + 7) / 8; }
-  bool whole() const { return left == 0 && top == 0 && frame_width == width && frame_height == height; }
+  bool whole() const {
+    return left == 0 && top == 0 && frame_width == width && frame_height == height;
+  }
 };
 
 class PngReader {
  public:
   PngReader(std::span<const std::byte> file, StopCheck* stop);
 
-  // Reads up to the first pixels. Errors: kInvalidImage, kOutOfMemory, kCancelled; so for all below.
+  // Reads up to the first pixels. Errors: kInvalidImage, kOutOfMemory, kCancelled; so for all
+  // below.
   Status Open();
   const PngHeader& header() const { return header_; }
 
@@ -53,7 +63,8 @@ class PngReader {
   // Looks at what follows the pixels. To be called once they are complete.
   Status Finish();
 
-  // 1…8; also looks at what stands behind the pixels, whose faults do not matter here. Call after Open.
+  // 1…8; also looks at what stands behind the pixels, whose faults do not matter here. Call after
+  // Open.
   Result<int> Orientation() const;
 
  private:

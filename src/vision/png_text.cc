@@ -16,14 +16,20 @@ using Bytes = PngText::Bytes;
 
 // PIL's MAX_TEXT_MEMORY.
 constexpr uint64_t kMaxText = uint64_t{64} * kMaxPackedText;
-// The orientation stands in the first directory: what comes after this much of a raw profile is previews.
+// The orientation stands in the first directory: what comes after this much of a raw profile is
+// previews.
 constexpr size_t kMaxRawProfile = size_t{1} << 20;
 
-Status Damaged(std::string_view what) { return {Code::kInvalidImage, StrCat("damaged PNG: ", what)}; }
+Status Damaged(std::string_view what) {
+  return {Code::kInvalidImage, StrCat("damaged PNG: ", what)};
+}
 
-std::string_view View(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view View(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
-// What stands before the next zero byte; `*rest` loses it and the zero. False without a zero: all is the part then.
+// What stands before the next zero byte; `*rest` loses it and the zero. False without a zero: all
+// is the part then.
 bool SplitAtZero(Bytes* rest, Bytes* part) {
   const auto zero = std::find(rest->begin(), rest->end(), std::byte{0});
   *part = rest->first(static_cast<size_t>(zero - rest->begin()));
@@ -42,7 +48,8 @@ int HexDigit(char c) {
   return -1;
 }
 
-// ImageMagick's "raw profile": a line feed, a name, a length, then hexadecimal lines. Empty if damaged.
+// ImageMagick's "raw profile": a line feed, a name, a length, then hexadecimal lines. Empty if
+// damaged.
 std::string RawProfile(std::string_view text) {
   for (int line = 0; line < 3; ++line) {
     const size_t end = text.find('\n');
@@ -54,7 +61,8 @@ std::string RawProfile(std::string_view text) {
   for (const char c : text) {
     if (out.size() == kMaxRawProfile) return out;
     if (c == ' ' || (c >= '\t' && c <= '\r')) {
-      if (high >= 0 && c != '\n') return {};  // PIL joins the lines, but a space must not part two digits
+      if (high >= 0 && c != '\n')
+        return {};  // PIL joins the lines, but a space must not part two digits
       continue;
     }
     const int digit = HexDigit(c);
@@ -75,8 +83,10 @@ Status PngText::Keep(Bytes key, Text text) {
   if (key.empty()) return OkStatus();
   total_ += text.bytes.size();
   if (total_ > kMaxText) return Damaged("its texts are longer than 64 MiB together");
-  if (View(key) == "Raw profile type exif") raw_exif_ = std::move(text);
-  else if (View(key) == "XML:com.adobe.xmp") xmp_ = std::move(text);
+  if (View(key) == "Raw profile type exif")
+    raw_exif_ = std::move(text);
+  else if (View(key) == "XML:com.adobe.xmp")
+    xmp_ = std::move(text);
   return OkStatus();
 }
 
@@ -114,7 +124,8 @@ Status PngText::International(Bytes body, StopCheck* stop) {
   if (!SplitAtZero(&body, &key) || body.size() < 2) return OkStatus();
   const bool packed = body[0] != std::byte{0}, known = body[1] == std::byte{0};
   body = body.subspan(2);
-  if (!SplitAtZero(&body, &part) || !SplitAtZero(&body, &part)) return OkStatus();  // language, translated key
+  if (!SplitAtZero(&body, &part) || !SplitAtZero(&body, &part))
+    return OkStatus();  // language, translated key
   if (!packed) return Keep(key, {body, nullptr});
   if (!known) return OkStatus();
   CLIPGLOT_ASSIGN_OR_RETURN(UnpackedText text, UnpackText(body, stop));
@@ -129,7 +140,8 @@ Status PngText::ColorProfile(Bytes body, StopCheck* stop) {
   Bytes name, rest = body;
   // PIL looks at the first byte if no zero ends the name.
   if (!SplitAtZero(&rest, &name)) rest = body;
-  if (rest.empty() || rest[0] != std::byte{0}) return Damaged("a colour profile is packed in an unknown way");
+  if (rest.empty() || rest[0] != std::byte{0})
+    return Damaged("a colour profile is packed in an unknown way");
   CLIPGLOT_ASSIGN_OR_RETURN(const UnpackedText profile, UnpackText(rest.subspan(1), stop));
   if (profile.state == TextState::kTooLong) return Damaged("a colour profile of more than 1 MiB");
   return OkStatus();

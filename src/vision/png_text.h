@@ -1,7 +1,8 @@
 // What a PNG's text and EXIF chunks say about the orientation, read as PIL reads them.
 //
-// Takes: the chunks' contents, in the order of the file. Gives: an orientation. Text that is damaged is passed over,
-// but text that unpacks to more than PIL allows is an error, as for PIL. Not thread-safe.
+// Takes: the chunks' contents, in the order of the file. Gives: an orientation. Text that is
+// damaged is passed over, but text that unpacks to more than PIL allows is an error, as for PIL.
+// Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +21,11 @@ class PngText {
   using Bytes = std::span<const std::byte>;
 
   // The contents must outlive this. Errors: kInvalidImage, kOutOfMemory, kCancelled.
-  Status Exif(Bytes body);                           // eXIf
-  Status Plain(Bytes body);                          // tEXt
-  Status Packed(Bytes body, StopCheck* stop);        // zTXt
+  Status Exif(Bytes body);                            // eXIf
+  Status Plain(Bytes body);                           // tEXt
+  Status Packed(Bytes body, StopCheck* stop);         // zTXt
   Status International(Bytes body, StopCheck* stop);  // iTXt
-  Status ColorProfile(Bytes body, StopCheck* stop);  // iCCP: only its size matters
+  Status ColorProfile(Bytes body, StopCheck* stop);   // iCCP: only its size matters
 
   // 1…8, from the best source: an EXIF chunk, a raw profile of ImageMagick's, XMP.
   int orientation() const;

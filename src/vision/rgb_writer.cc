@@ -90,14 +90,15 @@ Status RgbWriter::CommitRow() {
 Status RgbWriter::FlushBand() {
   const uint8_t* band = band_.as<uint8_t>().data();
   const size_t first_row = row_ - band_rows_;
-  CLIPGLOT_RETURN_IF_ERROR(stop_->InPieces(width_, band_rows_ * kMoveWork, [&](size_t begin, size_t end) {
-    for (size_t x = begin; x < end; ++x) {
-      for (size_t i = 0; i < band_rows_; ++i) {
-        const uint8_t* in = band + (i * width_ + x) * kChannels;
-        PutPixel(x, first_row + i, in[0], in[1], in[2]);
-      }
-    }
-  }));
+  CLIPGLOT_RETURN_IF_ERROR(
+      stop_->InPieces(width_, band_rows_ * kMoveWork, [&](size_t begin, size_t end) {
+        for (size_t x = begin; x < end; ++x) {
+          for (size_t i = 0; i < band_rows_; ++i) {
+            const uint8_t* in = band + (i * width_ + x) * kChannels;
+            PutPixel(x, first_row + i, in[0], in[1], in[2]);
+          }
+        }
+      }));
   band_rows_ = 0;
   return OkStatus();
 }

@@ -7,18 +7,23 @@
 
 namespace clipglot {
 
-Result<std::unique_ptr<VisionTower>> VisionTower::Create(const VisionConfig& config, Workspace* workspace) {
+Result<std::unique_ptr<VisionTower>> VisionTower::Create(const VisionConfig& config,
+                                                         Workspace* workspace) {
   std::unique_ptr<VisionTower> tower(new VisionTower(config, workspace));
   const uint64_t tokens = config.tokens();
   const uint64_t wide = std::max(3 * config.width, 2 * config.mlp_hidden);
   const uint64_t inner = std::max(config.mlp_hidden, 3 * config.patch_size * config.patch_size);
   const char* what = "vision activations";
-  CLIPGLOT_ASSIGN_OR_RETURN(tower->x_, AlignedBuffer::TryAllocateArray<float>(tokens * config.width, what));
-  CLIPGLOT_ASSIGN_OR_RETURN(tower->y_, AlignedBuffer::TryAllocateArray<float>(tokens * config.width, what));
-  CLIPGLOT_ASSIGN_OR_RETURN(tower->wide_, AlignedBuffer::TryAllocateArray<float>(tokens * wide, what));
-  CLIPGLOT_ASSIGN_OR_RETURN(tower->inner_, AlignedBuffer::TryAllocateArray<float>(tokens * inner, what));
-  tower->rotary_ = VisionRotary(config.grid(), config.head_width, config.rotary_base, config.rope_reference,
-                                config.rope_interpolate);
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->x_,
+                            AlignedBuffer::TryAllocateArray<float>(tokens * config.width, what));
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->y_,
+                            AlignedBuffer::TryAllocateArray<float>(tokens * config.width, what));
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->wide_,
+                            AlignedBuffer::TryAllocateArray<float>(tokens * wide, what));
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->inner_,
+                            AlignedBuffer::TryAllocateArray<float>(tokens * inner, what));
+  tower->rotary_ = VisionRotary(config.grid(), config.head_width, config.rotary_base,
+                                config.rope_reference, config.rope_interpolate);
   tower->side_ = config.grid();
   tower->layers_.reserve(config.layers);
   return tower;
@@ -32,11 +37,14 @@ Status VisionTower::UseGrid(size_t grid) {
     ReadPatches(grid);
     return OkStatus();
   }
-  CLIPGLOT_ASSIGN_OR_RETURN(AlignedBuffer positions, AlignedBuffer::TryAllocateArray<float>(
-                                                         uint64_t{grid} * grid * config_.width, "positions"));
-  ResizePositions(positions_.f32().subspan(config_.width), config_.grid(), config_.width, grid, positions.as<float>());
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      AlignedBuffer positions,
+      AlignedBuffer::TryAllocateArray<float>(uint64_t{grid} * grid * config_.width, "positions"));
+  ResizePositions(positions_.f32().subspan(config_.width), config_.grid(), config_.width, grid,
+                  positions.as<float>());
   few_positions_ = std::move(positions);
-  few_rotary_ = VisionRotary(grid, config_.head_width, config_.rotary_base, config_.rope_reference, config_.rope_interpolate);
+  few_rotary_ = VisionRotary(grid, config_.head_width, config_.rotary_base, config_.rope_reference,
+                             config_.rope_interpolate);
   side_ = grid;
   scaled_ = true;
   return OkStatus();
@@ -50,15 +58,19 @@ void VisionTower::ReadPatches(size_t side) {
   few_rotary_.positions = side_ * side_;
   few_rotary_.pairs = rotary_.pairs;
   for (size_t i = 0; i < side_ * side_; ++i) {
-    const auto from = static_cast<ptrdiff_t>((Spread(i / side_) * config_.grid() + Spread(i % side_)) * rotary_.pairs);
+    const auto from = static_cast<ptrdiff_t>(
+        (Spread(i / side_) * config_.grid() + Spread(i % side_)) * rotary_.pairs);
     const auto to = from + static_cast<ptrdiff_t>(rotary_.pairs);
-    few_rotary_.cos.insert(few_rotary_.cos.end(), rotary_.cos.begin() + from, rotary_.cos.begin() + to);
-    few_rotary_.sin.insert(few_rotary_.sin.end(), rotary_.sin.begin() + from, rotary_.sin.begin() + to);
+    few_rotary_.cos.insert(few_rotary_.cos.end(), rotary_.cos.begin() + from,
+                           rotary_.cos.begin() + to);
+    few_rotary_.sin.insert(few_rotary_.sin.end(), rotary_.sin.begin() + from,
+                           rotary_.sin.begin() + to);
   }
 }
 
 Status VisionTower::SetStem(VisionStem part) {
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear patch, Linear::Create(part.patch.weight, part.patch.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear patch,
+                            Linear::Create(part.patch.weight, part.patch.bias, workspace_));
   patch_.clear();
   patch_.push_back(std::move(patch));
   positions_ = std::move(part.positions);
@@ -69,11 +81,12 @@ Status VisionTower::SetStem(VisionStem part) {
 
 Result<VisionTower::Layer> VisionTower::Pack(const VisionLayer& part) const {
   CLIPGLOT_ASSIGN_OR_RETURN(Linear qkv, Linear::Create(part.qkv.weight, part.qkv.bias, workspace_));
-  CLIPGLOT_ASSIGN_OR_RETURN(Linear proj, Linear::Create(part.proj.weight, part.proj.bias, workspace_));
+  CLIPGLOT_ASSIGN_OR_RETURN(Linear proj,
+                            Linear::Create(part.proj.weight, part.proj.bias, workspace_));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear w12, Linear::Create(part.w12.weight, part.w12.bias, workspace_));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear w3, Linear::Create(part.w3.weight, part.w3.bias, workspace_));
-  return Layer{std::move(qkv), std::move(proj), std::move(w12), std::move(w3), part.norm1,
-               part.inner_attn_norm, part.norm2, part.ffn_norm};
+  return Layer{std::move(qkv), std::move(proj),      std::move(w12), std::move(w3),
+               part.norm1,     part.inner_attn_norm, part.norm2,     part.ffn_norm};
 }
 
 Status VisionTower::AddLayer(VisionLayer part) {
@@ -87,22 +100,25 @@ Status VisionTower::SetNorm(NormWeights part) {
   return OkStatus();
 }
 
-Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
-                            const std::atomic<uint32_t>& cancel) {
+Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vector,
+                            TraceSink* trace, const std::atomic<uint32_t>& cancel) {
   const size_t tokens = this->tokens(), width = config_.width;
   if (pixels.size() != 3 * image_side() * image_side()) {
-    return Status(Code::kInvalidArgument, StrCat(pixels.size(), " pixel values for an image size of ", image_side()));
+    return Status(Code::kInvalidArgument,
+                  StrCat(pixels.size(), " pixel values for an image size of ", image_side()));
   }
   const std::span<const float> x = x_.as<const float>().first(tokens * width);
   CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
   Trace(trace, "hidden.0", DType::kF32, {tokens, width}, x);
   for (size_t i = 0; i < layers_.size(); ++i) {
-    if (cancel.load(std::memory_order_relaxed) != 0) return Status(Code::kCancelled, StrCat("before vision layer ", i));
+    if (cancel.load(std::memory_order_relaxed) != 0)
+      return Status(Code::kCancelled, StrCat("before vision layer ", i));
     CLIPGLOT_RETURN_IF_ERROR(RunLayer(layers_[i]));
     if (trace != nullptr) Trace(trace, StrCat("hidden.", i + 1), DType::kF32, {tokens, width}, x);
   }
   // vector = norm(x)[0]
-  LayerNorm(x.first(width), {}, 1, norm_.weight, norm_.bias, config_.layer_norm_eps, vector, *workspace_);
+  LayerNorm(x.first(width), {}, 1, norm_.weight, norm_.bias, config_.layer_norm_eps, vector,
+            *workspace_);
   Trace(trace, "raw", DType::kF32, {width}, std::span<const float>(vector));
   return OkStatus();
 }
@@ -118,7 +134,8 @@ Status VisionTower::Begin(std::span<const float> pixels, std::vector<float>& sta
 }
 
 Status VisionTower::Apply(const VisionLayer& part, std::span<float> state) {
-  if (state.size() != tokens() * config_.width) return Status(Code::kInvalidArgument, "a state of no image");
+  if (state.size() != tokens() * config_.width)
+    return Status(Code::kInvalidArgument, "a state of no image");
   CLIPGLOT_ASSIGN_OR_RETURN(const Layer layer, Pack(part));
   std::copy(state.begin(), state.end(), x_.as<float>().begin());
   CLIPGLOT_RETURN_IF_ERROR(RunLayer(layer));
@@ -126,11 +143,14 @@ Status VisionTower::Apply(const VisionLayer& part, std::span<float> state) {
   return OkStatus();
 }
 
-void VisionTower::End(const NormWeights& norm, std::span<const float> state, std::span<float> vector) {
-  LayerNorm(state.first(config_.width), {}, 1, norm.weight, norm.bias, config_.layer_norm_eps, vector, *workspace_);
+void VisionTower::End(const NormWeights& norm, std::span<const float> state,
+                      std::span<float> vector) {
+  LayerNorm(state.first(config_.width), {}, 1, norm.weight, norm.bias, config_.layer_norm_eps,
+            vector, *workspace_);
 }
 
-// The convolution of stride = kernel size is a product of a matrix whose rows are the patches, [side², 3 · patch · patch].
+// The convolution of stride = kernel size is a product of a matrix whose rows are the patches,
+// [side², 3 · patch · patch].
 void VisionTower::GatherPatches(std::span<const float> pixels) {
   const size_t patch = config_.patch_size, size = image_side();
   float* to = inner_.as<float>().data();
@@ -138,7 +158,8 @@ void VisionTower::GatherPatches(std::span<const float> pixels) {
     for (size_t column = 0; column < side_; ++column) {
       for (size_t channel = 0; channel < 3; ++channel) {
         for (size_t y = 0; y < patch; ++y) {
-          const float* from = &pixels[(channel * size + Spread(row) * patch + y) * size + Spread(column) * patch];
+          const float* from =
+              &pixels[(channel * size + Spread(row) * patch + y) * size + Spread(column) * patch];
           to = std::copy(from, from + patch, to);
         }
       }
@@ -181,12 +202,14 @@ Status VisionTower::RunLayer(const Layer& layer) {
   // qkv of norm1(x); rotary on the patches' q and k, the class token stays
   LayerNorm(x, {}, tokens, layer.norm1.weight, layer.norm1.bias, eps, y, *workspace_);
   CLIPGLOT_RETURN_IF_ERROR(layer.qkv.Run(y, tokens, qkv, *workspace_));
-  Rotate(qkv, tokens, config_.heads(), config_.head_width, side_ == config_.grid() ? rotary_ : few_rotary_,
-         RotaryPairing::kInterleaved, /*skip=*/1, *workspace_);
+  Rotate(qkv, tokens, config_.heads(), config_.head_width,
+         side_ == config_.grid() ? rotary_ : few_rotary_, RotaryPairing::kInterleaved, /*skip=*/1,
+         *workspace_);
   // x += proj(inner_attn_ln(softmax(q kᵀ / sqrt(d)) v))
-  CLIPGLOT_RETURN_IF_ERROR(
-      Attention(qkv, tokens, config_.heads(), config_.head_width, {}, AttentionBehind(layer.qkv), y, *workspace_));
-  LayerNorm(y, {}, tokens, layer.inner_attn_norm.weight, layer.inner_attn_norm.bias, eps, y, *workspace_);
+  CLIPGLOT_RETURN_IF_ERROR(Attention(qkv, tokens, config_.heads(), config_.head_width, {},
+                                     AttentionBehind(layer.qkv), y, *workspace_));
+  LayerNorm(y, {}, tokens, layer.inner_attn_norm.weight, layer.inner_attn_norm.bias, eps, y,
+            *workspace_);
   CLIPGLOT_RETURN_IF_ERROR(layer.proj.Run(y, tokens, projected, *workspace_));
   Add(x, projected, *workspace_);
   // x += w3(ffn_ln(silu(w1 y) · (w2 y))), y = norm2(x)
@@ -203,7 +226,8 @@ size_t VisionTower::resident_bytes() const {
   size_t bytes = positions_.values.size();
   for (const Linear& patch : patch_) bytes += patch.packed_bytes();
   for (const Layer& layer : layers_) {
-    bytes += layer.qkv.packed_bytes() + layer.proj.packed_bytes() + layer.w12.packed_bytes() + layer.w3.packed_bytes();
+    bytes += layer.qkv.packed_bytes() + layer.proj.packed_bytes() + layer.w12.packed_bytes() +
+             layer.w3.packed_bytes();
   }
   return bytes;
 }

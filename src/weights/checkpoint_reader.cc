@@ -223,12 +223,13 @@ Status CheckpointReader::ParseHeader(std::string_view header) {
 Status CheckpointReader::CheckPosition() {
   const size_t row = options_.first_word_row, rows = config_.text.vocab_size;
   const bool by_rows = word_rows_at_once_ > 0;
-  const bool possible = options_.first_part <= parts_.size() &&
-                        (by_rows ? options_.first_part == 0 ? row == 0
-                                   : options_.first_part == 1
-                                       ? row <= rows && (row % word_rows_at_once_ == 0 || row == rows)
-                                       : row == rows
-                                 : row == 0);
+  const bool possible =
+      options_.first_part <= parts_.size() &&
+      (by_rows ? options_.first_part == 0 ? row == 0
+                 : options_.first_part == 1
+                     ? row <= rows && (row % word_rows_at_once_ == 0 || row == rows)
+                     : row == rows
+               : row == 0);
   if (possible) return OkStatus();
   return Status(Code::kInvalidArgument, StrCat("no reading of this model stops at part ",
                                                options_.first_part, ", word row ", row));
@@ -297,7 +298,8 @@ void CheckpointReader::PlanSource(const Slot& slot, const Source& source, size_t
     if (adapted) {
       steps.push_back(FactorStep(source.row_factor, (index * source.rows + row) * rank, rows * rank,
                                  &factors->rows));
-      if (row == first_row && steps[1].range.offset < steps[0].range.offset) std::swap(steps[0], steps[1]);
+      if (row == first_row && steps[1].range.offset < steps[0].range.offset)
+        std::swap(steps[0], steps[1]);
     }
     steps.push_back(
         {TensorRange(section, uint64_t{row} * source.columns, uint64_t{rows} * source.columns),

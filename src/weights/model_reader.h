@@ -24,9 +24,9 @@ struct ReadOptions {
   bool vision = true;
   // Arithmetic for an unquantised checkpoint. A pack has its own and ignores this.
   ModelDType dtype = ModelDType::kQ8;
-  // To go on with a checkpoint where an earlier reader stopped: parts (ListParts) that the sink does
-  // not need again, and rows of the word embedding behind the first part. The sink asked for word
-  // rows then as now. Packs ignore both.
+  // To go on with a checkpoint where an earlier reader stopped: parts (ListParts) that the sink
+  // does not need again, and rows of the word embedding behind the first part. The sink asked for
+  // word rows then as now. Packs ignore both.
   size_t first_part = 0;
   size_t first_word_row = 0;
 };
@@ -48,10 +48,10 @@ class ModelReader {
   virtual Result<std::span<std::byte>> Reserve() = 0;
   // The bytes are there: verifies (SHA-256 for packs), converts, hands finished parts to the sink.
   // Errors: those of the format (kCorruptModel, kUnsupportedModel, kUnsupportedVersion) and of the
-  // sink. A hash that does not fit is found before anything is used: Want() stays, and the range may
-  // be brought again. After any other error the reader gives nothing more.
-  // `sha256`: of exactly these bytes, in lower-case hexadecimal, where the caller's platform has
-  // computed it meanwhile; empty: the reader computes what it needs.
+  // sink. A hash that does not fit is found before anything is used: Want() stays, and the range
+  // may be brought again. After any other error the reader gives nothing more. `sha256`: of exactly
+  // these bytes, in lower-case hexadecimal, where the caller's platform has computed it meanwhile;
+  // empty: the reader computes what it needs.
   virtual Status Commit(std::string_view sha256 = {}) = 0;
   // Bytes of tensor data that will be read in all, and those read so far, for progress. The total
   // is 0 until known.

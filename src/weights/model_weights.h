@@ -68,11 +68,14 @@ class ModelSink {
   virtual Status OnTokenizer(std::string_view name, std::span<const std::byte> file) = 0;
   virtual Status OnTextEmbeddings(TextEmbeddings part) = 0;
   // The word embedding may be larger than the memory (1 GB in float32). A sink that gives a number
-  // here gets it from a checkpoint row by row, in order, right after OnTextEmbeddings, whose `words`
-  // is empty then; no Commit of the reader passes a multiple of so many rows. 0: as one matrix.
+  // here gets it from a checkpoint row by row, in order, right after OnTextEmbeddings, whose
+  // `words` is empty then; no Commit of the reader passes a multiple of so many rows. 0: as one
+  // matrix.
   virtual size_t WordRowsAtOnce() const { return 0; }
   // `numbers`: [hidden], float32, valid during the call.
-  virtual Status OnWordRow(size_t /*row*/, std::span<const float> /*numbers*/) { return OkStatus(); }
+  virtual Status OnWordRow(size_t /*row*/, std::span<const float> /*numbers*/) {
+    return OkStatus();
+  }
   virtual Status OnTextLayer(size_t index, TextLayer part) = 0;
   virtual Status OnVisionStem(VisionStem part) = 0;
   virtual Status OnVisionLayer(size_t index, VisionLayer part) = 0;

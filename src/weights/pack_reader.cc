@@ -192,7 +192,9 @@ Status PackReader::PlanFile(const PackFile& file, bool counted,
   for (uint64_t offset = 0; offset < file.bytes; offset += kPackChunk) {
     const uint64_t length = std::min(kPackChunk, file.bytes - offset);
     Add({{place, offset, length},
-         counted, handle, false,
+         counted,
+         handle,
+         false,
          [&file, offset](std::span<const std::byte> bytes, std::string_view sha256) {
            return VerifyPackChunk(file, offset, bytes, sha256);
          }});

@@ -5,8 +5,8 @@
 namespace clipglot {
 namespace {
 
-// Neighbours are read at once up to this length. Small beside a layer, so that the memory which reading leaves behind is small
-// too; large beside the cost of a range.
+// Neighbours are read at once up to this length. Small beside a layer, so that the memory which
+// reading leaves behind is small too; large beside the cost of a range.
 constexpr uint64_t kNeighbourBytes = uint64_t{4} << 20;
 
 }  // namespace
@@ -31,7 +31,8 @@ Status StepReader::Commit(std::string_view sha256) {
   for (size_t i = 0; i < batch_; ++i) {
     const auto length = static_cast<size_t>(steps_[i].range.length);
     if (steps_[i].verify) {
-      const std::string_view known = batch_ == 1 ? sha256 : std::string_view();  // it is of the whole range
+      const std::string_view known =
+          batch_ == 1 ? sha256 : std::string_view();  // it is of the whole range
       CLIPGLOT_RETURN_IF_ERROR(steps_[i].verify(buffer_.bytes().subspan(offset, length), known));
     }
     offset += length;
@@ -58,7 +59,8 @@ Status StepReader::Advance() {
   ByteRange range = steps_.front().range;
   for (batch_ = 1; batch_ < steps_.size(); ++batch_) {
     const ByteRange& next = steps_[batch_].range;
-    if (steps_[batch_ - 1].ends_commit || next.file != range.file || next.offset != range.offset + range.length ||
+    if (steps_[batch_ - 1].ends_commit || next.file != range.file ||
+        next.offset != range.offset + range.length ||
         range.length + next.length > kNeighbourBytes) {
       break;
     }

@@ -35,9 +35,9 @@ class StepReader : public ModelReader {
     bool counted = false;  // its bytes count as progress
     std::function<Status(std::span<const std::byte>)> handle;
     bool ends_commit = false;  // what it hands out is looked at before the next step
-    // Called for all steps of a commit before the first is handled. After an error of it nothing has happened: the range
-    // stays wanted, and may be brought again.
-    // The text is the hash of its bytes, if that is known, else empty.
+    // Called for all steps of a commit before the first is handled. After an error of it nothing
+    // has happened: the range stays wanted, and may be brought again. The text is the hash of its
+    // bytes, if that is known, else empty.
     std::function<Status(std::span<const std::byte>, std::string_view sha256)> verify = nullptr;
   };
 

@@ -1,5 +1,5 @@
-// The one place where a row of float32 becomes what a part keeps: as it is, or quantised. Thread-safe:
-// no state.
+// The one place where a row of float32 becomes what a part keeps: as it is, or quantised.
+// Thread-safe: no state.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,9 @@
 
 namespace clipglot {
 
-// Puts `row` into the slot (allocated by AllocateSlot), from number `offset` on, in the number format
-// of the slot's memory. For a matrix, `row` is one whole row and `offset` a multiple of its length; for
-// a vector, any piece. The numbers are finite.
+// Puts `row` into the slot (allocated by AllocateSlot), from number `offset` on, in the number
+// format of the slot's memory. For a matrix, `row` is one whole row and `offset` a multiple of its
+// length; for a vector, any piece. The numbers are finite.
 void StoreRow(const Slot& slot, size_t offset, std::span<const float> row);
 
 }  // namespace clipglot

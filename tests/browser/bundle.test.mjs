@@ -14,7 +14,12 @@ before(async () => {
     logLevel: "error",
     root: join(repository, "tests/browser/bundle"),
     base: "./",
-    resolve: { alias: { clipglot: join(repository, "dist/js/index.js"), "clipglot-emoji/q4": join(repository, "models/emoji/q4/index.js") } },
+    resolve: {
+      alias: {
+        clipglot: join(repository, "dist/js/index.js"),
+        "clipglot-emoji/q4": join(repository, "models/emoji/q4/index.js"),
+      },
+    },
     build: { outDir: join(repository, "build/bundle-test"), emptyOutDir: true },
   });
   server = await serveRepository({ isolated: true });
@@ -29,16 +34,25 @@ after(async () => {
   await server?.close();
 });
 
-for (const [variant, threads] of [["simd", 1], ["relaxed-simd-threads", 2]]) {
+for (const [variant, threads] of [
+  ["simd", 1],
+  ["relaxed-simd-threads", 2],
+]) {
   test(variant, async () => {
     const model = `${server.url}tests/data/golden-a/`;
-    assert.deepEqual(await page.evaluate((options) => window.start(options), { model, variant, threads }), { dtype: "q8", variant, threads, length: 64 });
+    assert.deepEqual(
+      await page.evaluate((options) => window.start(options), { model, variant, threads }),
+      { dtype: "q8", variant, threads, length: 64 },
+    );
     assert.deepEqual(problems, []);
   });
 }
 
 test("the emoji model in four bits, whose tokenizer lies in the folder above", async () => {
-  const { dtype, length } = await page.evaluate((options) => window.start(options), { variant: "simd", threads: 1 });
+  const { dtype, length } = await page.evaluate((options) => window.start(options), {
+    variant: "simd",
+    threads: 1,
+  });
   assert.deepEqual({ dtype, length }, { dtype: "q4", length: 192 });
   assert.deepEqual(problems, []);
 });

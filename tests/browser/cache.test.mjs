@@ -27,7 +27,12 @@ after(async () => {
 });
 
 // A profile on disk: other contexts keep their files in memory, and lose them at the end.
-const launch = () => chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: ["--no-sandbox", "--disable-gpu"] });
+const launch = () =>
+  chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
 
 async function newPage() {
   const page = await context.newPage();
@@ -41,7 +46,8 @@ async function place(habits, use) {
   const server = await serveModel({ ...emoji }, habits);
   const page = await newPage();
   await page.evaluate(async () => {
-    for (const { model } of await window.clipglot.listCached()) await window.clipglot.deleteCached(model);
+    for (const { model } of await window.clipglot.listCached())
+      await window.clipglot.deleteCached(model);
   });
   try {
     await use({ server, page, load: (options) => loadIn(page, server, options) });
@@ -54,18 +60,28 @@ async function place(habits, use) {
 /** Loads, embeds, ends. Gives {vector, events} or {error}, and the requests for shards that it took. */
 async function loadIn(page, server, options = {}) {
   server.requests.length = 0;
-  const result = await page.evaluate(async (given) => {
-    const [events, warnings] = [[], []];
-    try {
-      const embedder = await window.clipglot.load({ variant: "simd", towers: ["text"], dtype: undefined, ...given, onProgress: (event) => events.push(event), onWarning: (warning) => warnings.push(warning) });
-      const { vector } = await embedder.embedText("two cats");
-      const { variant, threads } = embedder.info;
-      await embedder.dispose();
-      return { vector: [...vector], events, warnings, variant, threads };
-    } catch ({ code, detail, message }) {
-      return { error: code ?? message, detail, events };
-    }
-  }, { model: server.url, ...options });
+  const result = await page.evaluate(
+    async (given) => {
+      const [events, warnings] = [[], []];
+      try {
+        const embedder = await window.clipglot.load({
+          variant: "simd",
+          towers: ["text"],
+          dtype: undefined,
+          ...given,
+          onProgress: (event) => events.push(event),
+          onWarning: (warning) => warnings.push(warning),
+        });
+        const { vector } = await embedder.embedText("two cats");
+        const { variant, threads } = embedder.info;
+        await embedder.dispose();
+        return { vector: [...vector], events, warnings, variant, threads };
+      } catch ({ code, detail, message }) {
+        return { error: code ?? message, detail, events };
+      }
+    },
+    { model: server.url, ...options },
+  );
   return { ...result, requests: server.requests.filter((request) => request.includes(shard)) };
 }
 const fromCache = ({ events }) => events.every((event) => event.fromCache);
@@ -76,8 +92,13 @@ async function downloading(page, server, bytes) {
   await page.evaluate((model) => {
     window.loaded = 0;
     window.loading = window.clipglot.load({
-      model, variant: "simd", towers: ["text"], dtype: undefined,
-      onProgress: ({ file, loaded }) => { if (file === "text.safetensors") window.loaded = loaded; },
+      model,
+      variant: "simd",
+      towers: ["text"],
+      dtype: undefined,
+      onProgress: ({ file, loaded }) => {
+        if (file === "text.safetensors") window.loaded = loaded;
+      },
     });
     window.loading.catch(() => {});
   }, server.url);
@@ -112,10 +133,17 @@ describe("the private file system", () => {
     place({}, async ({ server, page, load }) => {
       await load();
       const entry = (await cached(page)).find(({ model }) => model === server.url);
-      assert.equal(entry.bytes, emoji["manifest.json"].length + emoji["tokenizer.json"].length + emoji[shard].length);
-      assert.equal(entry.totalBytes, Object.values(emoji).reduce((sum, bytes) => sum + bytes.length, 0));
+      assert.equal(
+        entry.bytes,
+        emoji["manifest.json"].length + emoji["tokenizer.json"].length + emoji[shard].length,
+      );
+      assert.equal(
+        entry.totalBytes,
+        Object.values(emoji).reduce((sum, bytes) => sum + bytes.length, 0),
+      );
       assert.deepEqual(entry.towers, ["text"]);
-      const remove = () => page.evaluate((model) => window.clipglot.deleteCached(model), server.url);
+      const remove = () =>
+        page.evaluate((model) => window.clipglot.deleteCached(model), server.url);
       assert.deepEqual([await remove(), await remove()], [true, false]);
       assert.deepEqual((await load()).requests, [`GET ${shard}`]);
     }));
@@ -124,11 +152,18 @@ describe("the private file system", () => {
     place({ stall: chunk, only: /text/ }, async ({ server, page }) => {
       await downloading(page, server, chunk - 200_000);
       const other = await newPage();
-      const error = await other.evaluate((model) => window.clipglot.deleteCached(model).catch(({ code, detail }) => ({ code, detail })), server.url);
+      const error = await other.evaluate(
+        (model) =>
+          window.clipglot.deleteCached(model).catch(({ code, detail }) => ({ code, detail })),
+        server.url,
+      );
       assert.equal(error.code, "invalid-argument");
       assert.match(error.detail, /cannot be deleted/);
       await page.close();
-      assert.equal(await other.evaluate((model) => window.clipglot.deleteCached(model), server.url), true);
+      assert.equal(
+        await other.evaluate((model) => window.clipglot.deleteCached(model), server.url),
+        true,
+      );
       await other.close();
     }));
 
@@ -156,7 +191,10 @@ describe("the private file system", () => {
         const result = await loadIn(next, server);
         assert.equal(result.error, undefined, result.detail);
         assert.deepEqual(result.requests, [`GET ${shard} bytes=${chunk}-`]);
-        assert.ok(result.events.some(({ file, fromCache }) => file === shard && fromCache), "the first chunk comes from the cache");
+        assert.ok(
+          result.events.some(({ file, fromCache }) => file === shard && fromCache),
+          "the first chunk comes from the cache",
+        );
         assert.deepEqual((await loadIn(next, server)).requests, []);
         await next.close();
       }));
@@ -166,7 +204,9 @@ describe("the private file system", () => {
     place({}, async ({ server, page, load }) => {
       const { vector } = await load();
       const flipped = await page.evaluate(async (bytes) => {
-        const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("clipglot-models");
+        const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(
+          "clipglot-models",
+        );
         for await (const handle of (await root.getDirectoryHandle("content")).values()) {
           const file = await handle.getFile();
           if (file.size !== bytes) continue;
@@ -183,7 +223,10 @@ describe("the private file system", () => {
       const mended = await load();
       assert.deepEqual([mended.requests, mended.vector], [[`GET ${shard}`], vector]);
       assert.deepEqual((await load()).requests, []);
-      assert.equal((await cached(page)).find(({ model }) => model === server.url).towers[0], "text");
+      assert.equal(
+        (await cached(page)).find(({ model }) => model === server.url).towers[0],
+        "text",
+      );
     }));
 
   test("a byte that is flipped on its way: fetched again once, then an error that names the file", () =>
@@ -254,12 +297,21 @@ describe("the private file system", () => {
   test("no room: the model loads and is not kept; what is kept of it is used", () =>
     place({}, async ({ server, page, load }) => {
       const session = await context.newCDPSession(page);
-      const { usage } = await session.send("Storage.getUsageAndQuota", { origin: new URL(site.url).origin });
-      const quota = (quotaSize) => session.send("Storage.overrideQuotaForOrigin", { origin: new URL(site.url).origin, ...(quotaSize === undefined ? {} : { quotaSize }) });
+      const { usage } = await session.send("Storage.getUsageAndQuota", {
+        origin: new URL(site.url).origin,
+      });
+      const quota = (quotaSize) =>
+        session.send("Storage.overrideQuotaForOrigin", {
+          origin: new URL(site.url).origin,
+          ...(quotaSize === undefined ? {} : { quotaSize }),
+        });
       await quota(Math.round(usage) + chunk + 1_500_000);
       const first = await load();
       assert.deepEqual([first.error, first.requests], [undefined, [`GET ${shard}`]]);
-      assert.deepEqual(first.warnings.map(({ code }) => code), ["not-kept"]);
+      assert.deepEqual(
+        first.warnings.map(({ code }) => code),
+        ["not-kept"],
+      );
       const kept = (await cached(page)).find(({ model }) => model === server.url);
       assert.deepEqual(kept?.towers ?? [], [], "there was room for all");
       await quota(Math.round(usage));
@@ -269,23 +321,36 @@ describe("the private file system", () => {
       await quota();
       assert.equal((await load()).error, undefined);
       assert.deepEqual((await load()).requests, []);
-      assert.ok((await cached(page)).some(({ model, towers }) => model === server.url && towers.length === 1));
+      assert.ok(
+        (await cached(page)).some(
+          ({ model, towers }) => model === server.url && towers.length === 1,
+        ),
+      );
     }));
 
   test("without a private file system, models load as ever", () =>
     place({}, async ({ server, load, page }) => {
       await page.route("**/platform/browser-store.js", async (route) => {
         const response = await route.fetch();
-        await route.fulfill({ response, body: `navigator.storage.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));\n${await response.text()}` });
+        await route.fulfill({
+          response,
+          body: `navigator.storage.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));\n${await response.text()}`,
+        });
       });
       await page.reload();
       await page.waitForFunction(() => window.ready);
       for (const _ of [1, 2]) {
         const { requests, warnings } = await load();
-        assert.deepEqual([requests, warnings.map(({ code }) => code)], [[`GET ${shard}`], ["not-kept"]]);
+        assert.deepEqual(
+          [requests, warnings.map(({ code }) => code)],
+          [[`GET ${shard}`], ["not-kept"]],
+        );
       }
       assert.deepEqual(await cached(page), []);
-      assert.equal(await page.evaluate((model) => window.clipglot.deleteCached(model), server.url), false);
+      assert.equal(
+        await page.evaluate((model) => window.clipglot.deleteCached(model), server.url),
+        false,
+      );
     }));
 });
 
@@ -312,7 +377,10 @@ describe("devices that refuse large memories", () => {
     test(`${gib} GiB are enough for a build with threads`, () =>
       place({}, async ({ page, load }) => {
         await limited(page, gib * 16384);
-        const { error, detail, variant, threads } = await load({ variant: "simd-threads", threads: 2 });
+        const { error, detail, variant, threads } = await load({
+          variant: "simd-threads",
+          threads: 2,
+        });
         assert.deepEqual([error, variant, threads], [undefined, "simd-threads", 2], detail);
       }));
   }
@@ -330,11 +398,17 @@ describe("devices that refuse large memories", () => {
 
 // The browser's processes, by the profile that stands in their command lines.
 function processesOf(folder) {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      return pid !== process.pid && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--user-data-dir=${folder}`);
-    } catch {
-      return false; // it has ended
-    }
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return (
+          pid !== process.pid &&
+          readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--user-data-dir=${folder}`)
+        );
+      } catch {
+        return false; // it has ended
+      }
+    });
 }

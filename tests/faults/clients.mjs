@@ -9,14 +9,22 @@ export async function nodeClient() {
   const root = mkdtempSync(join(tmpdir(), "clipglot-faults-"));
   const load = await startLoader();
   const clear = async () => rmSync(root, { recursive: true, force: true });
-  return { load: ({ keep, ...options }) => load({ ...options, store: keep ? nodeStore(root) : undefined }), clear, close: clear };
+  return {
+    load: ({ keep, ...options }) => load({ ...options, store: keep ? nodeStore(root) : undefined }),
+    clear,
+    close: clear,
+  };
 }
 
 export async function browserClient() {
   const { chromium } = await import("playwright-core");
   const { serveRepository } = await import("../browser/package/server.mjs");
   const site = await serveRepository({ isolated: false });
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: ["--no-sandbox", "--disable-gpu"] });
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
   const page = await browser.newPage();
   await page.goto(`${site.url}tests/faults/page.html`);
   await page.waitForFunction(() => window.ready);

@@ -12,7 +12,13 @@ const calm = { ...patience, idle: 30_000, kept: 30_000 };
 
 export async function startLoader() {
   const place = (name) => new URL(`../../dist/wasm/${name}`, import.meta.url).href;
-  const adapter = new EngineAdapter(await startModule({ moduleUrl: place("clipglot-simd.mjs"), wasmUrl: place("clipglot-simd.wasm"), threads: 1 }));
+  const adapter = new EngineAdapter(
+    await startModule({
+      moduleUrl: place("clipglot-simd.mjs"),
+      wasmUrl: place("clipglot-simd.wasm"),
+      threads: 1,
+    }),
+  );
   const pixels = Uint8Array.from({ length: 4 * 64 }, (_, i) => (i * 37) & 255);
 
   /** Gives {vectors}, or {error: {name, code, detail}}; `warnings` in both. */
@@ -20,18 +26,63 @@ export async function startLoader() {
     const warnings = [];
     const source = { close: async () => {} };
     try {
-      Object.assign(source, { open: await openUrlSource(address, { store, towers, patience: isCalm ? calm : patience, onNotKept: (why) => warnings.push(why) }) });
+      Object.assign(source, {
+        open: await openUrlSource(address, {
+          store,
+          towers,
+          patience: isCalm ? calm : patience,
+          onNotKept: (why) => warnings.push(why),
+        }),
+      });
       const begin = (files) => {
-        adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype: "q8", threads: 1, maxTokens: 64, maxPixels: 1e6, selfTest: true });
+        adapter.create({
+          text: towers.includes("text"),
+          vision: towers.includes("vision"),
+          dtype: "q8",
+          threads: 1,
+          maxTokens: 64,
+          maxPixels: 1e6,
+          selfTest: true,
+        });
         return adapter.beginLoad(files);
       };
-      await load(source.open, begin, (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter("", () => {}));
-      const settings = { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false };
-      const vectors = towers.includes("text") ? [...adapter.embedText("two cats", settings).vector] : [];
-      if (towers.includes("vision")) vectors.push(...adapter.embedPixels(pixels, 8, 8, { dimensions: 0, normalized: true, ignoreOrientation: true, grid: 0, scaleGray16: false }).vector);
+      await load(
+        source.open,
+        begin,
+        (pointer, piece) => adapter.heap.copyIn(pointer, piece),
+        new ProgressMeter("", () => {}),
+      );
+      const settings = {
+        dimensions: 0,
+        normalized: true,
+        task: "",
+        maxTokens: 0,
+        errorWhenTooLong: false,
+        normalizeNfc: false,
+      };
+      const vectors = towers.includes("text")
+        ? [...adapter.embedText("two cats", settings).vector]
+        : [];
+      if (towers.includes("vision"))
+        vectors.push(
+          ...adapter.embedPixels(pixels, 8, 8, {
+            dimensions: 0,
+            normalized: true,
+            ignoreOrientation: true,
+            grid: 0,
+            scaleGray16: false,
+          }).vector,
+        );
       return { vectors, warnings };
     } catch (error) {
-      return { error: { name: error?.name, code: error?.code, detail: error?.detail ?? String(error?.stack ?? error) }, warnings };
+      return {
+        error: {
+          name: error?.name,
+          code: error?.code,
+          detail: error?.detail ?? String(error?.stack ?? error),
+        },
+        warnings,
+      };
     } finally {
       await source.open?.close();
     }

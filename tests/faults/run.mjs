@@ -4,12 +4,25 @@ import { parseArgs } from "node:util";
 import { browserClient, nodeClient } from "./clients.mjs";
 import { trySeeds } from "./seeds.mjs";
 
-const { values } = parseArgs({ options: { seeds: { type: "string", default: "500" }, first: { type: "string", default: "0" }, browser: { type: "boolean", default: false } } });
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "500" },
+    first: { type: "string", default: "0" },
+    browser: { type: "boolean", default: false },
+  },
+});
 const client = await (values.browser ? browserClient() : nodeClient());
 const start = performance.now();
 try {
-  const ends = await trySeeds(client, Number(values.first), Number(values.seeds), (seed) => seed % 50 === 49 && console.log(`seed ${seed}`));
-  console.log(`${values.seeds} seeds in ${Math.round((performance.now() - start) / 1000)} s: ${JSON.stringify(ends)}`);
+  const ends = await trySeeds(
+    client,
+    Number(values.first),
+    Number(values.seeds),
+    (seed) => seed % 50 === 49 && console.log(`seed ${seed}`),
+  );
+  console.log(
+    `${values.seeds} seeds in ${Math.round((performance.now() - start) / 1000)} s: ${JSON.stringify(ends)}`,
+  );
 } finally {
   await client.close();
 }

@@ -11,18 +11,32 @@ import { faults, random, startFaultServer, unfindable } from "../js/support/faul
 const watchdog = 60_000;
 const codes = new Set(["network", "corrupt-model"]);
 
-const read = (folder, names) => Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name))]));
+const read = (folder, names) =>
+  Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name))]));
 
 /** Two versions of a pack whose files have the same names, and a checkpoint. */
 async function models() {
   const packed = async (dtype) => {
     const out = mkdtempSync(join(tmpdir(), "clipglot-faults-"));
-    await pack({ source: golden, out, dtype, modelId: "golden-a", revision: dtype, license: "none" });
+    await pack({
+      source: golden,
+      out,
+      dtype,
+      modelId: "golden-a",
+      revision: dtype,
+      license: "none",
+    });
     const files = read(out, readdirSync(out));
     rmSync(out, { recursive: true });
     return files;
   };
-  const checkpoint = read(golden, ["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors", "sentencepiece.bpe.model"]);
+  const checkpoint = read(golden, [
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "model.safetensors",
+    "sentencepiece.bpe.model",
+  ]);
   return { one: await packed("q8"), two: await packed("q4"), checkpoint };
 }
 
@@ -33,12 +47,15 @@ export async function trySeeds(client, first, count, log = () => {}) {
   const ends = { right: 0, errors: 0, old: 0 };
   const load = async (options) => {
     let timer;
-    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("a load did not end")), watchdog)));
+    const late = new Promise(
+      (_, reject) => (timer = setTimeout(() => reject(new Error("a load did not end")), watchdog)),
+    );
     const result = await Promise.race([client.load({ address: server.url, ...options }), late]);
     clearTimeout(timer);
     return result;
   };
-  const same = (a, b) => a !== undefined && a.length === b.length && a.every((value, i) => value === b[i]);
+  const same = (a, b) =>
+    a !== undefined && a.length === b.length && a.every((value, i) => value === b[i]);
   const names = Object.keys(faults);
   const findable = names.filter((name) => !unfindable.has(name));
   try {
@@ -55,11 +72,18 @@ export async function trySeeds(client, first, count, log = () => {}) {
       const chance = random(seed + 1_000_000);
       const towers = chance() < 0.3 ? ["text", "vision"] : ["text"];
       const rate = [0.15, 0.4, 0.7, 1][Math.floor(chance() * 4)];
-      const right = (which, result, what) => assert.ok(same(result.vectors, wanted.get(`${which} ${towers}`)), `${what}: ${JSON.stringify(result.error ?? "other vectors")}`);
+      const right = (which, result, what) =>
+        assert.ok(
+          same(result.vectors, wanted.get(`${which} ${towers}`)),
+          `${what}: ${JSON.stringify(result.error ?? "other vectors")}`,
+        );
       const rightOrError = (which, result, what) => {
-        if (!result.error) return ends.right++, right(which, result, what);
+        if (!result.error) return (ends.right++, right(which, result, what));
         ends.errors++;
-        assert.ok(result.error.name === "EmbedError" && codes.has(result.error.code) && result.error.detail, `${what}: ${JSON.stringify(result.error)}`);
+        assert.ok(
+          result.error.name === "EmbedError" && codes.has(result.error.code) && result.error.detail,
+          `${what}: ${JSON.stringify(result.error)}`,
+        );
       };
       try {
         if (seed % 3 === 0) {
@@ -78,7 +102,11 @@ export async function trySeeds(client, first, count, log = () => {}) {
           right(0, await load({ towers, keep: true, isCalm: true }), "the same without faults");
           server.set({ rate: Math.max(rate, 0.7), seed, names });
           right(0, await load({ towers, keep: true }), "with a kept copy");
-          assert.ok(server.requests.length <= 3 && server.requests.every((request) => request.includes("manifest.json")), `asked for ${server.requests.join(", ")}`);
+          assert.ok(
+            server.requests.length <= 3 &&
+              server.requests.every((request) => request.includes("manifest.json")),
+            `asked for ${server.requests.join(", ")}`,
+          );
         } else {
           await client.clear();
           server.set({ files: one, older: {}, rate: 0 });
@@ -89,10 +117,17 @@ export async function trySeeds(client, first, count, log = () => {}) {
           if (isOld) ends.old++;
           else right(1, result, "a new version, with a kept copy of the old one");
           server.set({ rate: 0 });
-          right(1, await load({ towers, keep: true, isCalm: true }), "the new version without faults");
+          right(
+            1,
+            await load({ towers, keep: true, isCalm: true }),
+            "the new version without faults",
+          );
         }
       } catch (error) {
-        throw new Error(`seed ${seed} (${towers}, rate ${rate}): ${error.message}\n  requests: ${server.requests.slice(0, 40).join("; ")}`, { cause: error });
+        throw new Error(
+          `seed ${seed} (${towers}, rate ${rate}): ${error.message}\n  requests: ${server.requests.slice(0, 40).join("; ")}`,
+          { cause: error },
+        );
       }
       log(seed);
     }

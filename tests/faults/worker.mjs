@@ -6,5 +6,9 @@ const load = startLoader();
 addEventListener("message", async ({ data: { id, what, keep, ...options } }) => {
   const store = await browserStore();
   if (what === "clear") for (const folder of await store.folders()) await store.remove(folder);
-  postMessage({ id, result: what === "clear" ? {} : await (await load)({ ...options, store: keep ? store : undefined }) });
+  postMessage({
+    id,
+    result:
+      what === "clear" ? {} : await (await load)({ ...options, store: keep ? store : undefined }),
+  });
 });

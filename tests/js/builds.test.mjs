@@ -13,8 +13,14 @@ for (const dtype of ["f32", "q8", "q4"]) {
   describe(`simd, ${dtype}: the same bits with one thread and two`, () => {
     const engines = [];
     before(async () => {
-      for (const [variant, threads] of [["simd", 1], ["simd-threads", 1], ["simd-threads", 2]])
-        engines.push(await openEngine({ variant, threads, folder: goldenFolder, dtype, maxTokens: 1500 }));
+      for (const [variant, threads] of [
+        ["simd", 1],
+        ["simd-threads", 1],
+        ["simd-threads", 2],
+      ])
+        engines.push(
+          await openEngine({ variant, threads, folder: goldenFolder, dtype, maxTokens: 1500 }),
+        );
     });
     after(() => engines.forEach((engine) => engine.dispose()));
 
@@ -29,13 +35,18 @@ for (const dtype of ["f32", "q8", "q4"]) {
     test("images", () => {
       for (const { file } of images) {
         const picture = readFileSync(`${goldenFolder}/images/${file}`);
-        const [first, ...others] = engines.map((engine) => bytesOf(engine.embedImage(picture).vector));
+        const [first, ...others] = engines.map((engine) =>
+          bytesOf(engine.embedImage(picture).vector),
+        );
         for (const other of others) assert.ok(first.equals(other), file);
       }
     });
 
     test("both threads worked, and one thread is one", () => {
-      assert.deepEqual(engines.map((engine) => engine.threadsSeen()), [1, 1, 2]);
+      assert.deepEqual(
+        engines.map((engine) => engine.threadsSeen()),
+        [1, 1, 2],
+      );
     });
   });
 }
@@ -44,13 +55,32 @@ test("stages are traced, and only when asked for", async () => {
   const engine = await openEngine({ variant: "simd", folder: goldenFolder, dtype: "f32" });
   const { text, ids } = texts[0];
   const { vector, stages } = engine.traced((e) => e.embedText(text));
-  assert.deepEqual([...stages.keys()], ["ids", "hidden.0", "hidden.1", "hidden.2", "hidden.3", "raw"]);
+  assert.deepEqual(
+    [...stages.keys()],
+    ["ids", "hidden.0", "hidden.1", "hidden.2", "hidden.3", "raw"],
+  );
   assert.deepEqual([...stages.get("ids").data], ids);
   assert.deepEqual(stages.get("hidden.3").shape, [ids.length, 64]);
   const length = Math.hypot(...stages.get("raw").data);
-  stages.get("raw").data.forEach((value, i) => assert.ok(Math.abs(value / length - vector[i]) < 1e-6));
-  const image = engine.traced((e) => e.embedImage(readFileSync(`${goldenFolder}/images/exact.png`)));
-  assert.deepEqual([...image.stages.keys()], ["decoded_rgb", "resized_cropped", "pixels", "hidden.0", "hidden.1", "hidden.2", "hidden.3", "raw"]);
+  stages
+    .get("raw")
+    .data.forEach((value, i) => assert.ok(Math.abs(value / length - vector[i]) < 1e-6));
+  const image = engine.traced((e) =>
+    e.embedImage(readFileSync(`${goldenFolder}/images/exact.png`)),
+  );
+  assert.deepEqual(
+    [...image.stages.keys()],
+    [
+      "decoded_rgb",
+      "resized_cropped",
+      "pixels",
+      "hidden.0",
+      "hidden.1",
+      "hidden.2",
+      "hidden.3",
+      "raw",
+    ],
+  );
   assert.deepEqual(image.stages.get("pixels").shape, [3, 56, 56]);
   engine.embedText(text);
   assert.equal(engine.adapter.stages().length, 0);
@@ -63,14 +93,39 @@ test("deleting gives all memory back", async () => {
   const { ProgressMeter, pump } = await import("../../dist/js/loading/pump.js");
   const adapter = await startAdapter({ variant: "simd" });
   const cycle = async () => {
-    adapter.create({ text: true, vision: true, dtype: "q8", threads: 1, maxTokens: 128, maxPixels: 1e6 });
+    adapter.create({
+      text: true,
+      vision: true,
+      dtype: "q8",
+      threads: 1,
+      maxTokens: 128,
+      maxPixels: 1e6,
+    });
     const source = await openPath(goldenFolder);
-    await pump(source, adapter.beginLoad(source.files), (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter("", () => {}));
+    await pump(
+      source,
+      adapter.beginLoad(source.files),
+      (pointer, piece) => adapter.heap.copyIn(pointer, piece),
+      new ProgressMeter("", () => {}),
+    );
     await source.close();
     const index = adapter.createIndex(64);
     adapter.addToIndex(index, new Float32Array(64 * 100));
-    adapter.embedText(texts[0].text, { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false });
-    adapter.embedEncodedImage(readFileSync(`${goldenFolder}/images/photo.jpg`), { dimensions: 0, normalized: true, ignoreOrientation: false, grid: 0, scaleGray16: false });
+    adapter.embedText(texts[0].text, {
+      dimensions: 0,
+      normalized: true,
+      task: "",
+      maxTokens: 0,
+      errorWhenTooLong: false,
+      normalizeNfc: false,
+    });
+    adapter.embedEncodedImage(readFileSync(`${goldenFolder}/images/photo.jpg`), {
+      dimensions: 0,
+      normalized: true,
+      ignoreOrientation: false,
+      grid: 0,
+      scaleGray16: false,
+    });
     adapter.dispose();
     return adapter.allocatedBytes();
   };
@@ -80,6 +135,13 @@ test("deleting gives all memory back", async () => {
 });
 
 test("a build that cannot run is refused", async () => {
-  if (!canRunRelaxedSimd()) assert.match((await rejection(openEngine({ variant: "relaxed-simd", folder: goldenFolder }))).detail, /cannot run here/);
-  assert.match((await rejection(openEngine({ variant: "simd", threads: 2, folder: goldenFolder }))).detail, /has one thread/);
+  if (!canRunRelaxedSimd())
+    assert.match(
+      (await rejection(openEngine({ variant: "relaxed-simd", folder: goldenFolder }))).detail,
+      /cannot run here/,
+    );
+  assert.match(
+    (await rejection(openEngine({ variant: "simd", threads: 2, folder: goldenFolder }))).detail,
+    /has one thread/,
+  );
 });

@@ -1,7 +1,14 @@
 // The cache of packs that come from a URL, on a disk: js/src/loading/{url-source,kept-model,cached-models}.ts with a real
 // server and a real folder. What browsers do of their own is in tests/browser/cache.test.mjs.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -19,7 +26,8 @@ after(() => rmSync(scratch, { recursive: true }));
 let folders = 0;
 const newFolder = () => join(scratch, `${folders++}`);
 
-const noise = (length, seed) => Uint8Array.from({ length }, (_, i) => (Math.imul(i + seed, 2654435761) >>> 13) & 255);
+const noise = (length, seed) =>
+  Uint8Array.from({ length }, (_, i) => (Math.imul(i + seed, 2654435761) >>> 13) & 255);
 const [one, two] = [noise(2 * chunk + 1000, 1), noise(100, 2)];
 const pack = plainPack({ "a.safetensors": one, "b/c.safetensors": two });
 
@@ -27,7 +35,8 @@ const pack = plainPack({ "a.safetensors": one, "b/c.safetensors": two });
 async function place(files, habits, use) {
   const server = await serveModel(files, habits);
   const root = newFolder();
-  const open = (patience = { pauses: [5, 5], idle: 300 }, store = nodeStore(root)) => openUrlSource(server.url, { store, patience });
+  const open = (patience = { pauses: [5, 5], idle: 300 }, store = nodeStore(root)) =>
+    openUrlSource(server.url, { store, patience });
   const readAll = async (...options) => {
     const source = await open(...options);
     server.requests.length = 0;
@@ -36,10 +45,15 @@ async function place(files, habits, use) {
       for (const file of source.files) {
         const pieces = [];
         for (let at = 0; at < file.byteLength; at += 3 * chunk) {
-          await source.read(file, at, Math.min(3 * chunk, file.byteLength - at), (piece, fromCache) => {
-            read.kept &&= fromCache;
-            pieces.push(Buffer.from(piece));
-          });
+          await source.read(
+            file,
+            at,
+            Math.min(3 * chunk, file.byteLength - at),
+            (piece, fromCache) => {
+              read.kept &&= fromCache;
+              pieces.push(Buffer.from(piece));
+            },
+          );
         }
         read[file.path] = Buffer.concat(pieces);
       }
@@ -56,10 +70,13 @@ async function place(files, habits, use) {
   }
 }
 const complete = (read, files = pack) => {
-  for (const [path, bytes] of Object.entries(files)) assert.ok(Buffer.from(bytes).equals(read[path]), path);
+  for (const [path, bytes] of Object.entries(files))
+    assert.ok(Buffer.from(bytes).equals(read[path]), path);
 };
 const fileOf = (root, bytes) => {
-  const name = readdirSync(join(root, "content")).find((entry) => readFileSync(join(root, "content", entry)).length === bytes);
+  const name = readdirSync(join(root, "content")).find(
+    (entry) => readFileSync(join(root, "content", entry)).length === bytes,
+  );
   return name && join(root, "content", name);
 };
 const accounts = (root) => readdirSync(join(root, "models"));
@@ -89,7 +106,10 @@ describe("bytes", () => {
       assert.equal(offline.kept, true);
     }));
 
-  for (const [what, habits] of Object.entries({ "that is down": { down: true }, "that answers with a page": { page: true } })) {
+  for (const [what, habits] of Object.entries({
+    "that is down": { down: true },
+    "that answers with a page": { page: true },
+  })) {
     test(`a server ${what} is as good as no network`, () =>
       place({ ...pack }, {}, async ({ server, readAll }) => {
         await readAll();
@@ -112,17 +132,24 @@ describe("bytes", () => {
     place(pack, { breaks: [chunk + 5000], only: /^a/ }, async ({ server, readAll }) => {
       await fails(readAll({ pauses: [], idle: 300 }), "network", /a\.safetensors/);
       complete(await readAll());
-      assert.deepEqual(server.requests, [`GET a.safetensors bytes=${chunk}-`, "GET b/c.safetensors"]);
+      assert.deepEqual(server.requests, [
+        `GET a.safetensors bytes=${chunk}-`,
+        "GET b/c.safetensors",
+      ]);
       assert.equal((await readAll()).kept, true);
     }));
 
   test("the same with a server that ignores ranges", () =>
-    place(pack, { ranges: false, breaks: [chunk + 5000], only: /^a/ }, async ({ server, readAll }) => {
-      await fails(readAll({ pauses: [], idle: 300 }), "network", /a\.safetensors/);
-      complete(await readAll());
-      assert.equal(server.requests[0], `GET a.safetensors bytes=${chunk}-`);
-      assert.equal((await readAll()).kept, true);
-    }));
+    place(
+      pack,
+      { ranges: false, breaks: [chunk + 5000], only: /^a/ },
+      async ({ server, readAll }) => {
+        await fails(readAll({ pauses: [], idle: 300 }), "network", /a\.safetensors/);
+        complete(await readAll());
+        assert.equal(server.requests[0], `GET a.safetensors bytes=${chunk}-`);
+        assert.equal((await readAll()).kept, true);
+      },
+    ));
 
   test("offline with half a model: the file that is missing is named", () =>
     place(pack, { breaks: [chunk + 5000], only: /^a/ }, async ({ server, readAll }) => {
@@ -155,7 +182,15 @@ describe("bytes", () => {
       truncateSync(path, 10);
       complete(await readAll());
       const store = nodeStore(root);
-      const broken = { ...store, open: async (...given) => Object.assign(await store.open(...given), { read: async () => { throw new Error("gone"); } }) };
+      const broken = {
+        ...store,
+        open: async (...given) =>
+          Object.assign(await store.open(...given), {
+            read: async () => {
+              throw new Error("gone");
+            },
+          }),
+      };
       complete(await readAll(undefined, broken));
     }));
 
@@ -176,7 +211,14 @@ describe("bytes", () => {
       });
       complete(await readAll(undefined, full(chunk + 100_000)));
       complete(await readAll(undefined, full(0)));
-      complete(await readAll(undefined, { ...store, writeWhole: async () => { throw new Error("no room"); } }));
+      complete(
+        await readAll(undefined, {
+          ...store,
+          writeWhole: async () => {
+            throw new Error("no room");
+          },
+        }),
+      );
       complete(await readAll());
       assert.equal((await readAll()).kept, true);
     }));
@@ -194,10 +236,17 @@ describe("bytes", () => {
     }));
 
   test("a manifest whose hash does not fit is not kept, nor anything of that load", () =>
-    place({ ...pack, "manifest.json": Buffer.from(String(pack["manifest.json"]).replace("plain", "plane")) }, {}, async ({ root, readAll }) => {
-      await readAll();
-      assert.throws(() => readdirSync(root), /ENOENT/);
-    }));
+    place(
+      {
+        ...pack,
+        "manifest.json": Buffer.from(String(pack["manifest.json"]).replace("plain", "plane")),
+      },
+      {},
+      async ({ root, readAll }) => {
+        await readAll();
+        assert.throws(() => readdirSync(root), /ENOENT/);
+      },
+    ));
 
   test("many loads at once", () =>
     place(pack, { slow: 300_000 }, async ({ readAll }) => {
@@ -216,7 +265,15 @@ describe("models", () => {
     const server = await serveModel({ ...emoji }, habits);
     const cache = newFolder();
     const events = [];
-    const open = (options = {}) => load({ model: server.url, variant: "simd", towers: ["text"], cache, onProgress: (event) => events.push(event), ...options });
+    const open = (options = {}) =>
+      load({
+        model: server.url,
+        variant: "simd",
+        towers: ["text"],
+        cache,
+        onProgress: (event) => events.push(event),
+        ...options,
+      });
     const vector = async (options) => {
       events.length = 0;
       server.requests.length = 0;
@@ -240,7 +297,10 @@ describe("models", () => {
       for (const offline of [false, true]) {
         if (offline) await server.close();
         identical(await vector(), wanted, "vector");
-        assert.ok(events.length > 5 && events.every(({ fromCache }) => fromCache), JSON.stringify(events.find(({ fromCache }) => !fromCache)));
+        assert.ok(
+          events.length > 5 && events.every(({ fromCache }) => fromCache),
+          JSON.stringify(events.find(({ fromCache }) => !fromCache)),
+        );
         assert.equal(events.at(-1).progress, 100);
       }
       assert.equal(accounts(cache).length, 1);
@@ -255,7 +315,10 @@ describe("models", () => {
       await fails(vector({ cache: "https://example.org/" }), "invalid-argument", /not a path/);
     }));
 
-  for (const [name, at] of [["the first chunk", 100_000], ["the last chunk", chunk + 5]]) {
+  for (const [name, at] of [
+    ["the first chunk", 100_000],
+    ["the last chunk", chunk + 5],
+  ]) {
     test(`a damaged shard in the cache, in ${name}: it is fetched again, and mended`, () =>
       served({}, async ({ server, cache, events, vector }) => {
         const wanted = await vector();
@@ -264,10 +327,18 @@ describe("models", () => {
         stored[at] ^= 1;
         writeFileSync(path, stored);
         identical(await vector(), wanted, "vector");
-        assert.deepEqual(server.requests.slice(1), [at < chunk ? `GET ${shard}` : `GET ${shard} bytes=${chunk}-`]);
+        assert.deepEqual(server.requests.slice(1), [
+          at < chunk ? `GET ${shard}` : `GET ${shard} bytes=${chunk}-`,
+        ]);
         assert.ok(Buffer.from(emoji[shard]).equals(readFileSync(path)), "mended");
-        const loaded = events.filter(({ file, status }) => file === shard && status === "progress").map((event) => event.loaded);
-        assert.ok(loaded.every((bytes, i) => i === 0 || bytes >= loaded[i - 1]) && loaded.at(-1) === emoji[shard].length, "numbers go down");
+        const loaded = events
+          .filter(({ file, status }) => file === shard && status === "progress")
+          .map((event) => event.loaded);
+        assert.ok(
+          loaded.every((bytes, i) => i === 0 || bytes >= loaded[i - 1]) &&
+            loaded.at(-1) === emoji[shard].length,
+          "numbers go down",
+        );
         await vector();
         assert.deepEqual(server.requests.slice(1), []);
       }));
@@ -277,17 +348,23 @@ describe("models", () => {
     test(`a byte that is flipped on its way is noticed, and its chunk fetched again: ${cached ? "with" : "without"} a cache`, () =>
       served({ flip: { path: shard, at: chunk + 77, times: 1 } }, async ({ server, vector }) => {
         await vector(cached ? {} : { cache: false });
-        assert.deepEqual(server.requests.filter((request) => request.includes(shard)), [`GET ${shard}`, `GET ${shard} bytes=${chunk}-`]);
+        assert.deepEqual(
+          server.requests.filter((request) => request.includes(shard)),
+          [`GET ${shard}`, `GET ${shard} bytes=${chunk}-`],
+        );
       }));
 
     test(`if it is flipped each time, the file is named, and nothing of it is kept: ${cached ? "with" : "without"} a cache`, () =>
-      served({ flip: { path: shard, at: chunk + 77, times: Infinity } }, async ({ server, vector }) => {
-        const options = cached ? {} : { cache: false };
-        await fails(vector(options), "corrupt-model", /text\.safetensors: sha256/);
-        assert.equal(server.requests.filter((request) => request.includes(shard)).length, 2);
-        server.habits.flip = undefined;
-        await vector(options);
-      }));
+      served(
+        { flip: { path: shard, at: chunk + 77, times: Infinity } },
+        async ({ server, vector }) => {
+          const options = cached ? {} : { cache: false };
+          await fails(vector(options), "corrupt-model", /text\.safetensors: sha256/);
+          assert.equal(server.requests.filter((request) => request.includes(shard)).length, 2);
+          server.habits.flip = undefined;
+          await vector(options);
+        },
+      ));
   }
 
   test("a cached shard is damaged, and so is what comes for it", () =>
@@ -310,35 +387,56 @@ describe("models", () => {
   test("an abort in the middle; the next load goes on from there", () =>
     served({ slow: 300_000, only: /text/ }, async ({ server, vector }) => {
       const abort = new AbortController();
-      const onProgress = ({ file, loaded }) => file === shard && loaded > chunk + 100_000 && abort.abort("enough");
-      assert.equal(await vector({ signal: abort.signal, onProgress }).catch((reason) => reason), "enough");
+      const onProgress = ({ file, loaded }) =>
+        file === shard && loaded > chunk + 100_000 && abort.abort("enough");
+      assert.equal(
+        await vector({ signal: abort.signal, onProgress }).catch((reason) => reason),
+        "enough",
+      );
       await vector();
       assert.deepEqual(server.requests.slice(1), [`GET ${shard} bytes=${chunk}-`]);
     }));
 
   test("an address for each file: on disk, and behind URLs with the cache", () =>
     served({}, async ({ server, cache, vector }) => {
-      const on = (base) => ({ files: Object.fromEntries(Object.keys(emoji).map((path) => [path, new URL(path, base)])) });
+      const on = (base) => ({
+        files: Object.fromEntries(Object.keys(emoji).map((path) => [path, new URL(path, base)])),
+      });
       const wanted = await vector();
       const folder = newFolder();
-      await load({ model: server.url, variant: "simd", cache: folder }).then((embedder) => embedder.dispose());
+      await load({ model: server.url, variant: "simd", cache: folder }).then((embedder) =>
+        embedder.dispose(),
+      );
       // The emoji model of the repository has other shards, and the same weights.
       const disk = on(new URL("../../models/emoji/", import.meta.url));
       delete disk.files[shard];
       const { shards } = JSON.parse(readFileSync(disk.files["manifest.json"]));
-      for (const { path } of shards) disk.files[path] = new URL(path, disk.files["manifest.json"]).href;
+      for (const { path } of shards)
+        disk.files[path] = new URL(path, disk.files["manifest.json"]).href;
       identical(await vector({ model: disk }), wanted, "vector");
       identical(await vector({ model: on(server.url) }), wanted, "vector");
       identical(await vector({ model: on(server.url) }), wanted, "vector");
       assert.deepEqual(server.requests, ["GET manifest.json"]);
       assert.equal((await listCached({ cache })).length, 2);
       assert.equal(await deleteCached(on(server.url), { cache }), true);
-      await fails(vector({ model: { files: { "manifest.json": 7 } } }), "invalid-argument", /model\.files\["manifest\.json"\]/);
-      await fails(vector({ model: { files: {} } }), "invalid-argument", /neither manifest\.json nor config\.json/);
+      await fails(
+        vector({ model: { files: { "manifest.json": 7 } } }),
+        "invalid-argument",
+        /model\.files\["manifest\.json"\]/,
+      );
+      await fails(
+        vector({ model: { files: {} } }),
+        "invalid-argument",
+        /neither manifest\.json nor config\.json/,
+      );
       const missing = on(server.url);
       delete missing.files[shard];
       await fails(vector({ model: missing }), "corrupt-model", /text\.safetensors: missing/);
-      await fails(vector({ model: { files: { ...missing.files, x: pathToFileURL(folder) } } }), "invalid-argument", /some are on disk/);
+      await fails(
+        vector({ model: { files: { ...missing.files, x: pathToFileURL(folder) } } }),
+        "invalid-argument",
+        /some are on disk/,
+      );
     }));
 
   test("listing and deleting", () =>
@@ -351,7 +449,14 @@ describe("models", () => {
       const { modelId, license } = JSON.parse(emoji["manifest.json"]);
       assert.deepEqual(
         [entry.model, entry.modelId, entry.license, entry.bytes, entry.totalBytes, entry.towers],
-        [server.url, modelId, license, sum(["manifest.json", "tokenizer.json", shard]), sum(Object.keys(emoji)), ["text"]],
+        [
+          server.url,
+          modelId,
+          license,
+          sum(["manifest.json", "tokenizer.json", shard]),
+          sum(Object.keys(emoji)),
+          ["text"],
+        ],
       );
       assert.equal(await deleteCached(entry.model, { cache }), true);
       assert.equal(await deleteCached(server.url.slice(0, -1), { cache }), false);
@@ -365,9 +470,13 @@ describe("models", () => {
   test("a manifest of another version of the format is refused, from the cache as from the network", () =>
     served({}, async ({ server, vector }) => {
       await server.close();
-      const other = await serveModel({ ...emoji, "manifest.json": sealed({ ...JSON.parse(emoji["manifest.json"]), formatVersion: 99 }) });
+      const other = await serveModel({
+        ...emoji,
+        "manifest.json": sealed({ ...JSON.parse(emoji["manifest.json"]), formatVersion: 99 }),
+      });
       try {
-        for (const _ of [1, 2]) await fails(vector({ model: other.url }), "unsupported-version", /99/);
+        for (const _ of [1, 2])
+          await fails(vector({ model: other.url }), "unsupported-version", /99/);
       } finally {
         await other.close();
       }

@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createServer } from "node:http";
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync, writeSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -24,18 +33,27 @@ before(async () => {
   cpSync(golden, source, { recursive: true });
   whole = join(scratch, "whole");
   written = 0;
-  await convert(whole, { write: (file, bytes, offset, length) => (written += length, writeSync(file, bytes, offset, length)) });
+  await convert(whole, {
+    write: (file, bytes, offset, length) => (
+      (written += length), writeSync(file, bytes, offset, length)
+    ),
+  });
 });
 
 function assertWhole(out) {
   assert.deepEqual(readdirSync(out).sort(), readdirSync(whole).sort());
-  for (const name of readdirSync(whole)) assert.ok(readFileSync(join(out, name)).equals(readFileSync(join(whole, name))), name);
+  for (const name of readdirSync(whole))
+    assert.ok(readFileSync(join(out, name)).equals(readFileSync(join(whole, name))), name);
 }
 /** What a run leaves that is killed when it has written so many bytes. */
 const folderAfterKill = (name, bytes) => {
   const out = join(scratch, name);
   rmSync(out, { recursive: true, force: true });
-  const { signal, status, stderr } = spawnSync(process.execPath, [killed, JSON.stringify({ ...about, out }), String(bytes)], { encoding: "utf8" });
+  const { signal, status, stderr } = spawnSync(
+    process.execPath,
+    [killed, JSON.stringify({ ...about, out }), String(bytes)],
+    { encoding: "utf8" },
+  );
   assert.equal(signal, "SIGKILL", `${status} ${stderr}`);
   return out;
 };
@@ -66,14 +84,20 @@ test("what is finished is not read again", async () => {
 
 test("a state of another conversion, or with damaged files, is not used", async () => {
   const otherwise = {
-    "other options": async (out) => assert.equal((await convert(out, { dtype: "f32" })).resumedShards, 0),
-    "other towers": async (out) => assert.equal((await convert(out, { towers: ["vision"] })).resumedShards, 0),
+    "other options": async (out) =>
+      assert.equal((await convert(out, { dtype: "f32" })).resumedShards, 0),
+    "other towers": async (out) =>
+      assert.equal((await convert(out, { towers: ["vision"] })).resumedShards, 0),
   };
   for (const [name, check] of Object.entries(otherwise)) {
     const out = folderAfterKill("other", Math.floor(written * 0.9));
     await check(out);
     const { tokenizer, shards } = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8"));
-    assert.deepEqual(readdirSync(out).sort(), ["manifest.json", ...[tokenizer, ...shards].flatMap((entry) => entry?.path ?? [])].sort(), name);
+    assert.deepEqual(
+      readdirSync(out).sort(),
+      ["manifest.json", ...[tokenizer, ...shards].flatMap((entry) => entry?.path ?? [])].sort(),
+      name,
+    );
   }
   const spoil = {
     "a shard of other bytes": (out) => {
@@ -88,7 +112,8 @@ test("a state of another conversion, or with damaged files, is not used", async 
       file[file.length - 9] ^= 1;
       writeFileSync(join(out, state), file);
     },
-    "a state that is cut off": (out) => writeFileSync(join(out, state), readFileSync(join(out, state)).subarray(0, 300)),
+    "a state that is cut off": (out) =>
+      writeFileSync(join(out, state), readFileSync(join(out, state)).subarray(0, 300)),
     "another source": () => utimesSync(join(source, "model.safetensors"), 1, 1),
   };
   for (const [name, change] of Object.entries(spoil)) {
@@ -105,22 +130,40 @@ test("a full disk is named, leaves nothing valid, and is gone on from", async ()
     rmSync(out, { recursive: true, force: true });
     let room = Math.floor(written * share);
     const write = (file, bytes, offset, length) => {
-      if (room === 0) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+      if (room === 0)
+        throw Object.assign(new Error("ENOSPC: no space left on device, write"), {
+          code: "ENOSPC",
+        });
       const count = Math.min(room, length); // a disk takes what still fits
       room -= count;
       return writeSync(file, bytes, offset, count);
     };
-    await assert.rejects(convert(out, { write }), (error) => error.code === "disk-full" && /no space/.test(error.message), `full at ${share}`);
-    assert.deepEqual(readdirSync(out).filter((file) => /manifest|partial/.test(file)), []);
+    await assert.rejects(
+      convert(out, { write }),
+      (error) => error.code === "disk-full" && /no space/.test(error.message),
+      `full at ${share}`,
+    );
+    assert.deepEqual(
+      readdirSync(out).filter((file) => /manifest|partial/.test(file)),
+      [],
+    );
     await convert(out);
     assertWhole(out);
   }
   const out = join(scratch, "broken");
-  await assert.rejects(convert(out, { write: () => { throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" }); } }), { code: "disk" });
+  await assert.rejects(
+    convert(out, {
+      write: () => {
+        throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+      },
+    }),
+    { code: "disk" },
+  );
 });
 
 test("a server that goes away, and comes back", async () => {
-  let most = Infinity, asked = [];
+  let most = Infinity,
+    asked = [];
   const server = createServer((request, response) => {
     let file;
     try {
@@ -129,25 +172,43 @@ test("a server that goes away, and comes back", async () => {
       return response.writeHead(404).end();
     }
     const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
-    response.writeHead(from > 0 ? 206 : 200, { ETag: '"1"', "Content-Length": file.length - from, "Content-Range": `bytes ${from}-${file.length - 1}/${file.length}` });
+    response.writeHead(from > 0 ? 206 : 200, {
+      ETag: '"1"',
+      "Content-Length": file.length - from,
+      "Content-Range": `bytes ${from}-${file.length - 1}/${file.length}`,
+    });
     if (request.method === "HEAD") return response.end();
-    const [piece, cut] = [file.subarray(from, Math.max(from, Math.min(file.length, most))), file.length > most];
+    const [piece, cut] = [
+      file.subarray(from, Math.max(from, Math.min(file.length, most))),
+      file.length > most,
+    ];
     asked.push(from);
     response.write(piece, () => (cut ? response.destroy() : response.end()));
     if (piece.length === 0) response.destroy();
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
-    const remote = { ...about, source: `http://127.0.0.1:${server.address().port}`, out: join(scratch, "gone"), patience: { pauses: [1, 1], idle: 10_000 } };
+    const remote = {
+      ...about,
+      source: `http://127.0.0.1:${server.address().port}`,
+      out: join(scratch, "gone"),
+      patience: { pauses: [1, 1], idle: 10_000 },
+    };
     most = 1_000_000; // of model.safetensors; the other files are smaller
     await assert.rejects(convertModel(remote), { code: "network" });
-    assert.deepEqual(readdirSync(remote.out).filter((file) => /manifest|partial/.test(file)), []);
+    assert.deepEqual(
+      readdirSync(remote.out).filter((file) => /manifest|partial/.test(file)),
+      [],
+    );
     [most, asked] = [Infinity, []];
     const { resumedShards } = await convertModel(remote);
     assert.equal(resumedShards, 2);
     assertWhole(remote.out);
     // Behind the header, nothing of the text tower is asked for again.
-    assert.deepEqual(asked.filter((from) => from > 100_000 && from < 800_000), []);
+    assert.deepEqual(
+      asked.filter((from) => from > 100_000 && from < 800_000),
+      [],
+    );
     assert.ok(asked.some((from) => from >= 800_000));
   } finally {
     server.close();
@@ -158,7 +219,9 @@ test("a server that goes away, and comes back", async () => {
 test("a new conversion into the folder of an older one: the old one ends with the first byte of the new one", async () => {
   const out = join(scratch, "older");
   await convert(out, { dtype: "f32" });
-  const write = () => { throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }); };
+  const write = () => {
+    throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  };
   await assert.rejects(convert(out, { write }), { code: "disk-full" });
   assert.ok(!readdirSync(out).includes("manifest.json"));
   await convert(out, { towers: ["vision"] });

@@ -10,7 +10,12 @@ import { contextFor } from "./support/suite-runner.mjs";
 
 const relaxedFlag = "--experimental-wasm-relaxed-simd";
 
-for (const [variant, threads] of [["simd", 1], ["simd-threads", 2], ["relaxed-simd", 1], ["relaxed-simd-threads", 2]]) {
+for (const [variant, threads] of [
+  ["simd", 1],
+  ["simd-threads", 2],
+  ["relaxed-simd", 1],
+  ["relaxed-simd-threads", 2],
+]) {
   describe(variant, () => {
     if (!variant.startsWith("relaxed") || canRunRelaxedSimd()) {
       const context = contextFor(variant, threads);
@@ -31,15 +36,20 @@ for (const [variant, threads] of [["simd", 1], ["simd-threads", 2], ["relaxed-si
 
 function runInChild(variant, threads) {
   let results;
-  return () => (results ??= new Promise((resolve, reject) => {
-    const runner = fileURLToPath(new URL("./support/suite-runner.mjs", import.meta.url));
-    const child = spawn(process.execPath, [relaxedFlag, runner, variant, String(threads)], { stdio: ["ignore", "pipe", "inherit"] });
-    const lines = new Map();
-    createInterface(child.stdout).on("line", (line) => {
-      const result = JSON.parse(line);
-      lines.set(result.name, result);
-    });
-    child.on("error", reject);
-    child.on("close", (code) => (code === 0 ? resolve(lines) : reject(new Error(`the child ended with ${code}`))));
-  }));
+  return () =>
+    (results ??= new Promise((resolve, reject) => {
+      const runner = fileURLToPath(new URL("./support/suite-runner.mjs", import.meta.url));
+      const child = spawn(process.execPath, [relaxedFlag, runner, variant, String(threads)], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const lines = new Map();
+      createInterface(child.stdout).on("line", (line) => {
+        const result = JSON.parse(line);
+        lines.set(result.name, result);
+      });
+      child.on("error", reject);
+      child.on("close", (code) =>
+        code === 0 ? resolve(lines) : reject(new Error(`the child ended with ${code}`)),
+      );
+    }));
 }

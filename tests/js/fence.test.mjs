@@ -23,7 +23,9 @@ after(async () => {
 /** A result or an EmbedError that says something; never thrown at once. */
 async function tidy(name, call) {
   let promise;
-  assert.doesNotThrow(() => { promise = call(); }, name);
+  assert.doesNotThrow(() => {
+    promise = call();
+  }, name);
   try {
     await promise;
   } catch (error) {
@@ -35,24 +37,53 @@ async function tidy(name, call) {
 
 // A folder that is made for a cache, and a search through the whole of a large list, are no business of this test.
 const functions = {
-  load: (value) => load(value), "load model": (value) => loadFake({ model: value }).then((loaded) => loaded.dispose()), "load files": (value) => loadFake({ model: { files: value } }),
-  embedText: (value) => embedder.embedText(value), embedTexts: (value) => embedder.embedTexts(value), "embedTexts item": (value) => embedder.embedTexts(["a", value]),
-  embedImage: (value) => embedder.embedImage(value), embedImages: (value) => embedder.embedImages(value), "embedImages item": (value) => embedder.embedImages([value]),
-  countTokens: (value) => embedder.countTokens(value), add: (value) => index.add(value), "add item": (value) => index.add([value]), "add vector": (value) => index.add([{ id: "a", vector: value }]), "add id": (value) => index.add([{ id: value, vector: new Float32Array(8) }]),
-  search: (value) => index.search(value), listCached: (value) => listCached({ cache: value }), deleteCached: (value) => deleteCached(value, { cache: "/nowhere/x" }),
+  load: (value) => load(value),
+  "load model": (value) => loadFake({ model: value }).then((loaded) => loaded.dispose()),
+  "load files": (value) => loadFake({ model: { files: value } }),
+  embedText: (value) => embedder.embedText(value),
+  embedTexts: (value) => embedder.embedTexts(value),
+  "embedTexts item": (value) => embedder.embedTexts(["a", value]),
+  embedImage: (value) => embedder.embedImage(value),
+  embedImages: (value) => embedder.embedImages(value),
+  "embedImages item": (value) => embedder.embedImages([value]),
+  countTokens: (value) => embedder.countTokens(value),
+  add: (value) => index.add(value),
+  "add item": (value) => index.add([value]),
+  "add vector": (value) => index.add([{ id: "a", vector: value }]),
+  "add id": (value) => index.add([{ id: value, vector: new Float32Array(8) }]),
+  search: (value) => index.search(value),
+  listCached: (value) => listCached({ cache: value }),
+  deleteCached: (value) => deleteCached(value, { cache: "/nowhere/x" }),
 };
 for (const [name, call] of Object.entries(functions))
-  test(`any value: ${name}`, async () => { for (const [kind, value] of Object.entries(junk)) await tidy(`${name}(${kind})`, () => call(value())); });
+  test(`any value: ${name}`, async () => {
+    for (const [kind, value] of Object.entries(junk))
+      await tidy(`${name}(${kind})`, () => call(value()));
+  });
 
 // From the tables of the package, so that a new option is tried without being written here.
-const optionsOf = { load: Object.keys(loadNames).filter((name) => name !== "model"), text: Object.keys(textNames), image: Object.keys(imageNames).filter((name) => !(name in textNames)) };
+const optionsOf = {
+  load: Object.keys(loadNames).filter((name) => name !== "model"),
+  text: Object.keys(textNames),
+  image: Object.keys(imageNames).filter((name) => !(name in textNames)),
+};
 test("any value for any option", async () => {
-  for (const [kind, value] of Object.entries(junk).filter(([name]) => name !== "aborted")) { // whose reason comes back; see below
-    for (const name of optionsOf.load) await tidy(`load ${name} ${kind}`, () => loadFake({ model: memorySource({ corrupt: new Uint8Array(1) }), [name]: value() }));
-    for (const name of optionsOf.text) await tidy(`text ${name} ${kind}`, () => embedder.embedText("x", { [name]: value() }));
-    for (const name of optionsOf.image) await tidy(`image ${name} ${kind}`, () => embedder.embedImage(new Uint8Array([1]), { [name]: value() }));
+  for (const [kind, value] of Object.entries(junk).filter(([name]) => name !== "aborted")) {
+    // whose reason comes back; see below
+    for (const name of optionsOf.load)
+      await tidy(`load ${name} ${kind}`, () =>
+        loadFake({ model: memorySource({ corrupt: new Uint8Array(1) }), [name]: value() }),
+      );
+    for (const name of optionsOf.text)
+      await tidy(`text ${name} ${kind}`, () => embedder.embedText("x", { [name]: value() }));
+    for (const name of optionsOf.image)
+      await tidy(`image ${name} ${kind}`, () =>
+        embedder.embedImage(new Uint8Array([1]), { [name]: value() }),
+      );
     await tidy(`options ${kind}`, () => embedder.embedText("x", value()));
-    await tidy(`createIndex ${kind}`, () => embedder.createIndex({ dimensions: value() }).then((made) => made.dispose()));
+    await tidy(`createIndex ${kind}`, () =>
+      embedder.createIndex({ dimensions: value() }).then((made) => made.dispose()),
+    );
     await tidy(`search ${kind}`, () => index.search(new Float32Array(8), { k: value() }));
   }
 });
@@ -73,11 +104,19 @@ test("any source", async () => {
 test("any reason of an abort comes back as it is", async () => {
   for (const [kind, make] of Object.entries(reasons)) {
     const reason = make();
-    for (const call of [(signal) => embedder.embedText("slow:5", { signal }), (signal) => embedder.embedTexts(["a", "b"], { signal }), (signal) => index.search(new Float32Array(8), { signal }), (signal) => loadFake({ signal })]) {
+    for (const call of [
+      (signal) => embedder.embedText("slow:5", { signal }),
+      (signal) => embedder.embedTexts(["a", "b"], { signal }),
+      (signal) => index.search(new Float32Array(8), { signal }),
+      (signal) => loadFake({ signal }),
+    ]) {
       const stop = new AbortController();
       const running = call(stop.signal);
       stop.abort(reason);
-      const came = await running.then(() => assert.fail("it did not reject"), (error) => ({ error }));
+      const came = await running.then(
+        () => assert.fail("it did not reject"),
+        (error) => ({ error }),
+      );
       assert.ok(Object.is(came.error, stop.signal.reason), kind);
     }
   }
@@ -85,16 +124,43 @@ test("any reason of an abort comes back as it is", async () => {
 
 test("signals that are none of the platform's", async () => {
   for (const [kind, make] of Object.entries(strangeSignals)) {
-    const came = await embedder.embedText("slow:3", { signal: make() }).then((result) => ({ result }), (error) => ({ error }));
-    if ("error" in came) assert.ok(came.error instanceof EmbedError || ["at once", "later"].includes(came.error) || came.error.name === "AbortError", `${kind}: ${came.error}`);
+    const came = await embedder.embedText("slow:3", { signal: make() }).then(
+      (result) => ({ result }),
+      (error) => ({ error }),
+    );
+    if ("error" in came)
+      assert.ok(
+        came.error instanceof EmbedError ||
+          ["at once", "later"].includes(came.error) ||
+          came.error.name === "AbortError",
+        `${kind}: ${came.error}`,
+      );
   }
 });
 
 test("whatever a callback throws, at once or later", async () => {
   for (const [kind, make] of Object.entries(reasons)) {
-    for (const onProgress of [() => { throw make(); }, async () => { throw make(); }, () => ({ get then() { throw make(); } })]) {
-      for (const call of [() => loadFake({ onProgress }), () => embedder.embedText("layers:5", { onProgress })]) {
-        const came = await call().then((result) => ({ result }), (error) => ({ error }));
+    for (const onProgress of [
+      () => {
+        throw make();
+      },
+      async () => {
+        throw make();
+      },
+      () => ({
+        get then() {
+          throw make();
+        },
+      }),
+    ]) {
+      for (const call of [
+        () => loadFake({ onProgress }),
+        () => embedder.embedText("layers:5", { onProgress }),
+      ]) {
+        const came = await call().then(
+          (result) => ({ result }),
+          (error) => ({ error }),
+        );
         if ("error" in came) assert.match(came.error.detail, /^onProgress threw: ./, kind);
         else await came.result.dispose?.(); // an async callback may fail after the call
       }
@@ -107,8 +173,19 @@ test("what an index cannot take is refused, not passed over", async () => {
   const batch = await embedder.embedTexts(["a"]);
   const own = await embedder.createIndex();
   for (const [items, pattern] of [
-    [{ id: "a", vector }, /items must be an array or another iterable of \{ id, vector \}, not Object; put the item into an array/], [batch, /iterable/], [undefined, /not undefined/], [null, /not null/], ["ab", /not "ab"/], [{ length: 1, 0: { id: "a", vector } }, /iterable/],
-    [[undefined], /items\[0\] must be \{ id, vector \}, not undefined/], [[, { id: "a", vector }], /items\[0\]/], [new Map([["a", vector]]), /items\[0\]\.id must be a string/], [[{ id: "a", vector: [1, 2] }], /items\[0\]\.vector must be a Float32Array/],
+    [
+      { id: "a", vector },
+      /items must be an array or another iterable of \{ id, vector \}, not Object; put the item into an array/,
+    ],
+    [batch, /iterable/],
+    [undefined, /not undefined/],
+    [null, /not null/],
+    ["ab", /not "ab"/],
+    [{ length: 1, 0: { id: "a", vector } }, /iterable/],
+    [[undefined], /items\[0\] must be \{ id, vector \}, not undefined/],
+    [[, { id: "a", vector }], /items\[0\]/],
+    [new Map([["a", vector]]), /items\[0\]\.id must be a string/],
+    [[{ id: "a", vector: [1, 2] }], /items\[0\]\.vector must be a Float32Array/],
   ]) {
     const error = await rejection(own.add(items));
     assert.equal(error.code, "invalid-argument");
@@ -119,27 +196,48 @@ test("what an index cannot take is refused, not passed over", async () => {
 
 test("an iterator may fill one array again and again", async () => {
   const own = await embedder.createIndex({ dimensions: 2 });
-  await own.add((function* () {
-    const vector = new Float32Array(2);
-    for (let i = 0; i < 40; i++) {
-      vector.set([i, 1]);
-      yield { id: `${i}`, vector };
-    }
-  })());
-  assert.deepEqual((await own.search(new Float32Array([1, 0]), { k: 2 })), [{ id: "39", score: 39 }, { id: "38", score: 38 }]);
+  await own.add(
+    (function* () {
+      const vector = new Float32Array(2);
+      for (let i = 0; i < 40; i++) {
+        vector.set([i, 1]);
+        yield { id: `${i}`, vector };
+      }
+    })(),
+  );
+  assert.deepEqual(await own.search(new Float32Array([1, 0]), { k: 2 }), [
+    { id: "39", score: 39 },
+    { id: "38", score: 38 },
+  ]);
   await own.dispose();
   assert.equal(own.size, 0);
 });
 
 test("methods without their object", async () => {
-  for (const name of ["embedText", "embedTexts", "embedImage", "embedImages", "countTokens", "createIndex", "profile", "dispose"]) {
+  for (const name of [
+    "embedText",
+    "embedTexts",
+    "embedImage",
+    "embedImages",
+    "countTokens",
+    "createIndex",
+    "profile",
+    "dispose",
+  ]) {
     const error = await rejection((0, embedder[name])("x"));
     assert.equal(error.code, "invalid-argument", name);
     assert.match(error.detail, new RegExp(`^${name} was called without its embedder`));
   }
-  for (const name of ["add", "search", "clear", "dispose"]) assert.match((await rejection((0, index[name])([]))).detail, /without its index/);
-  assert.throws(() => Reflect.get(Object.getPrototypeOf(embedder), "info", {}), { name: "EmbedError", code: "invalid-argument" });
-  assert.throws(() => Reflect.get(Object.getPrototypeOf(index), "size", {}), { name: "EmbedError", code: "invalid-argument" });
+  for (const name of ["add", "search", "clear", "dispose"])
+    assert.match((await rejection((0, index[name])([]))).detail, /without its index/);
+  assert.throws(() => Reflect.get(Object.getPrototypeOf(embedder), "info", {}), {
+    name: "EmbedError",
+    code: "invalid-argument",
+  });
+  assert.throws(() => Reflect.get(Object.getPrototypeOf(index), "size", {}), {
+    name: "EmbedError",
+    code: "invalid-argument",
+  });
 });
 
 test("properties stay when all is disposed; info cannot be changed", async () => {
@@ -149,9 +247,18 @@ test("properties stay when all is disposed; info cannot be changed", async () =>
   await own.dispose();
   assert.deepEqual([own.info.fullDimensions, small.dimensions, small.size], [8, 2, 0]);
   assert.equal(batch.row(1)[0], 1);
-  for (const i of [2, -1, 0.5, NaN, "0", undefined, null, 1n]) assert.throws(() => batch.row(i), { name: "EmbedError", code: "invalid-argument" });
-  assert.throws(() => { own.info.fullDimensions = 9; }, TypeError);
-  for (const call of [() => own.embedText("x"), () => own.createIndex(), () => small.add([{ id: "a", vector: new Float32Array(2) }]), () => small.search(new Float32Array(2)), () => small.clear()])
+  for (const i of [2, -1, 0.5, NaN, "0", undefined, null, 1n])
+    assert.throws(() => batch.row(i), { name: "EmbedError", code: "invalid-argument" });
+  assert.throws(() => {
+    own.info.fullDimensions = 9;
+  }, TypeError);
+  for (const call of [
+    () => own.embedText("x"),
+    () => own.createIndex(),
+    () => small.add([{ id: "a", vector: new Float32Array(2) }]),
+    () => small.search(new Float32Array(2)),
+    () => small.clear(),
+  ])
     assert.equal((await rejection(call())).code, "disposed");
   await Promise.all([own.dispose(), small.dispose(), own[Symbol.asyncDispose]?.()]);
 });
@@ -167,5 +274,11 @@ test("what is added while the index ends is refused", async () => {
 
 test("a text that is too long is not even sent", async () => {
   const { code, detail } = await rejection(embedder.embedText("a".repeat((16 << 20) + 1)));
-  assert.deepEqual([code, detail], ["invalid-argument", "text has 16777217 characters; texts have at most 16777216 bytes in UTF-8"]);
+  assert.deepEqual(
+    [code, detail],
+    [
+      "invalid-argument",
+      "text has 16777217 characters; texts have at most 16777216 bytes in UTF-8",
+    ],
+  );
 });

@@ -16,12 +16,28 @@ test("js/src/generated/engine-module.d.ts fits the module", () => {
   const plain = written.replace(/^type EmbindString = .*$/m, "type EmbindString = string;");
   assert.notEqual(plain, written);
   writeFileSync(join(folder, "module.d.ts"), plain);
-  writeFileSync(join(folder, "check.ts"), `import type { MainModule } from "./module.js";
+  writeFileSync(
+    join(folder, "check.ts"),
+    `import type { MainModule } from "./module.js";
 import type { EngineModule } from "../../js/src/generated/engine-module.js";
 declare const written: MainModule;
 export const believed: EngineModule = written;
-`);
-  const { status, stdout } = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict",
-    "--target", "ES2022", "--module", "NodeNext", "--skipLibCheck", join(folder, "check.ts")], { encoding: "utf8" });
+`,
+  );
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "--noEmit",
+      "--strict",
+      "--target",
+      "ES2022",
+      "--module",
+      "NodeNext",
+      "--skipLibCheck",
+      join(folder, "check.ts"),
+    ],
+    { encoding: "utf8" },
+  );
   assert.equal(status, 0, stdout);
 });

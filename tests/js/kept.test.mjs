@@ -2,7 +2,16 @@
 // when nothing can be kept.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -17,16 +26,22 @@ const scratch = mkdtempSync(join(tmpdir(), "clipglot-kept-"));
 after(() => rmSync(scratch, { recursive: true }));
 let folders = 0;
 const newFolder = () => join(scratch, `${folders++}`);
-const noise = (length, seed) => Uint8Array.from({ length }, (_, i) => (Math.imul(i + seed, 2654435761) >>> 13) & 255);
-const [one, two] = [plainPack({ "a.safetensors": noise(5000, 1), "b.safetensors": noise(100, 2) }), plainPack({ "a.safetensors": noise(6000, 3), "b.safetensors": noise(100, 2) })];
-const under = (prefix, files) => Object.fromEntries(Object.entries(files).map(([path, bytes]) => [prefix + path, bytes]));
+const noise = (length, seed) =>
+  Uint8Array.from({ length }, (_, i) => (Math.imul(i + seed, 2654435761) >>> 13) & 255);
+const [one, two] = [
+  plainPack({ "a.safetensors": noise(5000, 1), "b.safetensors": noise(100, 2) }),
+  plainPack({ "a.safetensors": noise(6000, 3), "b.safetensors": noise(100, 2) }),
+];
+const under = (prefix, files) =>
+  Object.fromEntries(Object.entries(files).map(([path, bytes]) => [prefix + path, bytes]));
 const patience = { pauses: [2, 2], idle: 20_000, kept: 20_000 };
 
 /** Reads a model to its end; gives the paths that came over the network. */
 async function readAll(address, root) {
   const source = await openUrlSource(address, { store: nodeStore(root), patience });
   const sent = new Set();
-  for (const file of source.files) await source.read(file, 0, file.byteLength, (_, fromCache) => fromCache || sent.add(file.path));
+  for (const file of source.files)
+    await source.read(file, 0, file.byteLength, (_, fromCache) => fromCache || sent.add(file.path));
   await source.finished();
   await source.close();
   return [...sent].sort();
@@ -42,20 +57,38 @@ async function serve(files, use, habits = {}) {
 const contents = (root) => readdirSync(join(root, "content")).length;
 
 describe("the same content under another address is not fetched again", () => {
-  const files = { ...under("v1/", one), ...under("v2/", one), "manifest-3f2a.json": one["manifest.json"], "a-77.bin": one["a.safetensors"], "b-78.bin": one["b.safetensors"] };
+  const files = {
+    ...under("v1/", one),
+    ...under("v2/", one),
+    "manifest-3f2a.json": one["manifest.json"],
+    "a-77.bin": one["a.safetensors"],
+    "b-78.bin": one["b.safetensors"],
+  };
   for (const [what, other] of Object.entries({
     "another signature": (url) => `${url}v1/?sig=two`,
     "a folder for each release": (url) => `${url}v2/`,
-    "names with hashes": (url) => ({ "manifest.json": `${url}manifest-3f2a.json`, "a.safetensors": `${url}a-77.bin`, "b.safetensors": `${url}b-78.bin` }),
+    "names with hashes": (url) => ({
+      "manifest.json": `${url}manifest-3f2a.json`,
+      "a.safetensors": `${url}a-77.bin`,
+      "b.safetensors": `${url}b-78.bin`,
+    }),
   })) {
     test(what, () =>
       serve(files, async ({ url }) => {
         const root = newFolder();
-        assert.deepEqual(await readAll(`${url}v1/?sig=one`, root), ["a.safetensors", "b.safetensors", "manifest.json"]);
+        assert.deepEqual(await readAll(`${url}v1/?sig=one`, root), [
+          "a.safetensors",
+          "b.safetensors",
+          "manifest.json",
+        ]);
         const sent = await readAll(other(url), root);
-        assert.deepEqual(sent.filter((path) => path !== "manifest.json"), []);
+        assert.deepEqual(
+          sent.filter((path) => path !== "manifest.json"),
+          [],
+        );
         assert.equal(contents(root), 2);
-      }));
+      }),
+    );
   }
 
   test("of a release that changes a part, only that part is fetched", () =>
@@ -70,16 +103,29 @@ describe("queries", () => {
   test("that of a folder's address goes with each file, and is never written down", () =>
     serve(one, async ({ url }) => {
       const asked = [];
-      const server = await serveModel(one, { answer: (_, request) => void asked.push(request.url) });
+      const server = await serveModel(one, {
+        answer: (_, request) => void asked.push(request.url),
+      });
       const root = newFolder();
       await readAll(`${server.url}?sig=secret&v=1`, root);
-      assert.ok(asked.length === 3 && asked.every((address) => address.endsWith("?sig=secret&v=1")), asked.join());
+      assert.ok(
+        asked.length === 3 && asked.every((address) => address.endsWith("?sig=secret&v=1")),
+        asked.join(),
+      );
       const [kept] = await listCached({ cache: root });
       assert.equal(kept.model, server.url);
-      for (const name of readdirSync(join(root, "models"))) assert.doesNotMatch(readFileSync(join(root, "models", name), "utf8"), /secret/);
+      for (const name of readdirSync(join(root, "models")))
+        assert.doesNotMatch(readFileSync(join(root, "models", name), "utf8"), /secret/);
       await server.close();
-      assert.deepEqual(await readAll(`${server.url}?sig=later&v=1`, root), [], "without a network, under another signature");
-      await fails(openUrlSource(`${server.url}?sig=later&v=2`, { store: nodeStore(root), patience }), "network");
+      assert.deepEqual(
+        await readAll(`${server.url}?sig=later&v=1`, root),
+        [],
+        "without a network, under another signature",
+      );
+      await fails(
+        openUrlSource(`${server.url}?sig=later&v=2`, { store: nodeStore(root), patience }),
+        "network",
+      );
       assert.equal(await deleteCached(kept.model, { cache: root }), true);
       assert.ok(url);
     }));
@@ -88,9 +134,18 @@ describe("queries", () => {
     serve(emojiPack(), async ({ url, habits }) => {
       const asked = [];
       habits.answer = (_, request) => void asked.push(request.url);
-      await load({ model: `${url}?sig=1#x`, variant: "simd", towers: ["text"] }).then((embedder) => embedder.dispose());
-      assert.ok(asked.length >= 3 && asked.every((address) => address.endsWith("?sig=1")), asked.join());
-      await fails(load({ model: url.replace("://", "://user:word@") }), "invalid-argument", /headers/);
+      await load({ model: `${url}?sig=1#x`, variant: "simd", towers: ["text"] }).then((embedder) =>
+        embedder.dispose(),
+      );
+      assert.ok(
+        asked.length >= 3 && asked.every((address) => address.endsWith("?sig=1")),
+        asked.join(),
+      );
+      await fails(
+        load({ model: url.replace("://", "://user:word@") }),
+        "invalid-argument",
+        /headers/,
+      );
     }));
 });
 
@@ -102,7 +157,10 @@ describe("what goes", () => {
       await readAll(`${url}v2/`, root);
       assert.equal((await listCached({ cache: root })).length, 2);
       await readAll(`${url}v2/`, root);
-      assert.deepEqual((await listCached({ cache: root })).map(({ model }) => model), [`${url}v2/`]);
+      assert.deepEqual(
+        (await listCached({ cache: root })).map(({ model }) => model),
+        [`${url}v2/`],
+      );
       assert.equal(contents(root), 2);
     }));
 
@@ -111,7 +169,9 @@ describe("what goes", () => {
       const root = newFolder();
       await readAll(`${url}v1/`, root);
       await readAll(`${url}v2/`, root);
-      for (let i = 0; i < 3; i++) for (const version of ["v1/", "v2/"]) assert.deepEqual(await readAll(url + version, root), []);
+      for (let i = 0; i < 3; i++)
+        for (const version of ["v1/", "v2/"])
+          assert.deepEqual(await readAll(url + version, root), []);
     }));
 
   test("deleting one address leaves what another one shares", () =>
@@ -152,34 +212,65 @@ describe("versions never mix", () => {
   // The newer version: as another one, its shard is padded by a changed header, so that every hash is another.
   const shard = "text.safetensors";
   const length = Number(emoji[shard].readBigUInt64LE(0));
-  const grown = Buffer.concat([emoji[shard].subarray(0, 8), emoji[shard].subarray(8, 8 + length), Buffer.from("        "), emoji[shard].subarray(8 + length)]);
+  const grown = Buffer.concat([
+    emoji[shard].subarray(0, 8),
+    emoji[shard].subarray(8, 8 + length),
+    Buffer.from("        "),
+    emoji[shard].subarray(8 + length),
+  ]);
   grown.writeBigUInt64LE(BigInt(length + 8));
   const newer = { ...emoji, [shard]: grown };
-  newer["manifest.json"] = sealed({ ...manifest, revision: "next", shards: manifest.shards.map((entry) => (entry.path === shard ? described(entry, grown) : entry)) });
+  newer["manifest.json"] = sealed({
+    ...manifest,
+    revision: "next",
+    shards: manifest.shards.map((entry) =>
+      entry.path === shard ? described(entry, grown) : entry,
+    ),
+  });
 
   test("an old manifest of some cache beside new shards: it is asked for anew, and the load begins anew", () => {
     let asked = 0;
-    const answer = (path, _, response) => path === "manifest.json" && asked++ === 0 && (response.writeHead(200).end(emoji["manifest.json"]), true);
-    return serve(newer, async ({ url }) => {
-      const events = [];
-      const { revision, vector } = await vectorOf({ model: url, onProgress: (event) => events.push(event) });
-      assert.equal(revision, "next");
-      identical(vector, (await vectorOf({ model: url })).vector, "vector");
-      for (const path of Object.keys(newer)) {
-        const loaded = events.filter(({ file, status }) => file === path && status === "progress").map((event) => event.loaded);
-        assert.ok(loaded.every((bytes, i) => i === 0 || bytes >= loaded[i - 1]), `${path}: numbers go down`);
-      }
-    }, { answer });
+    const answer = (path, _, response) =>
+      path === "manifest.json" &&
+      asked++ === 0 &&
+      (response.writeHead(200).end(emoji["manifest.json"]), true);
+    return serve(
+      newer,
+      async ({ url }) => {
+        const events = [];
+        const { revision, vector } = await vectorOf({
+          model: url,
+          onProgress: (event) => events.push(event),
+        });
+        assert.equal(revision, "next");
+        identical(vector, (await vectorOf({ model: url })).vector, "vector");
+        for (const path of Object.keys(newer)) {
+          const loaded = events
+            .filter(({ file, status }) => file === path && status === "progress")
+            .map((event) => event.loaded);
+          assert.ok(
+            loaded.every((bytes, i) => i === 0 || bytes >= loaded[i - 1]),
+            `${path}: numbers go down`,
+          );
+        }
+      },
+      { answer },
+    );
   });
 
   test("a manifest that is always the old one ends in an error", () =>
     serve({ ...newer, "manifest.json": emoji["manifest.json"] }, async ({ url, requests }) => {
       await fails(vectorOf({ model: url }), "corrupt-model", /text\.safetensors/);
-      assert.ok(requests.filter((request) => request === "GET manifest.json").length <= 3, requests.join());
+      assert.ok(
+        requests.filter((request) => request === "GET manifest.json").length <= 3,
+        requests.join(),
+      );
     }));
 
   for (const [what, habits] of Object.entries({
-    "whose shards are gone": { answer: (path, _, response) => path === shard && (response.writeHead(404).end(), true) },
+    "whose shards are gone": {
+      answer: (path, _, response) => path === shard && (response.writeHead(404).end(), true),
+    },
     "whose shards are damaged": { flip: { path: shard, at: 1000, times: Infinity } },
     "that breaks off in the middle": { only: /text\.saf/, breakAfter: 100_000 },
   })) {
@@ -230,13 +321,24 @@ describe("versions never mix", () => {
       const file = newFolder();
       writeFileSync(file, "not a folder");
       const warnings = [];
-      const { vector } = await vectorOf({ model: url, cache: file, onWarning: (warning) => warnings.push(warning) });
+      const { vector } = await vectorOf({
+        model: url,
+        cache: file,
+        onWarning: (warning) => warnings.push(warning),
+      });
       identical(vector, (await vectorOf({ model: url })).vector, "vector");
-      assert.deepEqual(warnings.map(({ code }) => code), ["not-kept"]);
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        ["not-kept"],
+      );
       assert.match(warnings[0].detail, /ENOTDIR|EEXIST/);
       await fails(listCached({ cache: file }), "invalid-argument", /cache cannot be read/);
       const good = [];
-      await vectorOf({ model: url, cache: newFolder(), onWarning: (warning) => good.push(warning) });
+      await vectorOf({
+        model: url,
+        cache: newFolder(),
+        onWarning: (warning) => good.push(warning),
+      });
       assert.deepEqual(good, []);
     }));
 

@@ -26,35 +26,93 @@ function jpeg(length) {
 
 test("load brings every byte and reports progress", async () => {
   const events = [];
-  const files = { "config.json": new Uint8Array(2500).fill(2), "weights": new Uint8Array(10_500).fill(3), "empty": new Uint8Array(0) };
-  const embedder = await loadFake({ model: memorySource(files), onProgress: (event) => events.push(event) });
+  const files = {
+    "config.json": new Uint8Array(2500).fill(2),
+    weights: new Uint8Array(10_500).fill(3),
+    empty: new Uint8Array(0),
+  };
+  const embedder = await loadFake({
+    model: memorySource(files),
+    onProgress: (event) => events.push(event),
+  });
   assert.equal(embedder.info.residentBytes, 2500 * 2 + 10_500 * 3);
   assert.equal(embedder.info.variant, "simd");
   assert.equal(embedder.info.numerics, "simd");
   assert.equal(embedder.info.threads, 1);
-  assert.deepEqual(events.filter(({ status }) => status === "initiate").map(({ file }) => file), ["config.json", "weights"]);
-  assert.deepEqual(events.filter(({ status }) => status === "done").map(({ file, loaded, total }) => [file, loaded, total]), [["config.json", 2500, 2500], ["weights", 10_500, 10_500]]);
+  assert.deepEqual(
+    events.filter(({ status }) => status === "initiate").map(({ file }) => file),
+    ["config.json", "weights"],
+  );
+  assert.deepEqual(
+    events
+      .filter(({ status }) => status === "done")
+      .map(({ file, loaded, total }) => [file, loaded, total]),
+    [
+      ["config.json", 2500, 2500],
+      ["weights", 10_500, 10_500],
+    ],
+  );
   const totals = events.filter(({ status }) => status === "progress_total");
   assert.ok(totals.length > 2);
-  totals.forEach((event, i) => assert.ok(i === 0 || (event.progress >= totals[i - 1].progress && event.loaded >= totals[i - 1].loaded)));
-  assert.deepEqual(events.at(-1), { status: "ready", name: "ModelSource", file: "", loaded: 13_000, total: 13_000, progress: 100, fromCache: false });
+  totals.forEach((event, i) =>
+    assert.ok(
+      i === 0 || (event.progress >= totals[i - 1].progress && event.loaded >= totals[i - 1].loaded),
+    ),
+  );
+  assert.deepEqual(events.at(-1), {
+    status: "ready",
+    name: "ModelSource",
+    file: "",
+    loaded: 13_000,
+    total: 13_000,
+    progress: 100,
+    fromCache: false,
+  });
   await embedder.dispose();
 });
 
 test("load fails with the engine's error", async () => {
-  hasCode(await rejection(loadFake({ model: memorySource({ corrupt: new Uint8Array(1) }) })), "corrupt-model", /of course/);
+  hasCode(
+    await rejection(loadFake({ model: memorySource({ corrupt: new Uint8Array(1) }) })),
+    "corrupt-model",
+    /of course/,
+  );
   hasCode(await rejection(loadFake({ maxTokens: 13 })), "out-of-memory");
 });
 
 test("load fails when the source does", async () => {
   const boom = new Error("disk on fire");
-  const list = await rejection(loadFake({ model: { ...memorySource(), list: async () => { throw boom; } } }));
+  const list = await rejection(
+    loadFake({
+      model: {
+        ...memorySource(),
+        list: async () => {
+          throw boom;
+        },
+      },
+    }),
+  );
   hasCode(list, "network", /disk on fire/);
   assert.equal(list.cause, boom);
-  const read = await rejection(loadFake({ model: { ...memorySource(), read: async () => { throw boom; } } }));
+  const read = await rejection(
+    loadFake({
+      model: {
+        ...memorySource(),
+        read: async () => {
+          throw boom;
+        },
+      },
+    }),
+  );
   hasCode(read, "network", /config\.json: disk on fire/);
   assert.equal(read.cause.message, "disk on fire");
-  hasCode(await rejection(loadFake({ model: { ...memorySource(), read: async () => new Uint8Array(3) } })), "network", /must give 1000 bytes/);
+  hasCode(
+    await rejection(
+      loadFake({ model: { ...memorySource(), read: async () => new Uint8Array(3) } }),
+    ),
+    "network",
+    /must give 1000 bytes/,
+  );
 });
 
 test("a source keeps the bytes that it gave", async () => {
@@ -65,7 +123,11 @@ test("a source keeps the bytes that it gave", async () => {
 });
 
 test("load fails when the engine's files are missing", async () => {
-  hasCode(await rejection(loadFake({ assetBase: new URL("./nowhere/", import.meta.url) })), "network", /nowhere\/clipglot-simd\.mjs/);
+  hasCode(
+    await rejection(loadFake({ assetBase: new URL("./nowhere/", import.meta.url) })),
+    "network",
+    /nowhere\/clipglot-simd\.mjs/,
+  );
 });
 
 test("abort before and during load", async () => {
@@ -73,19 +135,47 @@ test("abort before and during load", async () => {
   assert.equal(await rejection(loadFake({ signal: AbortSignal.abort(early) })), early);
   const abort = new AbortController();
   let given;
-  const model = { ...memorySource(), read: (path, offset, length, signal) => new Promise(() => { given = signal; abort.abort("late"); }) };
+  const model = {
+    ...memorySource(),
+    read: (path, offset, length, signal) =>
+      new Promise(() => {
+        given = signal;
+        abort.abort("late");
+      }),
+  };
   assert.equal(await rejection(loadFake({ model, signal: abort.signal })), "late");
   assert.equal(given.aborted, true);
   const listing = new AbortController();
-  const stuck = loadFake({ model: { ...memorySource(), list: () => new Promise(() => {}) }, signal: listing.signal });
+  const stuck = loadFake({
+    model: { ...memorySource(), list: () => new Promise(() => {}) },
+    signal: listing.signal,
+  });
   listing.abort("list");
   assert.equal(await rejection(stuck), "list");
 });
 
 test("a progress callback that throws ends the load, with its error as the cause", async () => {
   const error = new Error("mine");
-  isOfCallback(await rejection(loadFake({ onProgress: () => { throw error; } })), error);
-  isOfCallback(await rejection(loadFake({ onProgress: async () => { throw error; } })), error);
+  isOfCallback(
+    await rejection(
+      loadFake({
+        onProgress: () => {
+          throw error;
+        },
+      }),
+    ),
+    error,
+  );
+  isOfCallback(
+    await rejection(
+      loadFake({
+        onProgress: async () => {
+          throw error;
+        },
+      }),
+    ),
+    error,
+  );
 });
 
 test("a failed call does not harm the next", async () => {
@@ -108,22 +198,42 @@ test("inputs that do not fit into the heap are refused", async () => {
 test("many-calls keep the order, report progress, and name the item that failed", async () => {
   const embedder = await loadFake();
   const progress = [];
-  const batch = await embedder.embedTexts(["a", "bbb", "cc"], { dimensions: 2, onProgress: (...numbers) => progress.push(numbers) });
+  const batch = await embedder.embedTexts(["a", "bbb", "cc"], {
+    dimensions: 2,
+    onProgress: (...numbers) => progress.push(numbers),
+  });
   assert.deepEqual([...batch.data], [1, 2, 3, 2, 2, 2]);
   assert.deepEqual([batch.count, batch.dimensions, batch.truncated], [3, 2, []]);
   assert.deepEqual([...batch.row(1)], [3, 2]);
   batch.row(1).fill(9);
   assert.deepEqual([...batch.row(1)], [3, 2]);
   hasCode(await rejection(Promise.resolve().then(() => batch.row(3))), "invalid-argument");
-  assert.deepEqual(progress, [[1, 3], [2, 3], [3, 3]]);
+  assert.deepEqual(progress, [
+    [1, 3],
+    [2, 3],
+    [3, 3],
+  ]);
   assert.equal((await embedder.embedTexts([])).count, 0);
 
   const failed = await rejection(embedder.embedTexts(["a", "fail:7", "c"]));
   hasCode(failed, "invalid-image", /^texts\[1\]: asked to fail/);
   assert.ok(failed.cause instanceof EmbedError);
-  hasCode(await rejection(embedder.embedImages([jpeg(3), new Uint8Array(0)])), "invalid-image", /^images\[1\]: /);
+  hasCode(
+    await rejection(embedder.embedImages([jpeg(3), new Uint8Array(0)])),
+    "invalid-image",
+    /^images\[1\]: /,
+  );
   const mine = new Error("mine");
-  isOfCallback(await rejection(embedder.embedTexts(["a"], { onProgress: () => { throw mine; } })), mine);
+  isOfCallback(
+    await rejection(
+      embedder.embedTexts(["a"], {
+        onProgress: () => {
+          throw mine;
+        },
+      }),
+    ),
+    mine,
+  );
   assert.equal((await embedder.embedText("ok")).tokens, 2);
   await embedder.dispose();
 });
@@ -133,17 +243,33 @@ test("texts that the engine takes together: order, cut rows, progress, and which
   const texts = ["a", "", "ääää", "x".repeat(21), "bb", "slow:1", "y".repeat(30), "ccc", "d", "e"];
   const bytes = texts.map((text) => new TextEncoder().encode(text).length);
   const progress = [];
-  const batch = await embedder.embedTexts(texts, { dimensions: 3, onProgress: (done) => progress.push(done) });
-  assert.deepEqual(texts.map((_, i) => batch.row(i)[0]), bytes);
-  assert.deepEqual(texts.map((_, i) => batch.row(i)[1]), texts.map(() => 3));
+  const batch = await embedder.embedTexts(texts, {
+    dimensions: 3,
+    onProgress: (done) => progress.push(done),
+  });
+  assert.deepEqual(
+    texts.map((_, i) => batch.row(i)[0]),
+    bytes,
+  );
+  assert.deepEqual(
+    texts.map((_, i) => batch.row(i)[1]),
+    texts.map(() => 3),
+  );
   assert.deepEqual(batch.truncated, [3, 6]);
   assert.deepEqual(progress, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   // More than go to the worker at once, by number and by length.
   const many = Array.from({ length: 300 }, (_, i) => "z".repeat(i % 150 === 7 ? 5000 : i % 11));
   const rows = await embedder.embedTexts(many, { dimensions: 1 });
-  assert.deepEqual([...rows.data], many.map(({ length }) => length));
+  assert.deepEqual(
+    [...rows.data],
+    many.map(({ length }) => length),
+  );
   progress.length = 0;
-  const failed = await rejection(embedder.embedTexts(["a", "b", "c", "d", "fail:8", "e"], { onProgress: (done) => progress.push(done) }));
+  const failed = await rejection(
+    embedder.embedTexts(["a", "b", "c", "d", "fail:8", "e"], {
+      onProgress: (done) => progress.push(done),
+    }),
+  );
   hasCode(failed, "too-long", /^texts\[4\]: asked to fail/);
   assert.deepEqual(progress, [1, 2, 3, 4], "what came before the failure was done");
   await embedder.dispose();
@@ -158,7 +284,10 @@ test("a many-call that its callback ends in the middle of a group", async () => 
     heard.push(done);
     if (done === 2) stop.abort(reason);
   };
-  assert.equal(await rejection(embedder.embedTexts(["a", "b", "c", "d"], { signal: stop.signal, onProgress })), reason);
+  assert.equal(
+    await rejection(embedder.embedTexts(["a", "b", "c", "d"], { signal: stop.signal, onProgress })),
+    reason,
+  );
   assert.deepEqual(heard, [1, 2]);
   assert.equal((await embedder.embedTexts(["a", "b"])).count, 2);
   await embedder.dispose();
@@ -167,7 +296,9 @@ test("a many-call that its callback ends in the middle of a group", async () => 
 test("a query goes between the items of a many-call", async () => {
   const embedder = await loadFake();
   const order = [];
-  const many = embedder.embedTexts(Array(5).fill("slow:20"), { onProgress: (done) => order.push(done) });
+  const many = embedder.embedTexts(Array(5).fill("slow:20"), {
+    onProgress: (done) => order.push(done),
+  });
   await embedder.embedText("query");
   order.push("query");
   await many;
@@ -189,9 +320,15 @@ test("abort of waiting, running and many-calls", async () => {
   assert.equal((await third).tokens, 5);
   const many = new AbortController();
   const reason = new Error("enough");
-  const batch = embedder.embedTexts(Array(100).fill("slow:5"), { signal: many.signal, onProgress: (done) => done === 3 && many.abort(reason) });
+  const batch = embedder.embedTexts(Array(100).fill("slow:5"), {
+    signal: many.signal,
+    onProgress: (done) => done === 3 && many.abort(reason),
+  });
   assert.equal(await rejection(batch), reason);
-  assert.equal(await rejection(embedder.embedTexts([], { signal: AbortSignal.abort(reason) })), reason);
+  assert.equal(
+    await rejection(embedder.embedTexts([], { signal: AbortSignal.abort(reason) })),
+    reason,
+  );
   assert.equal((await embedder.embedText("ok")).tokens, 2);
   await embedder.dispose();
 });
@@ -200,17 +337,32 @@ test("a single call tells its layers when asked, stops behind one when aborted, 
   const embedder = await loadFake();
   const heard = [];
   await embedder.embedText("layers:9", { onProgress: (done, total) => heard.push([done, total]) });
-  assert.deepEqual(heard, Array.from({ length: 10 }, (_, i) => [i, 9]));
+  assert.deepEqual(
+    heard,
+    Array.from({ length: 10 }, (_, i) => [i, 9]),
+  );
   const stop = new AbortController();
   const reason = new Error("enough");
-  const stopped = embedder.embedText("layers:400", { signal: stop.signal, onProgress: (done) => done === 2 && stop.abort(reason) });
+  const stopped = embedder.embedText("layers:400", {
+    signal: stop.signal,
+    onProgress: (done) => done === 2 && stop.abort(reason),
+  });
   assert.equal(await rejection(stopped), reason);
   const { tokens } = await embedder.embedText("done");
   assert.ok(tokens >= 2 && tokens < 400, `stopped at layer ${tokens}`);
   assert.equal((await embedder.embedText("layers:1")).tokens, 8);
   assert.equal((await embedder.embedText("done")).tokens, 2);
   const mine = new Error("mine");
-  isOfCallback(await rejection(embedder.embedText("layers:400", { onProgress: () => { throw mine; } })), mine);
+  isOfCallback(
+    await rejection(
+      embedder.embedText("layers:400", {
+        onProgress: () => {
+          throw mine;
+        },
+      }),
+    ),
+    mine,
+  );
   assert.equal((await embedder.embedText("ok")).tokens, 2);
   await embedder.dispose();
 });
@@ -218,7 +370,12 @@ test("a single call tells its layers when asked, stops behind one when aborted, 
 test("inputs are not detached, and may be any view", async () => {
   const embedder = await loadFake();
   const bytes = new Uint8Array([255, 216, 255, 216, 255, 9]);
-  for (const input of [bytes.subarray(2, 5), { bytes: bytes.subarray(2, 5) }, new DataView(bytes.buffer, 2, 3), new Blob([bytes.subarray(2, 5)])]) {
+  for (const input of [
+    bytes.subarray(2, 5),
+    { bytes: bytes.subarray(2, 5) },
+    new DataView(bytes.buffer, 2, 3),
+    new Blob([bytes.subarray(2, 5)]),
+  ]) {
     const { vector, decoder } = await embedder.embedImage(input);
     assert.deepEqual([...vector.subarray(0, 2)], [3, 255]);
     assert.equal(decoder, "core");
@@ -234,14 +391,23 @@ test("inputs are not detached, and may be any view", async () => {
   assert.equal(image.decoder, undefined);
   assert.equal(pixels.data.length, 24);
   assert.equal(bytes.length, 6);
-  hasCode(await rejection(embedder.embedImage({ width: 1, height: 1, close() {} })), "invalid-argument", /ImageBitmap/);
+  hasCode(
+    await rejection(embedder.embedImage({ width: 1, height: 1, close() {} })),
+    "invalid-argument",
+    /ImageBitmap/,
+  );
   await embedder.dispose();
 });
 
 test("dispose settles what waits; later calls reject; twice is fine", async () => {
   const embedder = await loadFake();
   const index = await embedder.createIndex();
-  const calls = [embedder.embedText("slow:1000"), embedder.embedText("waiting"), embedder.embedTexts(["a", "b"]), embedder.countTokens("x")];
+  const calls = [
+    embedder.embedText("slow:1000"),
+    embedder.embedText("waiting"),
+    embedder.embedTexts(["a", "b"]),
+    embedder.countTokens("x"),
+  ];
   const settled = Promise.all(calls.map(rejection));
   await embedder.dispose();
   for (const error of await settled) hasCode(error, "disposed");
@@ -261,8 +427,13 @@ test("await using", async () => {
 
 test("a trap loses the engine: everything rejects and says so", async () => {
   const embedder = await loadFake();
-  const calls = [embedder.embedText("trap"), embedder.embedText("slow:200"), embedder.embedTexts(["x", "y"])];
-  for (const error of await Promise.all(calls.map(rejection))) hasCode(error, "engine-lost", /unreachable/);
+  const calls = [
+    embedder.embedText("trap"),
+    embedder.embedText("slow:200"),
+    embedder.embedTexts(["x", "y"]),
+  ];
+  for (const error of await Promise.all(calls.map(rejection)))
+    hasCode(error, "engine-lost", /unreachable/);
   hasCode(await rejection(embedder.embedText("x")), "engine-lost");
   await embedder.dispose();
   const another = await loadFake();
@@ -273,7 +444,11 @@ test("a trap loses the engine: everything rejects and says so", async () => {
 test("an error in the worker outside every call loses the engine, too", async () => {
   const embedder = await loadFake();
   await embedder.embedText("late");
-  hasCode(await rejection(embedder.embedTexts(Array(10_000).fill("slow:1"))), "engine-lost", /a thread broke/);
+  hasCode(
+    await rejection(embedder.embedTexts(Array(10_000).fill("slow:1"))),
+    "engine-lost",
+    /a thread broke/,
+  );
   hasCode(await rejection(embedder.embedText("x")), "engine-lost");
   await embedder.dispose();
 });
@@ -284,22 +459,60 @@ test("index: add, search, replace, clear, dispose", async () => {
   const vector = (...numbers) => Float32Array.from(numbers);
   assert.equal(index.size, 0);
   assert.deepEqual(await index.search(vector(1, 0), { k: 3 }), []);
-  const items = [{ id: "x", vector: vector(1, 0) }, { id: "y", vector: vector(0, 1) }, { id: "xy", vector: vector(0.5, 0.5) }];
+  const items = [
+    { id: "x", vector: vector(1, 0) },
+    { id: "y", vector: vector(0, 1) },
+    { id: "xy", vector: vector(0.5, 0.5) },
+  ];
   await index.add(items);
   assert.equal(items[0].vector.length, 2);
   assert.equal(index.size, 3);
-  assert.deepEqual(await index.search(vector(1, 0), { k: 2 }), [{ id: "x", score: 1 }, { id: "xy", score: 0.5 }]);
-  await Promise.all([index.add([{ id: "x", vector: vector(0, 2) }]), index.add(new Set([{ id: "z", vector: vector(3, 0) }]))]);
+  assert.deepEqual(await index.search(vector(1, 0), { k: 2 }), [
+    { id: "x", score: 1 },
+    { id: "xy", score: 0.5 },
+  ]);
+  await Promise.all([
+    index.add([{ id: "x", vector: vector(0, 2) }]),
+    index.add(new Set([{ id: "z", vector: vector(3, 0) }])),
+  ]);
   assert.equal(index.size, 4);
-  assert.deepEqual((await index.search(vector(1, 0), { k: 9 })).map(({ id, score }) => [id, score]), [["z", 3], ["xy", 0.5], ["y", 0], ["x", 0]]);
-  hasCode(await rejection(index.add([{ id: "ok", vector: vector(1, 1) }, { id: "nan", vector: vector(NaN, 0) }])), "invalid-argument");
+  assert.deepEqual(
+    (await index.search(vector(1, 0), { k: 9 })).map(({ id, score }) => [id, score]),
+    [
+      ["z", 3],
+      ["xy", 0.5],
+      ["y", 0],
+      ["x", 0],
+    ],
+  );
+  hasCode(
+    await rejection(
+      index.add([
+        { id: "ok", vector: vector(1, 1) },
+        { id: "nan", vector: vector(NaN, 0) },
+      ]),
+    ),
+    "invalid-argument",
+  );
   assert.equal(index.size, 4);
   const query = await embedder.embedText("abc", { dimensions: 2 });
   assert.equal((await index.search(query, { k: 1 }))[0].id, "z");
-  hasCode(await rejection(index.search({ ...query, modelId: "other" }, { k: 1 })), "model-mismatch", /"other".*"fake"/);
-  hasCode(await rejection(index.search(vector(1), { k: 1 })), "invalid-argument", /query has 1 dimensions, the index has 2/);
+  hasCode(
+    await rejection(index.search({ ...query, modelId: "other" }, { k: 1 })),
+    "model-mismatch",
+    /"other".*"fake"/,
+  );
+  hasCode(
+    await rejection(index.search(vector(1), { k: 1 })),
+    "invalid-argument",
+    /query has 1 dimensions, the index has 2/,
+  );
   hasCode(await rejection(index.search(vector(1, 2), { k: 0 })), "invalid-argument", /k must/);
-  hasCode(await rejection(index.add([{ id: 7, vector: vector(1, 2) }])), "invalid-argument", /items\[0\]\.id/);
+  hasCode(
+    await rejection(index.add([{ id: 7, vector: vector(1, 2) }])),
+    "invalid-argument",
+    /items\[0\]\.id/,
+  );
   await index.clear();
   assert.equal(index.size, 0);
   await index.add([{ id: "a", vector: vector(1, 1) }]);
@@ -321,7 +534,11 @@ for (const ending of ["dispose", "nothing"]) {
       ${ending === "dispose" ? "await embedder.dispose();" : ""}
       console.log(tokens);`;
     const cwd = fileURLToPath(new URL("../..", import.meta.url));
-    const done = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", timeout: 60_000, cwd });
+    const done = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+      timeout: 60_000,
+      cwd,
+    });
     assert.equal(done.stderr, "");
     assert.equal(done.stdout, "7\n");
     assert.equal(done.status, 0);

@@ -7,15 +7,38 @@ import { openEngine } from "../../tools/lib/direct-engine.mjs";
 import { contextFor, goldenFolder } from "./support/suite-runner.mjs";
 
 const LONGEST = 8192;
-const words = ["Fuchs", "im", "Schnee", "sunset", "over", "the", "beach", "海滩", "закат", "🌅", "naïve", "42"];
+const words = [
+  "Fuchs",
+  "im",
+  "Schnee",
+  "sunset",
+  "over",
+  "the",
+  "beach",
+  "海滩",
+  "закат",
+  "🌅",
+  "naïve",
+  "42",
+];
 /** A text of `count` words; `turn` makes texts of the same length differ. */
-const textOf = (count, turn = 0) => Array.from({ length: count }, (_, i) => words[(i * 5 + turn + (i >> 3)) % words.length]).join(" ");
+const textOf = (count, turn = 0) =>
+  Array.from({ length: count }, (_, i) => words[(i * 5 + turn + (i >> 3)) % words.length]).join(
+    " ",
+  );
 
-const same = (a, b) => Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+const same = (a, b) =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(
+    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+  );
 
 for (const dtype of ["f32", "q8", "q4"]) {
   test(`${dtype}: 8192 tokens and 64 mixed lengths, in a batch as one by one, in the memory set aside at load`, async () => {
-    const embedder = await contextFor("simd", 1).load({ dtype, towers: ["text"], maxTokens: LONGEST });
+    const embedder = await contextFor("simd", 1).load({
+      dtype,
+      towers: ["text"],
+      maxTokens: LONGEST,
+    });
     try {
       const heap = async () => (await embedder.diagnostics()).heapBytes;
       const before = await heap();
@@ -30,7 +53,9 @@ for (const dtype of ["f32", "q8", "q4"]) {
       const batch = await embedder.embedTexts(texts);
       assert.equal(batch.count, 64);
       assert.deepEqual([...batch.truncated], [31]);
-      alone.forEach(({ vector, tokens }, i) => assert.ok(same(batch.row(i), vector), `text ${i} of ${tokens} tokens`));
+      alone.forEach(({ vector, tokens }, i) =>
+        assert.ok(same(batch.row(i), vector), `text ${i} of ${tokens} tokens`),
+      );
       assert.equal(await heap(), before, "the heap grew");
     } finally {
       await embedder.dispose();
@@ -39,17 +64,40 @@ for (const dtype of ["f32", "q8", "q4"]) {
 }
 
 test("8192 tokens tell how far they are, and stop behind a layer", async () => {
-  for (const [variant, threads] of [["simd", 1], ["simd-threads", 2]]) {
-    const embedder = await contextFor(variant, threads).load({ dtype: "q8", towers: ["text"], maxTokens: LONGEST });
+  for (const [variant, threads] of [
+    ["simd", 1],
+    ["simd-threads", 2],
+  ]) {
+    const embedder = await contextFor(variant, threads).load({
+      dtype: "q8",
+      towers: ["text"],
+      maxTokens: LONGEST,
+    });
     try {
       const heard = [];
-      const { tokens } = await embedder.embedText(textOf(9000), { onProgress: (done, total) => heard.push([done, total]) });
+      const { tokens } = await embedder.embedText(textOf(9000), {
+        onProgress: (done, total) => heard.push([done, total]),
+      });
       assert.equal(tokens, LONGEST);
-      assert.deepEqual(heard, [[0, 3], [1, 3], [2, 3], [3, 3]]);
+      assert.deepEqual(heard, [
+        [0, 3],
+        [1, 3],
+        [2, 3],
+        [3, 3],
+      ]);
       const wanted = (await embedder.embedText("Fuchs")).vector;
       const stop = new AbortController();
       const seen = [];
-      await assert.rejects(embedder.embedText(textOf(9000), { signal: stop.signal, onProgress: (done) => { seen.push(done); stop.abort(); } }), { name: "AbortError" });
+      await assert.rejects(
+        embedder.embedText(textOf(9000), {
+          signal: stop.signal,
+          onProgress: (done) => {
+            seen.push(done);
+            stop.abort();
+          },
+        }),
+        { name: "AbortError" },
+      );
       assert.deepEqual(seen, [0], "no progress of a call that was answered");
       assert.ok(same((await embedder.embedText("Fuchs")).vector, wanted), variant);
     } finally {
@@ -60,21 +108,41 @@ test("8192 tokens tell how far they are, and stop behind a layer", async () => {
 
 test("a call stops before the next layer when the flag in shared memory is set, and the next call is right", async () => {
   const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
-  const engine = await openEngine({ variant: "simd-threads", threads: 2, folder: goldenFolder, towers: ["text"], maxTokens: LONGEST, memory });
+  const engine = await openEngine({
+    variant: "simd-threads",
+    threads: 2,
+    folder: goldenFolder,
+    towers: ["text"],
+    maxTokens: LONGEST,
+    memory,
+  });
   try {
     const wanted = engine.embedText("Fuchs").vector;
     const text = textOf(9000);
     // The call keeps this thread; another one sets the flag, again and again, because the call begins by clearing it.
-    const worker = new Worker(`
+    const worker = new Worker(
+      `
       const { workerData: { buffer, byteOffset, seen } } = require("node:worker_threads");
       const flag = new Int32Array(buffer, byteOffset, 1), stop = new Int32Array(seen);
       Atomics.store(stop, 1, 1);
       Atomics.notify(stop, 1);
       while (Atomics.load(stop, 0) === 0) { Atomics.wait(stop, 0, 0, 5); Atomics.store(flag, 0, 1); }
-    `, { eval: true, workerData: { buffer: memory.buffer, byteOffset: engine.adapter.cancelFlag(), seen: new SharedArrayBuffer(8) } });
+    `,
+      {
+        eval: true,
+        workerData: {
+          buffer: memory.buffer,
+          byteOffset: engine.adapter.cancelFlag(),
+          seen: new SharedArrayBuffer(8),
+        },
+      },
+    );
     await new Promise((resolve) => worker.once("online", resolve));
     try {
-      assert.throws(() => engine.embedText(text), (error) => error.name === "Cancelled" && /before text layer [0-2]/.test(error.message));
+      assert.throws(
+        () => engine.embedText(text),
+        (error) => error.name === "Cancelled" && /before text layer [0-2]/.test(error.message),
+      );
     } finally {
       await worker.terminate();
     }

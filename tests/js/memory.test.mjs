@@ -26,7 +26,13 @@ test("the largest maximum that is not refused, from 4 GiB down to a half", () =>
 });
 
 test("other errors are not taken for a refusal", () => {
-  assert.throws(() => reserveSharedMemory(() => { throw new TypeError("no threads"); }), /no threads/);
+  assert.throws(
+    () =>
+      reserveSharedMemory(() => {
+        throw new TypeError("no threads");
+      }),
+    /no threads/,
+  );
 });
 
 test("real memory is shared and grows", () => {
@@ -38,13 +44,29 @@ test("real memory is shared and grows", () => {
 });
 
 test("a heap that may not grow far enough is an error, and not the end of the engine", async () => {
-  const wasm = (ending) => new URL(`../../dist/wasm/clipglot-simd-threads.${ending}`, import.meta.url).href;
+  const wasm = (ending) =>
+    new URL(`../../dist/wasm/clipglot-simd-threads.${ending}`, import.meta.url).href;
   const memory = new WebAssembly.Memory({ initial: 256, maximum: 256, shared: true });
-  const adapter = new EngineAdapter(await startModule({ moduleUrl: wasm("mjs"), wasmUrl: wasm("wasm"), threads: 1, memory }));
+  const adapter = new EngineAdapter(
+    await startModule({ moduleUrl: wasm("mjs"), wasmUrl: wasm("wasm"), threads: 1, memory }),
+  );
   const source = await openPath(fileURLToPath(new URL("../../models/emoji", import.meta.url)));
   const loading = async () => {
-    adapter.create({ text: true, vision: true, dtype: "q8", threads: 1, maxTokens: 8192, maxPixels: 1e6, selfTest: true });
-    await pump(source, adapter.beginLoad(source.files), (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter("", () => {}));
+    adapter.create({
+      text: true,
+      vision: true,
+      dtype: "q8",
+      threads: 1,
+      maxTokens: 8192,
+      maxPixels: 1e6,
+      selfTest: true,
+    });
+    await pump(
+      source,
+      adapter.beginLoad(source.files),
+      (pointer, piece) => adapter.heap.copyIn(pointer, piece),
+      new ProgressMeter("", () => {}),
+    );
   };
   await fails(loading(), "out-of-memory");
   assert.equal(memory.buffer.byteLength <= 256 * 65536, true);
@@ -52,7 +74,11 @@ test("a heap that may not grow far enough is an error, and not the end of the en
 });
 
 test("selfTest reaches the engine", async () => {
-  for (const [options, wanted] of [[{}, true], [{ selfTest: true }, true], [{ selfTest: false }, false]]) {
+  for (const [options, wanted] of [
+    [{}, true],
+    [{ selfTest: true }, true],
+    [{ selfTest: false }, false],
+  ]) {
     const embedder = await loadFake(options);
     assert.equal(embedder.info.selfTest, wanted);
     await embedder.dispose();

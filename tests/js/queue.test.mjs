@@ -8,7 +8,11 @@ function makeQueue() {
   const sent = [];
   const stopped = [];
   const busy = [];
-  const queue = new CallQueue({ send: (id, request) => sent.push({ id, request }), stop: (id) => stopped.push(id), busy: (now) => busy.push(now) });
+  const queue = new CallQueue({
+    send: (id, request) => sent.push({ id, request }),
+    stop: (id) => stopped.push(id),
+    busy: (now) => busy.push(now),
+  });
   /** Answers the call that was sent last. */
   const answer = (value) => queue.answer(sent.at(-1).id, value);
   return { queue, sent, stopped, busy, answer, requests: () => sent.map(({ request }) => request) };
@@ -27,7 +31,11 @@ test("one call at a time, in order", async () => {
 
 test("interactive calls go before background ones that wait", async () => {
   const { queue, answer, requests } = makeQueue();
-  const all = [queue.submit(() => "photo 1", "background"), queue.submit(() => "photo 2", "background"), queue.submit(() => "query", "interactive")];
+  const all = [
+    queue.submit(() => "photo 1", "background"),
+    queue.submit(() => "photo 2", "background"),
+    queue.submit(() => "query", "interactive"),
+  ];
   for (let i = 0; i < 3; i++) answer(i);
   assert.deepEqual(requests(), ["photo 1", "query", "photo 2"]);
   assert.deepEqual(await Promise.all(all), [0, 2, 1]);
@@ -46,7 +54,14 @@ test("requests are made when their turn comes", () => {
 test("a request that cannot be made rejects, and the next goes", async () => {
   const { queue, requests } = makeQueue();
   const error = new Error("no");
-  assert.equal(await rejection(queue.submit(() => { throw error; }, "interactive")), error);
+  assert.equal(
+    await rejection(
+      queue.submit(() => {
+        throw error;
+      }, "interactive"),
+    ),
+    error,
+  );
   queue.submit(() => "b", "interactive");
   assert.deepEqual(requests(), ["b"]);
 });
@@ -54,7 +69,10 @@ test("a request that cannot be made rejects, and the next goes", async () => {
 test("an aborted signal rejects before anything is sent", async () => {
   const { queue, sent } = makeQueue();
   const reason = new Error("changed my mind");
-  assert.equal(await rejection(queue.submit(() => "a", "interactive", AbortSignal.abort(reason))), reason);
+  assert.equal(
+    await rejection(queue.submit(() => "a", "interactive", AbortSignal.abort(reason))),
+    reason,
+  );
   assert.equal(sent.length, 0);
 });
 
@@ -99,7 +117,11 @@ test("answers to unknown calls change nothing", async () => {
 
 test("end rejects everything, now and later", async () => {
   const { queue, sent, answer } = makeQueue();
-  const calls = [queue.submit(() => "a", "interactive"), queue.submit(() => "b", "background"), queue.submit(() => "c", "interactive")];
+  const calls = [
+    queue.submit(() => "a", "interactive"),
+    queue.submit(() => "b", "background"),
+    queue.submit(() => "c", "interactive"),
+  ];
   queue.end("over");
   assert.deepEqual(await Promise.all(calls.map(rejection)), ["over", "over", "over"]);
   assert.equal(await rejection(queue.submit(() => "d", "interactive")), "over");

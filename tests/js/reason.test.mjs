@@ -15,13 +15,23 @@ test("errors, of this realm and others, events, and what is neither", () => {
     [undefined, "undefined"],
     [null, "null"],
     [7, "7"],
-    [{ type: "error", message: "in a worker", filename: "a.js", lineno: 3 }, "in a worker (a.js:3)"],
+    [
+      { type: "error", message: "in a worker", filename: "a.js", lineno: 3 },
+      "in a worker (a.js:3)",
+    ],
     [new Event("error"), 'an event "error" without a message'],
     [{ type: "unhandledrejection", reason: new Error("inner") }, "inner"],
     [{ error: { error: "deep" } }, "deep"],
     [{}, "Object without a message"],
     [[1], "Array without a message"],
-    [{ get message() { throw new Error("trap"); } }, "Object without a message"],
+    [
+      {
+        get message() {
+          throw new Error("trap");
+        },
+      },
+      "Object without a message",
+    ],
     [Symbol("odd"), "Symbol(odd)"],
   ];
   for (const [thrown, expected] of cases) assert.equal(reasonOf(thrown), expected);

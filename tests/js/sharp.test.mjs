@@ -8,15 +8,22 @@ import { fileURLToPath } from "node:url";
 import { sharpDecoder } from "clipglot/sharp";
 import { loadFake, rejection } from "./support/fake.mjs";
 
-const read = (name) => new Uint8Array(readFileSync(new URL(`../data/formats/${name}`, import.meta.url)));
-const expected = JSON.parse(readFileSync(new URL("../data/formats/expected.json", import.meta.url)));
-const mimeOf = (name) => ({ webp: "image/webp", tif: "image/tiff", avif: "image/avif" })[name.split(".")[1]];
+const read = (name) =>
+  new Uint8Array(readFileSync(new URL(`../data/formats/${name}`, import.meta.url)));
+const expected = JSON.parse(
+  readFileSync(new URL("../data/formats/expected.json", import.meta.url)),
+);
+const mimeOf = (name) =>
+  ({ webp: "image/webp", tif: "image/tiff", avif: "image/avif" })[name.split(".")[1]];
 const request = (orientation) => ({ orientation, maxPixels: 64e6 });
 const decode = sharpDecoder();
 
 function rgbOf({ data, width, height }) {
   assert.equal(data.length, width * height * 4);
-  return Uint8Array.from({ length: width * height * 3 }, (_, i) => data[Math.floor(i / 3) * 4 + (i % 3)]);
+  return Uint8Array.from(
+    { length: width * height * 3 },
+    (_, i) => data[Math.floor(i / 3) * 4 + (i % 3)],
+  );
 }
 const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
@@ -26,7 +33,10 @@ describe("the pixels are PIL's", () => {
       const turned = await decode(read(name), mimeOf(name), request("exif"));
       assert.deepEqual([turned.width, turned.height], size);
       assert.equal(hashOf(rgbOf(turned)), upright);
-      assert.equal(hashOf(rgbOf(await decode(read(name), mimeOf(name), request("ignore")))), stored);
+      assert.equal(
+        hashOf(rgbOf(await decode(read(name), mimeOf(name), request("ignore")))),
+        stored,
+      );
     });
   }
 });
@@ -37,7 +47,9 @@ test("AVIF: near the picture that it was made of, with and without transparency"
   for (const name of ["plain.avif", "alpha.avif"]) {
     const picture = await decode(read(name), "image/avif", request("exif"));
     assert.deepEqual([picture.width, picture.height], [80, 60]);
-    const off = rgbOf(picture).reduce((sum, value, i) => sum + Math.abs(value - wanted[i]), 0) / wanted.length;
+    const off =
+      rgbOf(picture).reduce((sum, value, i) => sum + Math.abs(value - wanted[i]), 0) /
+      wanted.length;
     assert.ok(off < 3, `${name}: ${off} levels a channel`);
   }
 });
@@ -70,15 +82,31 @@ test("sharp that is not installed is named, with what to do", () => {
     console.log(code + " " + detail);
     await embedder.dispose();`;
   const cwd = fileURLToPath(new URL("../..", import.meta.url));
-  const done = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", timeout: 60_000, cwd });
-  assert.equal(done.stdout, "invalid-argument TIFF: clipglot/sharp needs the package sharp: npm install sharp\n", done.stderr);
+  const done = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+    encoding: "utf8",
+    timeout: 60_000,
+    cwd,
+  });
+  assert.equal(
+    done.stdout,
+    "invalid-argument TIFF: clipglot/sharp needs the package sharp: npm install sharp\n",
+    done.stderr,
+  );
 });
 
 test("its own sharp may be given", async () => {
   const asked = [];
   const { default: sharp } = await import("sharp");
-  const own = sharpDecoder({ sharp: (...given) => { asked.push(given[1]); return sharp(...given); } });
+  const own = sharpDecoder({
+    sharp: (...given) => {
+      asked.push(given[1]);
+      return sharp(...given);
+    },
+  });
   await own(read("rgb.tif"), "image/tiff", { orientation: "exif", maxPixels: 5000 });
   assert.deepEqual(asked, [{ limitInputPixels: 5000, ignoreIcc: true }]);
-  assert.throws(() => sharpDecoder({ sharp: "sharp" }), /sharp must be what the package sharp exports/);
+  assert.throws(
+    () => sharpDecoder({ sharp: "sharp" }),
+    /sharp must be what the package sharp exports/,
+  );
 });

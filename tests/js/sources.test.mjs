@@ -13,14 +13,19 @@ import { loadFake, memorySource, rejection } from "./support/fake.mjs";
 const folder = mkdtempSync(join(tmpdir(), "clipglot-source-"));
 after(() => rmSync(folder, { recursive: true }));
 mkdirSync(join(folder, "text"));
-const manifest = JSON.stringify({ shards: [{ path: "text/0.safetensors", bytes: 5000 }] }).padEnd(100);
+const manifest = JSON.stringify({ shards: [{ path: "text/0.safetensors", bytes: 5000 }] }).padEnd(
+  100,
+);
 writeFileSync(join(folder, "manifest.json"), manifest);
 const manifestSum = [...Buffer.from(manifest)].reduce((sum, byte) => sum + byte, 0);
 writeFileSync(join(folder, "text/0.safetensors"), new Uint8Array(5000).fill(1));
 
 async function sumAndFiles(options) {
   const files = new Set();
-  const embedder = await loadFake({ ...options, onProgress: ({ file }) => file && files.add(file) });
+  const embedder = await loadFake({
+    ...options,
+    onProgress: ({ file }) => file && files.add(file),
+  });
   await embedder.dispose();
   return [embedder.info.residentBytes, [...files].sort()];
 }
@@ -28,7 +33,13 @@ const expected = [5100, ["manifest.json", "text/0.safetensors"]];
 const expectedOnDisk = [5000 + manifestSum, expected[1]];
 
 test("a path, a relative path, a file: URL", async () => {
-  for (const model of [folder, `${folder}/`, relative(process.cwd(), folder), pathToFileURL(folder), pathToFileURL(folder).href])
+  for (const model of [
+    folder,
+    `${folder}/`,
+    relative(process.cwd(), folder),
+    pathToFileURL(folder),
+    pathToFileURL(folder).href,
+  ])
     assert.deepEqual(await sumAndFiles({ model }), expectedOnDisk, String(model));
 });
 
@@ -45,19 +56,37 @@ const file = (path, bytes) => {
 };
 
 test("picked files: the folder's own name is left out, and what lies outside the model", async () => {
-  const model = [file("pictures/cat.png", 7), file("pictures/model/manifest.json", 100), file("pictures/model/text/0.safetensors", 5000)];
+  const model = [
+    file("pictures/cat.png", 7),
+    file("pictures/model/manifest.json", 100),
+    file("pictures/model/text/0.safetensors", 5000),
+  ];
   assert.deepEqual(await sumAndFiles({ model }), expected);
-  assert.deepEqual(await sumAndFiles({ model: [file("manifest.json", 100), file("x", 1)] }), [101, ["manifest.json", "x"]]);
+  assert.deepEqual(await sumAndFiles({ model: [file("manifest.json", 100), file("x", 1)] }), [
+    101,
+    ["manifest.json", "x"],
+  ]);
 });
 
 test("an array-like list, as a FileList is", async () => {
-  assert.deepEqual(await sumAndFiles({ model: { length: 1, 0: file("config.json", 3) } }), [3, ["config.json"]]);
+  assert.deepEqual(await sumAndFiles({ model: { length: 1, 0: file("config.json", 3) } }), [
+    3,
+    ["config.json"],
+  ]);
 });
 
 test("a ModelSource: paths and sizes as it lists them", async () => {
-  const model = memorySource({ "manifest.json": new Uint8Array(100).fill(1), "text/0.safetensors": new Uint8Array(5000).fill(1) });
+  const model = memorySource({
+    "manifest.json": new Uint8Array(100).fill(1),
+    "text/0.safetensors": new Uint8Array(5000).fill(1),
+  });
   assert.deepEqual(await sumAndFiles({ model }), expected);
-  for (const list of [async () => 7, async () => [{ path: "a" }], async () => [{ path: 1, byteLength: 1 }], async () => [{ path: "a", byteLength: -1 }]]) {
+  for (const list of [
+    async () => 7,
+    async () => [{ path: "a" }],
+    async () => [{ path: 1, byteLength: 1 }],
+    async () => [{ path: "a", byteLength: -1 }],
+  ]) {
     const error = await rejection(loadFake({ model: { ...model, list } }));
     assert.equal(error.code, "invalid-argument");
     assert.match(error.detail, /model\.list\(\)/);
@@ -65,7 +94,10 @@ test("a ModelSource: paths and sizes as it lists them", async () => {
 });
 
 describe("something odd beside a model does not matter", () => {
-  const model = memorySource({ "manifest.json": new Uint8Array(100).fill(1), "text/0.safetensors": new Uint8Array(5000).fill(1) });
+  const model = memorySource({
+    "manifest.json": new Uint8Array(100).fill(1),
+    "text/0.safetensors": new Uint8Array(5000).fill(1),
+  });
 
   test("in a folder: only the files that the manifest names are looked at", async () => {
     symlinkSync("nowhere", join(folder, "dangling"));
@@ -79,8 +111,14 @@ describe("something odd beside a model does not matter", () => {
     after(() => rmSync(deep, { recursive: true }));
     mkdirSync(join(deep, "a/b/c"), { recursive: true });
     writeFileSync(join(deep, "a/b/c/0.safetensors"), new Uint8Array(10).fill(1));
-    writeFileSync(join(deep, "manifest.json"), JSON.stringify({ shards: [{ path: "a/b/c/0.safetensors", bytes: 10 }] }));
-    assert.deepEqual((await sumAndFiles({ model: deep }))[1], ["a/b/c/0.safetensors", "manifest.json"]);
+    writeFileSync(
+      join(deep, "manifest.json"),
+      JSON.stringify({ shards: [{ path: "a/b/c/0.safetensors", bytes: 10 }] }),
+    );
+    assert.deepEqual((await sumAndFiles({ model: deep }))[1], [
+      "a/b/c/0.safetensors",
+      "manifest.json",
+    ]);
   });
 
   test("a pipe or a folder where a file is named: an error that says so, and no waiting", async () => {
@@ -93,31 +131,68 @@ describe("something odd beside a model does not matter", () => {
     const error = await rejection(load({ model: odd, variant: "simd" }));
     assert.equal(error.code, "network");
     assert.match(error.detail, /config\.json is not a file/);
-    assert.match((await rejection(loadFake({ model: join(folder, "manifest.json") }))).detail, /not a folder/);
-    const paths = await openPaths({ "manifest.json": join(folder, "manifest.json"), unused: join(folder, "dangling") });
-    assert.deepEqual([paths.files.map(({ path }) => path), paths.absent.has("unused")], [["manifest.json"], true]);
+    assert.match(
+      (await rejection(loadFake({ model: join(folder, "manifest.json") }))).detail,
+      /not a folder/,
+    );
+    const paths = await openPaths({
+      "manifest.json": join(folder, "manifest.json"),
+      unused: join(folder, "dangling"),
+    });
+    assert.deepEqual(
+      [paths.files.map(({ path }) => path), paths.absent.has("unused")],
+      [["manifest.json"], true],
+    );
   });
 
   test("among picked files", async () => {
-    const fail = () => { throw new Error("deleted"); };
-    const gone = Object.assign(file("pictures/model/gone.png", 3), { slice: fail, arrayBuffer: fail });
+    const fail = () => {
+      throw new Error("deleted");
+    };
+    const gone = Object.assign(file("pictures/model/gone.png", 3), {
+      slice: fail,
+      arrayBuffer: fail,
+    });
     const empty = Object.assign(file("pictures/model/empty.png", 0), { arrayBuffer: fail });
     const odd = Object.defineProperty(file("pictures/model/odd.png", 3), "size", { value: NaN });
-    const picked = [odd, empty, file("pictures/model/manifest.json", 100), file("pictures/model/text/0.safetensors", 5000)];
+    const picked = [
+      odd,
+      empty,
+      file("pictures/model/manifest.json", 100),
+      file("pictures/model/text/0.safetensors", 5000),
+    ];
     assert.deepEqual(await sumAndFiles({ model: picked }), expected, "the empty one is never read");
     // The stand-in engine wants every file: the one that cannot be read is named.
     const error = await rejection(loadFake({ model: [...picked, gone] }));
-    assert.deepEqual([error.code, /gone\.png: cannot be read.*deleted/.test(error.detail)], ["network", true]);
+    assert.deepEqual(
+      [error.code, /gone\.png: cannot be read.*deleted/.test(error.detail)],
+      ["network", true],
+    );
   });
 
   test("a picked file of the disk, in Node", async () => {
     const blob = await openAsBlob(join(folder, "text/0.safetensors"));
-    const onDisk = { name: "model.safetensors", size: blob.size, slice: (...range) => blob.slice(...range), arrayBuffer: () => blob.arrayBuffer() };
-    assert.deepEqual(await sumAndFiles({ model: [file("config.json", 100), onDisk] }), [5100, ["config.json", "model.safetensors"]]);
+    const onDisk = {
+      name: "model.safetensors",
+      size: blob.size,
+      slice: (...range) => blob.slice(...range),
+      arrayBuffer: () => blob.arrayBuffer(),
+    };
+    assert.deepEqual(await sumAndFiles({ model: [file("config.json", 100), onDisk] }), [
+      5100,
+      ["config.json", "model.safetensors"],
+    ]);
   });
 
   test("in a list of a ModelSource", async () => {
-    const list = async () => [null, { path: "x" }, ...(await model.list()), { path: 7, byteLength: 1 }, "y", { path: "z", byteLength: -1 }];
+    const list = async () => [
+      null,
+      { path: "x" },
+      ...(await model.list()),
+      { path: 7, byteLength: 1 },
+      "y",
+      { path: "z", byteLength: -1 },
+    ];
     assert.deepEqual(await sumAndFiles({ model: { ...model, list } }), expected);
   });
 });

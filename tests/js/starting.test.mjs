@@ -29,7 +29,12 @@ function modules(changes) {
 
 async function start(options) {
   const warnings = [];
-  const embedder = await load({ model: goldenFolder, towers: ["text"], onWarning: (warning) => warnings.push(warning), ...options });
+  const embedder = await load({
+    model: goldenFolder,
+    towers: ["text"],
+    onWarning: (warning) => warnings.push(warning),
+    ...options,
+  });
   try {
     const { vector } = await embedder.embedText("cat");
     assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-4);
@@ -40,8 +45,12 @@ async function start(options) {
 }
 
 // What a thread's worker does in the place of loading the engine.
-const inThread = (code) => (glue) => `import { workerData as given } from "node:worker_threads";\nif (given === "em-pthread") { ${code} }\n${glue}`;
-const bothThreads = (change) => ({ "clipglot-simd-threads.mjs": change, "clipglot-relaxed-simd-threads.mjs": change });
+const inThread = (code) => (glue) =>
+  `import { workerData as given } from "node:worker_threads";\nif (given === "em-pthread") { ${code} }\n${glue}`;
+const bothThreads = (change) => ({
+  "clipglot-simd-threads.mjs": change,
+  "clipglot-relaxed-simd-threads.mjs": change,
+});
 
 for (const [what, code, pattern] of [
   ["throws", 'throw new Error("odd host")', /did not start: odd host/],
@@ -50,29 +59,79 @@ for (const [what, code, pattern] of [
 ]) {
   test(`a thread's worker that ${what}: one thread, and why; an error for a build asked for by name`, async () => {
     const assetBase = modules(bothThreads(inThread(code)));
-    const info = await start({ assetBase, threads: 2, startTimeout: what === "says nothing" ? 1000 : 60_000 });
+    const info = await start({
+      assetBase,
+      threads: 2,
+      startTimeout: what === "says nothing" ? 1000 : 60_000,
+    });
     assert.equal(info.threads, 1);
     assert.match(info.variant, /simd$/);
     assert.equal(info.fallbacks.length, 1);
     assert.match(info.fallbacks[0].reason, pattern);
     assert.match(info.fallbacks[0].reason, /clipglot-(relaxed-)?simd-threads\.mjs/);
-    assert.deepEqual(info.warnings.map(({ code: name }) => name), ["other-build"]);
-    await fails(start({ assetBase, variant: "simd-threads", threads: 2, startTimeout: 1000 }), "network", pattern);
+    assert.deepEqual(
+      info.warnings.map(({ code: name }) => name),
+      ["other-build"],
+    );
+    await fails(
+      start({ assetBase, variant: "simd-threads", threads: 2, startTimeout: 1000 }),
+      "network",
+      pattern,
+    );
   });
 }
 
 test("files that are missing or damaged: the error names them, and says nothing of how the engine was built", async () => {
   const missing = modules({ "clipglot-simd.wasm": undefined });
-  const error = await fails(start({ assetBase: missing, variant: "simd" }), "network", /clipglot-simd\.wasm: cannot be read: ENOENT/);
+  const error = await fails(
+    start({ assetBase: missing, variant: "simd" }),
+    "network",
+    /clipglot-simd\.wasm: cannot be read: ENOENT/,
+  );
   assert.doesNotMatch(error.detail, /ASSERTIONS|\[object/);
-  await fails(start({ assetBase: modules({ "clipglot-simd.wasm": () => "<!doctype html>" }), variant: "simd" }), "network", /clipglot-simd\.wasm: not a WebAssembly file/);
-  await fails(start({ assetBase: modules({ "clipglot-simd.wasm": (bytes) => bytes.subarray(0, 100_000) }), variant: "simd" }), "invalid-argument", /clipglot-simd\.wasm: cannot be compiled here, or is damaged/);
-  await fails(start({ assetBase: modules({ "clipglot-simd.mjs": () => "export default 7" }), variant: "simd" }), "network", /clipglot-simd\.mjs: not the engine's module/);
-  await fails(start({ assetBase: modules({ "clipglot-simd.mjs": () => "<!doctype html>" }), variant: "simd" }), "network", /clipglot-simd\.mjs: cannot be imported/);
+  await fails(
+    start({
+      assetBase: modules({ "clipglot-simd.wasm": () => "<!doctype html>" }),
+      variant: "simd",
+    }),
+    "network",
+    /clipglot-simd\.wasm: not a WebAssembly file/,
+  );
+  await fails(
+    start({
+      assetBase: modules({ "clipglot-simd.wasm": (bytes) => bytes.subarray(0, 100_000) }),
+      variant: "simd",
+    }),
+    "invalid-argument",
+    /clipglot-simd\.wasm: cannot be compiled here, or is damaged/,
+  );
+  await fails(
+    start({
+      assetBase: modules({ "clipglot-simd.mjs": () => "export default 7" }),
+      variant: "simd",
+    }),
+    "network",
+    /clipglot-simd\.mjs: not the engine's module/,
+  );
+  await fails(
+    start({
+      assetBase: modules({ "clipglot-simd.mjs": () => "<!doctype html>" }),
+      variant: "simd",
+    }),
+    "network",
+    /clipglot-simd\.mjs: cannot be imported/,
+  );
 });
 
 test("the only build that is left is taken", async () => {
-  const assetBase = modules(Object.fromEntries(["simd-threads", "relaxed-simd", "relaxed-simd-threads"].map((name) => [`clipglot-${name}.wasm`, undefined])));
+  const assetBase = modules(
+    Object.fromEntries(
+      ["simd-threads", "relaxed-simd", "relaxed-simd-threads"].map((name) => [
+        `clipglot-${name}.wasm`,
+        undefined,
+      ]),
+    ),
+  );
   const info = await start({ assetBase, threads: 2 });
   assert.equal(info.variant, "simd");
   assert.ok(info.fallbacks.length >= 1);
@@ -95,20 +154,55 @@ test("createWorker: a worker of the caller's making, by the package's script", a
 
 test("createWorker: what is no worker, what throws, what ends, what never speaks", async () => {
   const mine = new Error("not today");
-  const thrown = await fails(loadFake({ createWorker: () => { throw mine; } }), "invalid-argument", /main\.node\.js cannot be made: Error: not today/);
+  const thrown = await fails(
+    loadFake({
+      createWorker: () => {
+        throw mine;
+      },
+    }),
+    "invalid-argument",
+    /main\.node\.js cannot be made: Error: not today/,
+  );
   assert.equal(thrown.cause, mine);
-  for (const given of [undefined, null, 7, {}, Promise.resolve(), { postMessage() {}, terminate() {} }]) await fails(loadFake({ createWorker: () => given }), "invalid-argument", /createWorker must give a Worker/);
-  await fails(loadFake({ createWorker: "worker.js" }), "invalid-argument", /createWorker must be a function/);
+  for (const given of [
+    undefined,
+    null,
+    7,
+    {},
+    Promise.resolve(),
+    { postMessage() {}, terminate() {} },
+  ])
+    await fails(
+      loadFake({ createWorker: () => given }),
+      "invalid-argument",
+      /createWorker must give a Worker/,
+    );
+  await fails(
+    loadFake({ createWorker: "worker.js" }),
+    "invalid-argument",
+    /createWorker must be a function/,
+  );
   const made = (code) => ({ createWorker: () => new Worker(code, { eval: true }) });
-  await fails(loadFake(made("process.exit(4)")), "network", /could not start: the worker ended with code 4/);
+  await fails(
+    loadFake(made("process.exit(4)")),
+    "network",
+    /could not start: the worker ended with code 4/,
+  );
   await fails(loadFake(made('throw new TypeError("odd")')), "network", /could not start: odd/);
-  await fails(loadFake({ ...made("setInterval(() => {}, 1e6)"), startTimeout: 200 }), "network", /no word of it for 0\.4 s/);
+  await fails(
+    loadFake({ ...made("setInterval(() => {}, 1e6)"), startTimeout: 200 }),
+    "network",
+    /no word of it for 0\.4 s/,
+  );
 });
 
 test("a load that is aborted while its worker says nothing ends the worker", async () => {
   const abort = new AbortController();
   let worker;
-  const loading = loadFake({ signal: abort.signal, createWorker: () => (worker = new Worker("setInterval(() => {}, 1e6)", { eval: true })) });
+  const loading = loadFake({
+    signal: abort.signal,
+    createWorker: () => (worker = new Worker("setInterval(() => {}, 1e6)", { eval: true })),
+  });
   loading.catch(() => {});
   while (!worker) await new Promise((resolve) => setImmediate(resolve));
   const ended = new Promise((resolve) => worker.once("exit", resolve));
@@ -118,7 +212,12 @@ test("a load that is aborted while its worker says nothing ends the worker", asy
 });
 
 test("startTimeout is checked", async () => {
-  for (const startTimeout of [0, 99, 1.5, "1000", Infinity]) await fails(loadFake({ startTimeout }), "invalid-argument", /startTimeout must be an integer from 100/);
+  for (const startTimeout of [0, 99, 1.5, "1000", Infinity])
+    await fails(
+      loadFake({ startTimeout }),
+      "invalid-argument",
+      /startTimeout must be an integer from 100/,
+    );
 });
 
 test("nothing of the engine's memory leaves its worker", async () => {
@@ -127,10 +226,13 @@ test("nothing of the engine's memory leaves its worker", async () => {
   const look = (value) => {
     if (value instanceof SharedArrayBuffer) sharedBytes.push(value.byteLength);
     else if (ArrayBuffer.isView(value)) look(value.buffer);
-    else if (typeof value === "object" && value !== null && !(value instanceof ArrayBuffer)) Object.values(value).forEach(look);
+    else if (typeof value === "object" && value !== null && !(value instanceof ArrayBuffer))
+      Object.values(value).forEach(look);
   };
   const embedder = await load({
-    model: goldenFolder, variant: "simd-threads", threads: 2,
+    model: goldenFolder,
+    variant: "simd-threads",
+    threads: 2,
     createWorker(url, options) {
       const worker = new Worker(new URL(url), options);
       worker.on("message", look);
@@ -147,11 +249,25 @@ test("nothing of the engine's memory leaves its worker", async () => {
 });
 
 test("addresses are written in the forms that bundlers and tracers of files see", () => {
-  const code = (name) => readFileSync(new URL(`../../dist/js/platform/${name}.js`, import.meta.url), "utf8");
+  const code = (name) =>
+    readFileSync(new URL(`../../dist/js/platform/${name}.js`, import.meta.url), "utf8");
   // A tracer misses an address inside a function whose whole body is an array.
   const assets = code("assets");
-  assert.equal([...assets.matchAll(/(module|wasm): new URL\("\.\.\/\.\.\/wasm\/clipglot-[a-z-]+\.(mjs|wasm)", import\.meta\.url\)/g)].length, 8);
+  assert.equal(
+    [
+      ...assets.matchAll(
+        /(module|wasm): new URL\("\.\.\/\.\.\/wasm\/clipglot-[a-z-]+\.(mjs|wasm)", import\.meta\.url\)/g,
+      ),
+    ].length,
+    8,
+  );
   assert.doesNotMatch(assets, /=> \[/);
-  assert.match(code("browser-page-worker"), /new Worker\(new URL\("\.\.\/worker\/main\.browser\.js", import\.meta\.url\), \{ type: "module", name: "clipglot" \}\)/);
-  assert.match(code("node"), /new Worker\(new URL\("\.\.\/worker\/main\.node\.js", import\.meta\.url\), /);
+  assert.match(
+    code("browser-page-worker"),
+    /new Worker\(new URL\("\.\.\/worker\/main\.browser\.js", import\.meta\.url\), \{ type: "module", name: "clipglot" \}\)/,
+  );
+  assert.match(
+    code("node"),
+    /new Worker\(new URL\("\.\.\/worker\/main\.node\.js", import\.meta\.url\), /,
+  );
 });

@@ -8,18 +8,29 @@ const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "
 
 test("error codes: src/base/status.h and js/src/errors.ts", () => {
   const header = read("src/base/status.h");
-  const numbers = [...header.matchAll(/^ {2}k(\w+) = (\d+),/gm)].map(([, name, number]) => [Number(number), kebab(name)]);
+  const numbers = [...header.matchAll(/^ {2}k(\w+) = (\d+),/gm)].map(([, name, number]) => [
+    Number(number),
+    kebab(name),
+  ]);
   assert.ok(numbers.length >= 12);
-  assert.deepEqual(numbers, engineCodes.map((code, i) => [i, code]));
+  assert.deepEqual(
+    numbers,
+    engineCodes.map((code, i) => [i, code]),
+  );
 });
 
 test("names of error codes: src/base/status.cc", () => {
-  const names = [...read("src/base/status.cc").matchAll(/case Code::k(\w+): return "([a-z-]+)"/g)].map(([, , name]) => name);
+  const names = [
+    ...read("src/base/status.cc").matchAll(/case Code::k(\w+): return "([a-z-]+)"/g),
+  ].map(([, , name]) => name);
   assert.deepEqual(names, [...engineCodes]);
 });
 
 test("bound names: wasm/bindings.cc and js/src/generated/engine-module.d.ts", () => {
-  assert.deepEqual(bound(read("wasm/bindings.cc")), declared(read("js/src/generated/engine-module.d.ts")));
+  assert.deepEqual(
+    bound(read("wasm/bindings.cc")),
+    declared(read("js/src/generated/engine-module.d.ts")),
+  );
 });
 
 function kebab(name) {
@@ -30,20 +41,27 @@ function kebab(name) {
 function bound(source) {
   const table = {};
   for (const [, name, body] of source.matchAll(/(?:value_object|class_)<\w+>\("(\w+)"\)([^;]*);/g))
-    table[name] = [...body.matchAll(/\.(?:field|function)\("(\w+)"/g)].map(([, member]) => member).sort();
-  table.EngineModule = [...source.matchAll(/^ {2}function\("(\w+)"/gm)].map(([, name]) => name).sort();
+    table[name] = [...body.matchAll(/\.(?:field|function)\("(\w+)"/g)]
+      .map(([, member]) => member)
+      .sort();
+  table.EngineModule = [...source.matchAll(/^ {2}function\("(\w+)"/gm)]
+    .map(([, name]) => name)
+    .sort();
   return table;
 }
 
 function declared(source) {
   const table = {};
   const bases = {};
-  for (const [, name, base, body] of source.matchAll(/export interface (\w+)(?: extends (\w+))? \{([^}]*(?:\{[^}]*\}[^}]*)*)\n\}/g)) {
+  for (const [, name, base, body] of source.matchAll(
+    /export interface (\w+)(?: extends (\w+))? \{([^}]*(?:\{[^}]*\}[^}]*)*)\n\}/g,
+  )) {
     if (["Handle", "ModuleSettings"].includes(name)) continue;
     bases[name] = base;
     table[name] = [...body.matchAll(/^ {2}(\w+)[(:]/gm)].map(([, member]) => member);
   }
-  for (const [name, base] of Object.entries(bases)) if (base === "Status") table[name].push("code", "detail");
+  for (const [name, base] of Object.entries(bases))
+    if (base === "Status") table[name].push("code", "detail");
   for (const members of Object.values(table)) members.sort();
   return table;
 }

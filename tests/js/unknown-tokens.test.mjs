@@ -5,7 +5,13 @@ import { fileURLToPath } from "node:url";
 import { load } from "clipglot";
 
 let embedder;
-before(async () => { embedder = await load({ model: fileURLToPath(new URL("../../models/emoji", import.meta.url)), variant: "simd", towers: ["text"] }); });
+before(async () => {
+  embedder = await load({
+    model: fileURLToPath(new URL("../../models/emoji", import.meta.url)),
+    variant: "simd",
+    towers: ["text"],
+  });
+});
 after(() => embedder.dispose());
 
 // No writing system that is alive, so that no model of emoji learns it one day.
@@ -17,7 +23,8 @@ test("a text of nothing known, of something known, of everything known", async (
   assert.equal((await embedder.embedText(`${glyph} ${glyph}`)).unknownTokens, 2);
   const mixed = await embedder.embedText(`cat ${glyph}`);
   assert.equal(mixed.unknownTokens, 1);
-  for (const text of ["", "cat", "고양이", "Katze und Hund"]) assert.equal((await embedder.embedText(text)).unknownTokens, 0, text);
+  for (const text of ["", "cat", "고양이", "Katze und Hund"])
+    assert.equal((await embedder.embedText(text)).unknownTokens, 0, text);
 });
 
 test("what was cut off is not counted", async () => {
@@ -33,7 +40,10 @@ test("of many texts, each has its own count", async () => {
   const texts = ["cat", glyph, "", `${glyph} cat ${glyph}`, ...Array(70).fill("dog"), glyph];
   const { unknownTokens, count } = await embedder.embedTexts(texts);
   assert.equal(count, texts.length);
-  assert.deepEqual(unknownTokens, texts.map((text) => text.split(glyph).length - 1));
+  assert.deepEqual(
+    unknownTokens,
+    texts.map((text) => text.split(glyph).length - 1),
+  );
 });
 
 test("different texts of nothing known have one and the same vector, which is why it is said", async () => {

@@ -13,35 +13,76 @@ after(() => rmSync(project, { recursive: true }));
 
 function run(command, args, options = {}) {
   const done = spawnSync(command, args, { cwd: project, encoding: "utf8", ...options });
-  assert.equal(done.status, 0, `${command} ${args.join(" ")}\n${done.error ?? ""}${done.stdout}${done.stderr}`);
+  assert.equal(
+    done.status,
+    0,
+    `${command} ${args.join(" ")}\n${done.error ?? ""}${done.stdout}${done.stderr}`,
+  );
   return done.stdout;
 }
 
 let listed;
 before(() => {
-  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project], { cwd: repository }));
+  const [packed] = JSON.parse(
+    run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project], {
+      cwd: repository,
+    }),
+  );
   listed = packed.files.map(({ path }) => path);
-  writeFileSync(join(project, "package.json"), '{ "name": "empty", "private": true, "type": "module" }');
-  run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", `./${packed.filename}`]);
+  writeFileSync(
+    join(project, "package.json"),
+    '{ "name": "empty", "private": true, "type": "module" }',
+  );
+  run("npm", [
+    "install",
+    "--offline",
+    "--no-audit",
+    "--no-fund",
+    "--ignore-scripts",
+    `./${packed.filename}`,
+  ]);
 });
 
 test("it holds what is needed and nothing else", () => {
   for (const variant of ["simd", "relaxed-simd", "simd-threads", "relaxed-simd-threads"])
-    for (const ending of ["mjs", "wasm"]) assert.ok(listed.includes(`dist/wasm/clipglot-${variant}.${ending}`), `${variant}.${ending}`);
-  for (const path of ["dist/js/index.js", "dist/js/index.node.js", "dist/js/index.d.ts", "dist/js/worker/main.browser.js", "dist/js/worker/main.node.js", "README.md", "LICENSE"])
+    for (const ending of ["mjs", "wasm"])
+      assert.ok(listed.includes(`dist/wasm/clipglot-${variant}.${ending}`), `${variant}.${ending}`);
+  for (const path of [
+    "dist/js/index.js",
+    "dist/js/index.node.js",
+    "dist/js/index.d.ts",
+    "dist/js/worker/main.browser.js",
+    "dist/js/worker/main.node.js",
+    "README.md",
+    "LICENSE",
+  ])
     assert.ok(listed.includes(path), path);
-  const strange = listed.filter((path) => !/^(dist\/js\/.*\.(js|js\.map|d\.ts)|dist\/wasm\/clipglot-[a-z-]+\.(mjs|wasm)|docs\/API\.md|package\.json|README\.md|LICENSE|THIRD-PARTY-NOTICES\.md)$/.test(path));
+  const strange = listed.filter(
+    (path) =>
+      !/^(dist\/js\/.*\.(js|js\.map|d\.ts)|dist\/wasm\/clipglot-[a-z-]+\.(mjs|wasm)|docs\/API\.md|package\.json|README\.md|LICENSE|THIRD-PARTY-NOTICES\.md)$/.test(
+        path,
+      ),
+  );
   assert.deepEqual(strange, []);
 });
 
 test("it brings no other package", () => {
-  assert.deepEqual(readdirSync(join(project, "node_modules")).filter((name) => !name.startsWith(".")), ["clipglot"]);
+  assert.deepEqual(
+    readdirSync(join(project, "node_modules")).filter((name) => !name.startsWith(".")),
+    ["clipglot"],
+  );
 });
 
 test("it brings its command", () => {
   const command = join(project, "node_modules/.bin/clipglot");
   assert.match(run(command, ["--version"]), /^\d+\.\d+\.\d+\n$/);
-  run(command, ["convert", join(repository, "tests/data/golden-a"), "--out", join(project, "pack"), "--quiet"]);
+  run(command, [
+    "convert",
+    join(repository, "tests/data/golden-a"),
+    "--out",
+    join(project, "pack"),
+    "--quiet",
+  ]);
   assert.ok(readdirSync(join(project, "pack")).includes("manifest.json"));
 });
 
@@ -53,7 +94,8 @@ test("browsers never see Node's modules", () => {
     seen.add(file);
     const code = readFileSync(file, "utf8");
     assert.doesNotMatch(code, /from "node:/, file);
-    for (const [, path] of code.matchAll(/(?:from |import |new URL\()"(\.[^"]+\.js)"/g)) visit(join(file, "..", path));
+    for (const [, path] of code.matchAll(/(?:from |import |new URL\()"(\.[^"]+\.js)"/g))
+      visit(join(file, "..", path));
   };
   visit(join(dist, "index.js"));
   assert.ok(seen.has(join(dist, "worker/main.browser.js")), "the worker was not visited");
@@ -99,19 +141,55 @@ export const ofNode = (): [LoadOptions, ImageInput[]] => [{ model: new URL("./mo
 `;
 
 const projects = {
-  "a page, with a bundler": [{ lib: ["ES2022", "ESNext.Disposable", "DOM", "DOM.Iterable"], module: "ESNext", moduleResolution: "bundler", types: [] }, useInPage],
-  "a page, without ESNext.Disposable": [{ lib: ["ES2022", "DOM", "DOM.Iterable"], module: "NodeNext", moduleResolution: "NodeNext", types: [] }, useInPage],
-  "Node without the DOM's types": [{ lib: ["ES2022"], module: "NodeNext", moduleResolution: "NodeNext", types: ["node"], typeRoots: [join(repository, "node_modules/@types")] }, useInNode],
+  "a page, with a bundler": [
+    {
+      lib: ["ES2022", "ESNext.Disposable", "DOM", "DOM.Iterable"],
+      module: "ESNext",
+      moduleResolution: "bundler",
+      types: [],
+    },
+    useInPage,
+  ],
+  "a page, without ESNext.Disposable": [
+    {
+      lib: ["ES2022", "DOM", "DOM.Iterable"],
+      module: "NodeNext",
+      moduleResolution: "NodeNext",
+      types: [],
+    },
+    useInPage,
+  ],
+  "Node without the DOM's types": [
+    {
+      lib: ["ES2022"],
+      module: "NodeNext",
+      moduleResolution: "NodeNext",
+      types: ["node"],
+      typeRoots: [join(repository, "node_modules/@types")],
+    },
+    useInNode,
+  ],
 };
 for (const [name, [options, more]] of Object.entries(projects)) {
   test(`types: ${name}`, () => {
     const folder = join(project, "types");
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "use.ts"), use + more);
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({
-      compilerOptions: { target: "ES2022", strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false, noEmit: true, ...options },
-      files: ["use.ts"],
-    }));
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          target: "ES2022",
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noUncheckedIndexedAccess: true,
+          skipLibCheck: false,
+          noEmit: true,
+          ...options,
+        },
+        files: ["use.ts"],
+      }),
+    );
     run(process.execPath, [join(repository, "node_modules/typescript/bin/tsc"), "-p", folder]);
   });
 }
@@ -127,11 +205,23 @@ test("Node imports it and embeds", () => {
 
 test("a bundler finds the worker and the engine's files by itself", () => {
   writeFileSync(join(project, "index.html"), '<script type="module" src="./main.js"></script>');
-  writeFileSync(join(project, "main.js"), 'import { load } from "clipglot";\nload({ model: "/model/" }).then((embedder) => console.log(embedder.info));');
-  run(process.execPath, [join(repository, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "error"]);
+  writeFileSync(
+    join(project, "main.js"),
+    'import { load } from "clipglot";\nload({ model: "/model/" }).then((embedder) => console.log(embedder.info));',
+  );
+  run(process.execPath, [
+    join(repository, "node_modules/vite/bin/vite.js"),
+    "build",
+    "--logLevel",
+    "error",
+  ]);
   const assets = readdirSync(join(project, "dist/assets"));
   const has = (pattern) => assets.some((name) => pattern.test(name));
   assert.ok(has(/^main\.browser-.*\.js$/), assets.join(" "));
   for (const variant of ["simd", "relaxed-simd", "simd-threads", "relaxed-simd-threads"])
-    for (const ending of ["mjs", "wasm"]) assert.ok(has(new RegExp(`^clipglot-${variant}-[\\w-]{8}\\.${ending}$`)), `${variant}.${ending}: ${assets.join(" ")}`);
+    for (const ending of ["mjs", "wasm"])
+      assert.ok(
+        has(new RegExp(`^clipglot-${variant}-[\\w-]{8}\\.${ending}$`)),
+        `${variant}.${ending}: ${assets.join(" ")}`,
+      );
 });

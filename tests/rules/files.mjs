@@ -1,12 +1,12 @@
 // The repository's files, for the rules that read them all.
-import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
-export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
-const skipped = new Set(['.git', 'build', 'dist', 'node_modules']);
+const skipped = new Set([".git", "build", "dist", "node_modules"]);
 
 function walk(folder) {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -19,15 +19,21 @@ function walk(folder) {
 /** Paths of all files that belong to the repository, with forward slashes. */
 export function repositoryFiles() {
   try {
-    return execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'],
-      { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 64 << 20 }).split('\0').filter(Boolean)
-      .filter((path) => !path.split('/').some((part) => skipped.has(part)));
+    return execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      maxBuffer: 64 << 20,
+    })
+      .split("\0")
+      .filter(Boolean)
+      .filter((path) => !path.split("/").some((part) => skipped.has(part)));
   } catch {
-    return walk('');                     // an unpacked archive has no git
+    return walk(""); // an unpacked archive has no git
   }
 }
 
-export const read = (path) => readFileSync(join(root, path), 'utf8');
+export const read = (path) => readFileSync(join(root, path), "utf8");
 
 /** Is the file text, by its first bytes? */
 export function isText(path) {

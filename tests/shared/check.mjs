@@ -10,14 +10,16 @@ export function equal(actual, expected, what = "value") {
 }
 
 export function matches(text, pattern, what = "text") {
-  if (!pattern.test(text)) throw new Error(`${what}: ${JSON.stringify(text)} does not match ${pattern}`);
+  if (!pattern.test(text))
+    throw new Error(`${what}: ${JSON.stringify(text)} does not match ${pattern}`);
 }
 
 /** Largest distance of two vectors, number by number. */
 export function distance(a, b) {
   ok(a.length === b.length && a.length > 0, `lengths ${a.length} and ${b.length}`);
   let most = 0;
-  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i] - b[i])) || (Number.isNaN(a[i] - b[i]) ? NaN : most);
+  for (let i = 0; i < a.length; i++)
+    most = Math.max(most, Math.abs(a[i] - b[i])) || (Number.isNaN(a[i] - b[i]) ? NaN : most);
   return most;
 }
 

@@ -8,7 +8,11 @@ export async function readGolden(read) {
   const headerBytes = Number(view.getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + headerBytes)));
   const tensor = (name) => {
-    const { dtype, shape, data_offsets: [from, to] } = header[name];
+    const {
+      dtype,
+      shape,
+      data_offsets: [from, to],
+    } = header[name];
     const bytes = file.slice(8 + headerBytes + from, 8 + headerBytes + to);
     return { shape, data: dtype === "F32" ? new Float32Array(bytes.buffer) : bytes };
   };

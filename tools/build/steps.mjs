@@ -1,42 +1,52 @@
 // The pieces of a build, called by build.mjs, demo.mjs, test.mjs and the tools that need the engine.
 // Each is quick when there is nothing to do. Call setUp(…) of tools/setup first, or buildFor(…) below.
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { log, SetupError } from '../setup/log.mjs';
-import { build, root } from '../setup/paths.mjs';
-import { run } from '../setup/run.mjs';
-import { setUp } from '../setup/setup.mjs';
-import { emscriptenEnvironment } from '../setup/toolchain.mjs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { log, SetupError } from "../setup/log.mjs";
+import { build, root } from "../setup/paths.mjs";
+import { run } from "../setup/run.mjs";
+import { setUp } from "../setup/setup.mjs";
+import { emscriptenEnvironment } from "../setup/toolchain.mjs";
 
 /** The four WebAssembly variants; the names of their presets are wasm-<variant>. */
-export const variants = ['simd', 'relaxed-simd', 'simd-threads', 'relaxed-simd-threads'];
-export const wasmFolder = join(root, 'dist/wasm');
+export const variants = ["simd", "relaxed-simd", "simd-threads", "relaxed-simd-threads"];
+export const wasmFolder = join(root, "dist/wasm");
 
 // Ninja's last lines are for people, its hundred steps are not; in a log file they are one line each.
-const ninja = (preset, targets, env) => run('ninja', ['-C', join(build, preset), '-j', String(availableParallelism()), ...targets],
-  { env: { ...env, NINJA_STATUS: `[${preset} %f/%t] ` } });
+const ninja = (preset, targets, env) =>
+  run("ninja", ["-C", join(build, preset), "-j", String(availableParallelism()), ...targets], {
+    env: { ...env, NINJA_STATUS: `[${preset} %f/%t] ` },
+  });
 
 async function configure(preset, env, definitions = []) {
-  await run('cmake', ['--preset', preset, '--log-level=WARNING', ...definitions], { cwd: root, env, quiet: true });
+  await run("cmake", ["--preset", preset, "--log-level=WARNING", ...definitions], {
+    cwd: root,
+    env,
+    quiet: true,
+  });
 }
 
 /** Builds targets natively, e.g. buildNative('native-debug', ['clipglot_tests_text']); none means all. */
 export async function buildNative(preset, targets = [], definitions = []) {
-  log(`building ${preset}${targets.length ? `: ${targets.join(' ')}` : ''}`, 'build');
+  log(`building ${preset}${targets.length ? `: ${targets.join(" ")}` : ""}`, "build");
   await configure(preset, process.env, definitions);
   await ninja(preset, targets, process.env);
 }
 
 /** Builds targets of one variant, e.g. buildWasm('simd', ['clipglot_bench_kernels']). */
 export async function buildWasm(variant, targets) {
-  if (!variants.includes(variant)) throw new SetupError(`no variant ${variant}; there are: ${variants.join(' ')}`);
+  if (!variants.includes(variant))
+    throw new SetupError(`no variant ${variant}; there are: ${variants.join(" ")}`);
   const preset = `wasm-${variant}`;
-  log(`building ${preset}`, 'build');
+  log(`building ${preset}`, "build");
   const env = emscriptenEnvironment();
   // CMake keeps the first toolchain it saw; another needs a new tree.
-  const used = join(build, preset, 'emscripten.txt');
-  if (existsSync(join(build, preset)) && (!existsSync(used) || readFileSync(used, 'utf8') !== env.CLIPGLOT_EMSCRIPTEN)) {
+  const used = join(build, preset, "emscripten.txt");
+  if (
+    existsSync(join(build, preset)) &&
+    (!existsSync(used) || readFileSync(used, "utf8") !== env.CLIPGLOT_EMSCRIPTEN)
+  ) {
     rmSync(join(build, preset), { recursive: true, force: true });
   }
   mkdirSync(join(build, preset), { recursive: true });
@@ -50,7 +60,7 @@ export async function buildVariant(variant) {
   await buildWasm(variant, [`clipglot_wasm_${variant}`]);
   mkdirSync(wasmFolder, { recursive: true });
   for (const file of [`clipglot-${variant}.mjs`, `clipglot-${variant}.wasm`]) {
-    copyIfChanged(join(build, `wasm-${variant}`, 'wasm', file), join(wasmFolder, file));
+    copyIfChanged(join(build, `wasm-${variant}`, "wasm", file), join(wasmFolder, file));
   }
 }
 
@@ -62,15 +72,19 @@ function copyIfChanged(from, to) {
 
 /** Compiles the TypeScript package into dist/js/. */
 export async function buildTypeScript() {
-  log('building the TypeScript package', 'build');
-  await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', join(root, 'js')]);
+  log("building the TypeScript package", "build");
+  await run(process.execPath, [
+    join(root, "node_modules/typescript/bin/tsc"),
+    "-b",
+    join(root, "js"),
+  ]);
 }
 
 /** For tools: sets up and builds what they need. needs: { native?: preset → targets, variants?: names, js?: boolean }. */
 export async function buildFor({ native = {}, variants: wanted = [], js = false }) {
-  const steps = ['compiler', 'sources'];
-  if (wanted.length || js) steps.push('node-modules');
-  if (wanted.length) steps.push('toolchain');
+  const steps = ["compiler", "sources"];
+  if (wanted.length || js) steps.push("node-modules");
+  if (wanted.length) steps.push("toolchain");
   await setUp(steps);
   for (const [preset, targets] of Object.entries(native)) await buildNative(preset, targets);
   for (const variant of wanted) await buildVariant(variant);

@@ -1,35 +1,41 @@
 // npm test: sets up and runs every test, cheapest first, and stops at the first layer that fails.
 //   node tools/build/test.mjs [layer…]      layers: rules native-debug native-asan js browser train (default: all)
 // The last line counts the tests.
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { elapsed, log, runMain, SetupError } from '../setup/log.mjs';
-import { build, root } from '../setup/paths.mjs';
-import { setUp } from '../setup/setup.mjs';
-import { run } from '../setup/run.mjs';
-import { buildNative, buildTypeScript, buildVariant, variants } from './steps.mjs';
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { elapsed, log, runMain, SetupError } from "../setup/log.mjs";
+import { build, root } from "../setup/paths.mjs";
+import { setUp } from "../setup/setup.mjs";
+import { run } from "../setup/run.mjs";
+import { buildNative, buildTypeScript, buildVariant, variants } from "./steps.mjs";
 
 const counts = { passed: 0, failed: 0 };
 
 // Runs a test program with its output shown, and adds up what it counts.
 function runCounted(command, args, options, count) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: root, ...options });
-    let output = '';
-    child.stdout.setEncoding('utf8');
-    child.stdout.on('data', (text) => {
+    const child = spawn(command, args, {
+      stdio: ["ignore", "pipe", "inherit"],
+      cwd: root,
+      ...options,
+    });
+    let output = "";
+    child.stdout.setEncoding("utf8");
+    child.stdout.on("data", (text) => {
       process.stdout.write(text);
       output += text;
     });
-    child.on('error', (error) => reject(new SetupError(`cannot start ${command}: ${error.message}`)));
-    child.on('close', (code) => {
+    child.on("error", (error) =>
+      reject(new SetupError(`cannot start ${command}: ${error.message}`)),
+    );
+    child.on("close", (code) => {
       const { passed, failed } = count(output);
       counts.passed += passed;
       counts.failed += failed;
-      if (code !== 0) reject(new SetupError(`tests failed: ${command} ${args.join(' ')}`));
-      else if (passed === 0) reject(new SetupError(`no tests ran: ${command} ${args.join(' ')}`));
+      if (code !== 0) reject(new SetupError(`tests failed: ${command} ${args.join(" ")}`));
+      else if (passed === 0) reject(new SetupError(`no tests ran: ${command} ${args.join(" ")}`));
       else resolve();
     });
   });
@@ -40,74 +46,106 @@ const number = (pattern, text) => Number(pattern.exec(text)?.[1] ?? 0);
 // node --test on every *.test.mjs of a folder.
 async function runNode(folder, flags = []) {
   const files = existsSync(join(root, folder))
-    ? readdirSync(join(root, folder), { recursive: true }).filter((name) => /\.test\.m?js$/.test(name)).sort() : [];
+    ? readdirSync(join(root, folder), { recursive: true })
+        .filter((name) => /\.test\.m?js$/.test(name))
+        .sort()
+    : [];
   if (files.length === 0) throw new SetupError(`no tests in ${folder}`);
-  await runCounted(process.execPath, ['--test', '--test-reporter=spec', ...flags, ...files.map((name) => join(folder, name))], {},
-    (output) => ({ passed: number(/^ℹ pass (\d+)/m, output), failed: number(/^ℹ fail (\d+)/m, output) }));
+  await runCounted(
+    process.execPath,
+    ["--test", "--test-reporter=spec", ...flags, ...files.map((name) => join(folder, name))],
+    {},
+    (output) => ({
+      passed: number(/^ℹ pass (\d+)/m, output),
+      failed: number(/^ℹ fail (\d+)/m, output),
+    }),
+  );
 }
 
 async function runCtest(preset) {
-  await runCounted('ctest', ['--test-dir', join(build, preset), '--output-on-failure', '-j', String(availableParallelism()), '--progress'],
-    { env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1', ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1' } },
+  await runCounted(
+    "ctest",
+    [
+      "--test-dir",
+      join(build, preset),
+      "--output-on-failure",
+      "-j",
+      String(availableParallelism()),
+      "--progress",
+    ],
+    {
+      env: {
+        ...process.env,
+        UBSAN_OPTIONS: "print_stacktrace=1",
+        ASAN_OPTIONS: "detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1",
+      },
+    },
     (output) => {
       const failed = number(/, (\d+) tests? failed out of \d+/, output);
       return { failed, passed: number(/tests? failed out of (\d+)/, output) - failed };
-    });
+    },
+  );
 }
 
 // A warning in our own code is an error here.
-const strict = ['-DCLIPGLOT_WERROR=ON'];
+const strict = ["-DCLIPGLOT_WERROR=ON"];
 
 const layers = {
-  rules: () => runNode('tests/rules'),
-  'native-debug': async () => {
-    await buildNative('native-debug', [], strict);
-    await runCtest('native-debug');
+  rules: () => runNode("tests/rules"),
+  "native-debug": async () => {
+    await buildNative("native-debug", [], strict);
+    await runCtest("native-debug");
   },
-  'native-asan': async () => {
-    await buildNative('native-asan', [], strict);
-    await runCtest('native-asan');
+  "native-asan": async () => {
+    await buildNative("native-asan", [], strict);
+    await runCtest("native-asan");
   },
   js: async () => {
     for (const variant of variants) await buildVariant(variant);
     await buildTypeScript();
-    await runNode('tests/js', ['--test-concurrency=1']);
-    await runNode('tests/package');
+    await runNode("tests/js", ["--test-concurrency=1"]);
+    await runNode("tests/package");
   },
   browser: async () => {
     for (const variant of variants) await buildVariant(variant);
     await buildTypeScript();
-    log('type-checking the demo page', 'build');
-    await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '-p', join(root, 'web-demo')]);
-    await runNode('tests/browser', ['--test-concurrency=1']);
+    log("type-checking the demo page", "build");
+    await run(process.execPath, [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "--noEmit",
+      "-p",
+      join(root, "web-demo"),
+    ]);
+    await runNode("tests/browser", ["--test-concurrency=1"]);
   },
   // Trains a tiny emoji model from nothing.
-  train: () => runNode('tests/train', ['--test-concurrency=1']),
+  train: () => runNode("tests/train", ["--test-concurrency=1"]),
 };
 
 const setUpSteps = {
-  rules: [],
-  'native-debug': ['compiler', 'sources'],
-  'native-asan': ['compiler', 'sources'],
-  js: ['compiler', 'sources', 'node-modules', 'toolchain'],
-  browser: ['compiler', 'sources', 'node-modules', 'toolchain', 'browser'],
-  train: ['training', 'training-data'],
+  rules: ["node-modules"],
+  "native-debug": ["compiler", "sources"],
+  "native-asan": ["compiler", "sources"],
+  js: ["compiler", "sources", "node-modules", "toolchain"],
+  browser: ["compiler", "sources", "node-modules", "toolchain", "browser"],
+  train: ["training", "training-data"],
 };
 
 await runMain(async () => {
   const wanted = process.argv.slice(2);
   const unknown = wanted.find((name) => !(name in layers));
-  if (unknown) throw new SetupError(`no layer ${unknown}; there are: ${Object.keys(layers).join(' ')}`);
+  if (unknown)
+    throw new SetupError(`no layer ${unknown}; there are: ${Object.keys(layers).join(" ")}`);
   try {
     for (const name of Object.keys(layers)) {
       if (wanted.length && !wanted.includes(name)) continue;
-      log(`tests: ${name}`, 'test');
+      log(`tests: ${name}`, "test");
       await setUp(setUpSteps[name]);
       await layers[name]();
-      log(`tests: ${name} passed`, 'test');
+      log(`tests: ${name} passed`, "test");
     }
   } finally {
-    log(`after ${elapsed()}`, 'test');
+    log(`after ${elapsed()}`, "test");
     process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed\n`);
   }
 });

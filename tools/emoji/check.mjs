@@ -16,10 +16,12 @@ const tolerance = 1e-4;
 /** Largest difference of numbers, and the row in which it is. */
 function worstOf(expected, rows) {
   let worst = { difference: 0, row: 0 };
-  rows.forEach((vector, row) => vector.forEach((value, i) => {
-    const difference = Math.abs(value - expected[row * vector.length + i]);
-    if (!(difference <= worst.difference)) worst = { difference, row };
-  }));
+  rows.forEach((vector, row) =>
+    vector.forEach((value, i) => {
+      const difference = Math.abs(value - expected[row * vector.length + i]);
+      if (!(difference <= worst.difference)) worst = { difference, row };
+    }),
+  );
   return worst;
 }
 
@@ -33,7 +35,8 @@ export async function compare(checkpoint, folder = join(workFolder, "check")) {
     const pixels = side * side;
     const pictures = Array.from({ length: rgb.length / (pixels * 3) }, (_, p) => {
       const rgba = new Uint8Array(pixels * 4).fill(255);
-      for (let i = 0; i < pixels; i++) for (let c = 0; c < 3; c++) rgba[i * 4 + c] = rgb[(p * pixels + i) * 3 + c];
+      for (let i = 0; i < pixels; i++)
+        for (let c = 0; c < 3; c++) rgba[i * 4 + c] = rgb[(p * pixels + i) * 3 + c];
       return engine.embedPixels(rgba, side, side).vector;
     });
     const read = texts.map((text) => engine.embedText(text).vector);
@@ -55,7 +58,9 @@ if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
     await runPython("check_data", ["--folder", checkpoint]);
     const found = await compare(checkpoint);
     for (const [kind, { count, difference, row }] of Object.entries(found)) {
-      console.log(`${kind}: ${count} vectors, PyTorch and the engine differ by ${difference.toExponential(2)} at most (number ${row})`);
+      console.log(
+        `${kind}: ${count} vectors, PyTorch and the engine differ by ${difference.toExponential(2)} at most (number ${row})`,
+      );
     }
     const wrong = Object.values(found).filter(({ difference }) => !(difference <= tolerance));
     if (wrong.length > 0) throw new SetupError(`more than ${tolerance}`);

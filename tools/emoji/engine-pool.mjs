@@ -8,14 +8,18 @@ export class EnginePool {
 
   constructor({ threads = 2, variant = "simd" } = {}) {
     this.#workers = Array.from({ length: threads }, () => {
-      const worker = new Worker(new URL("./engine-worker.mjs", import.meta.url), { workerData: { variant } });
+      const worker = new Worker(new URL("./engine-worker.mjs", import.meta.url), {
+        workerData: { variant },
+      });
       worker.on("message", ({ id, value, error }) => {
         const { resolve, reject } = this.#waiting.get(id);
         this.#waiting.delete(id);
         if (error) reject(new Error(error));
         else resolve(value);
       });
-      worker.on("error", (error) => { for (const { reject } of this.#waiting.values()) reject(error); });
+      worker.on("error", (error) => {
+        for (const { reject } of this.#waiting.values()) reject(error);
+      });
       return worker;
     });
   }
@@ -36,13 +40,15 @@ export class EnginePool {
   async map(call, list, onDone = () => {}) {
     const out = new Array(list.length);
     let next = 0;
-    await Promise.all(this.#workers.map(async (worker) => {
-      while (next < list.length) {
-        const i = next++;
-        out[i] = await this.#call(worker, call, list[i]);
-        onDone(i);
-      }
-    }));
+    await Promise.all(
+      this.#workers.map(async (worker) => {
+        while (next < list.length) {
+          const i = next++;
+          out[i] = await this.#call(worker, call, list[i]);
+          onDone(i);
+        }
+      }),
+    );
     return out;
   }
 
@@ -53,11 +59,21 @@ export class EnginePool {
 
   /** Vectors of texts, or of pictures given as bytes [n, side, side, 3], in order. */
   async texts(texts) {
-    return joined(await this.map("texts", slices(texts, 200).map((part) => ({ texts: part }))));
+    return joined(
+      await this.map(
+        "texts",
+        slices(texts, 200).map((part) => ({ texts: part })),
+      ),
+    );
   }
 
   async pictures(rgb, side) {
-    return joined(await this.map("pictures", slices(rgb, 100 * side * side * 3).map((part) => ({ rgb: part, side }))));
+    return joined(
+      await this.map(
+        "pictures",
+        slices(rgb, 100 * side * side * 3).map((part) => ({ rgb: part, side })),
+      ),
+    );
   }
 
   async close() {
@@ -66,7 +82,9 @@ export class EnginePool {
 }
 
 function slices(list, size) {
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
+    list.slice(i * size, (i + 1) * size),
+  );
 }
 
 function joined(parts) {

@@ -5,7 +5,7 @@ import { openEngine } from "../lib/direct-engine.mjs";
 import { cut, placesOf, rankOf, recalls } from "./scoring.mjs";
 
 let engine;
-let galleries = [];   // [{style, vectors, concepts, places, index: size → Index}]
+let galleries = []; // [{style, vectors, concepts, places, index: size → Index}]
 
 /** Rows of one length, searchable. */
 class Index {
@@ -18,7 +18,13 @@ class Index {
 
   /** The rank of the best row that is right for a query (its first `size` numbers; the length of a query changes no rank). */
   rank(query, isRight, groupOf = (row) => row, k = undefined) {
-    return rankOf((count) => engine.adapter.searchIndex(this.id, query.subarray(0, this.size), count), this.count, groupOf, isRight, k);
+    return rankOf(
+      (count) => engine.adapter.searchIndex(this.id, query.subarray(0, this.size), count),
+      this.count,
+      groupOf,
+      isRight,
+      k,
+    );
   }
 
   free() {
@@ -29,7 +35,8 @@ class Index {
 const full = () => engine.info.fullDimensions;
 const row = (vectors, i) => vectors.subarray(i * full(), (i + 1) * full());
 // Numbers of the concepts that have a place.
-const placed = (concepts, places) => concepts.map((_, i) => i).filter((i) => places[concepts[i]] >= 0);
+const placed = (concepts, places) =>
+  concepts.map((_, i) => i).filter((i) => places[concepts[i]] >= 0);
 
 const calls = {
   async open({ place, dtype }) {
@@ -51,7 +58,8 @@ const calls = {
     const out = new Float32Array(count * full());
     const rgba = new Uint8Array(pixels * 4).fill(255);
     for (let p = 0; p < count; p++) {
-      for (let i = 0; i < pixels; i++) for (let c = 0; c < 3; c++) rgba[i * 4 + c] = rgb[(p * pixels + i) * 3 + c];
+      for (let i = 0; i < pixels; i++)
+        for (let c = 0; c < 3; c++) rgba[i * 4 + c] = rgb[(p * pixels + i) * 3 + c];
       out.set(engine.embedPixels(rgba, side, side).vector, p * full());
     }
     return out;
@@ -62,7 +70,9 @@ const calls = {
     galleries = list.map((gallery) => ({
       ...gallery,
       places: placesOf(gallery.concepts, total),
-      index: new Map(sizes.map((size) => [size, new Index(cut(gallery.vectors, full(), size), size)])),
+      index: new Map(
+        sizes.map((size) => [size, new Index(cut(gallery.vectors, full(), size), size)]),
+      ),
     }));
   },
 
@@ -72,7 +82,10 @@ const calls = {
     const out = { toPicture: {}, toText: {} };
     for (const { style, places, index } of galleries) {
       const asked = placed(concepts, places);
-      const rank = (size) => asked.map((i) => index.get(size).rank(row(vectors, i), (place) => place === places[concepts[i]]));
+      const rank = (size) =>
+        asked.map((i) =>
+          index.get(size).rank(row(vectors, i), (place) => place === places[concepts[i]]),
+        );
       out.toPicture[style] = Object.fromEntries(sizes.map((size) => [size, recalls(rank(size))]));
     }
     if (!back) return out;
@@ -80,7 +93,11 @@ const calls = {
     const at = placesOf(concepts, total);
     for (const gallery of galleries) {
       const asked = placed(gallery.concepts, at);
-      out.toText[gallery.style] = recalls(asked.map((i) => names.rank(row(gallery.vectors, i), (name) => name === at[gallery.concepts[i]])));
+      out.toText[gallery.style] = recalls(
+        asked.map((i) =>
+          names.rank(row(gallery.vectors, i), (name) => name === at[gallery.concepts[i]]),
+        ),
+      );
     }
     names.free();
     return out;
@@ -89,11 +106,23 @@ const calls = {
   /** Keywords of one language, [[text, fitting concepts]]: style → recalls where any fitting picture counts, or null. */
   keywords({ pairs }) {
     const vectors = embedTexts(pairs.map(([text]) => text));
-    return Object.fromEntries(galleries.map(({ style, places, index }) => {
-      const right = pairs.map(([, fitting]) => new Set(fitting.map((concept) => places[concept]).filter((place) => place >= 0)));
-      const asked = pairs.map((_, i) => i).filter((i) => right[i].size > 0);
-      return [style, recalls(asked.map((i) => index.get(full()).rank(row(vectors, i), (place) => right[i].has(place))))];
-    }));
+    return Object.fromEntries(
+      galleries.map(({ style, places, index }) => {
+        const right = pairs.map(
+          ([, fitting]) =>
+            new Set(fitting.map((concept) => places[concept]).filter((place) => place >= 0)),
+        );
+        const asked = pairs.map((_, i) => i).filter((i) => right[i].size > 0);
+        return [
+          style,
+          recalls(
+            asked.map((i) =>
+              index.get(full()).rank(row(vectors, i), (place) => right[i].has(place)),
+            ),
+          ),
+        ];
+      }),
+    );
   },
 
   /** From names of one language to those of another, {texts, concepts} each. */
@@ -101,7 +130,9 @@ const calls = {
     const names = new Index(embedTexts(to.texts), full());
     const at = placesOf(to.concepts, total);
     const vectors = embedTexts(from.texts);
-    const ranks = placed(from.concepts, at).map((i) => names.rank(row(vectors, i), (name) => name === at[from.concepts[i]]));
+    const ranks = placed(from.concepts, at).map((i) =>
+      names.rank(row(vectors, i), (name) => name === at[from.concepts[i]]),
+    );
     names.free();
     return recalls(ranks);
   },
@@ -109,7 +140,14 @@ const calls = {
   /** Recalls of queries among `candidates` that stand for the concepts `labels`; any row length. */
   nearest({ queries, answers, candidates, labels, size }) {
     const index = new Index(candidates, size);
-    const ranks = answers.map((answer, i) => index.rank(queries.subarray(i * size, (i + 1) * size), (concept) => concept === answer, (place) => labels[place], 128));
+    const ranks = answers.map((answer, i) =>
+      index.rank(
+        queries.subarray(i * size, (i + 1) * size),
+        (concept) => concept === answer,
+        (place) => labels[place],
+        128,
+      ),
+    );
     index.free();
     return recalls(ranks);
   },
@@ -117,12 +155,14 @@ const calls = {
   /** The places in a style's gallery of the k pictures nearest to a text. */
   top({ text, style, k }) {
     const { index } = galleries.find((gallery) => gallery.style === style);
-    return [...engine.adapter.searchIndex(index.get(full()).id, engine.embedText(text).vector, k).rows];
+    return [
+      ...engine.adapter.searchIndex(index.get(full()).id, engine.embedText(text).vector, k).rows,
+    ];
   },
 };
 
 function embedTexts(texts) {
-  const different = [...new Set(texts)];   // one name may stand for several concepts
+  const different = [...new Set(texts)]; // one name may stand for several concepts
   const vectors = new Map();
   while (vectors.size < different.length) {
     const next = different.slice(vectors.size, vectors.size + 64);

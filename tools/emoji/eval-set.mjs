@@ -17,15 +17,19 @@ const trainFolder = join(emojiFolder, "train");
 const evalFolder = join(workFolder, "eval");
 
 /** Runs a script of models/emoji/train. */
-export const runPython = (script, args = []) => run(python, [join(trainFolder, `${script}.py`), ...args], { cwd: root });
+export const runPython = (script, args = []) =>
+  run(python, [join(trainFolder, `${script}.py`), ...args], { cwd: root });
 
 const timeOf = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
 
 /** Fetches, draws and exports what is not there yet. */
 export async function prepareEvalSet() {
   await setUp(["training"]);
-  if (!existsSync(join(workFolder, "captions.pkl"))) await runPython("train", ["fetch", "render", "captions"]);
-  const sources = readdirSync(workFolder).filter((name) => /^(art_.*\.npz|captions\.pkl)$/.test(name)).map((name) => join(workFolder, name));
+  if (!existsSync(join(workFolder, "captions.pkl")))
+    await runPython("train", ["fetch", "render", "captions"]);
+  const sources = readdirSync(workFolder)
+    .filter((name) => /^(art_.*\.npz|captions\.pkl)$/.test(name))
+    .map((name) => join(workFolder, name));
   sources.push(join(trainFolder, "eval_data.py"));
   if (timeOf(join(evalFolder, "eval.json")) > Math.max(...sources.map(timeOf))) return;
   log("writing the questions and pictures of the report", "emoji");
@@ -37,8 +41,12 @@ export function readEvalSet(checkpoint = checkpointFolder) {
   const set = JSON.parse(readFileSync(join(evalFolder, "eval.json"), "utf8"));
   const known = JSON.parse(readFileSync(join(checkpoint, "concepts.json"), "utf8"));
   if (known.length !== set.concepts.length || known.some((emoji, i) => emoji !== set.concepts[i])) {
-    throw new SetupError(`${checkpoint} knows ${known.length} concepts, the captions in ${workFolder} ${set.concepts.length}, or in another order; ` +
-      "remove captions.pkl there to make them again");
+    throw new SetupError(
+      `${checkpoint} knows ${known.length} concepts, the captions in ${workFolder} ${set.concepts.length}, or in another order; ` +
+        "remove captions.pkl there to make them again",
+    );
   }
-  return Object.assign(set, { readPictures: ({ file }) => new Uint8Array(readFileSync(join(evalFolder, file))) });
+  return Object.assign(set, {
+    readPictures: ({ file }) => new Uint8Array(readFileSync(join(evalFolder, file))),
+  });
 }

@@ -15,7 +15,11 @@ import { emojiFolder } from "./eval-set.mjs";
 
 /** A safetensors file with one F32 tensor [rows, columns]. */
 export function vectorFile(name, data, columns, metadata) {
-  const entry = { dtype: "F32", shape: [data.length / columns, columns], data_offsets: [0, data.byteLength] };
+  const entry = {
+    dtype: "F32",
+    shape: [data.length / columns, columns],
+    data_offsets: [0, data.byteLength],
+  };
   const text = Buffer.from(JSON.stringify({ __metadata__: metadata, [name]: entry }));
   // Spaces up to a multiple of 8, so that the numbers are aligned for whoever maps the file.
   const head = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, " ");
@@ -33,7 +37,13 @@ export async function writeGalleryVectors({ packFolder, file, pictures = readGal
     const data = new Float32Array(pictures.length * columns);
     pictures.forEach(({ png }, row) => data.set(engine.embedImage(png).vector, row * columns));
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(`${file}.partial`, vectorFile("pictures", data, columns, { packSha256: sha256, emoji: JSON.stringify(pictures.map(({ emoji }) => emoji)) }));
+    writeFileSync(
+      `${file}.partial`,
+      vectorFile("pictures", data, columns, {
+        packSha256: sha256,
+        emoji: JSON.stringify(pictures.map(({ emoji }) => emoji)),
+      }),
+    );
     renameSync(`${file}.partial`, file);
     return { pictures: pictures.length, columns };
   } finally {
@@ -45,10 +55,15 @@ export const galleryVectors = join(emojiFolder, "gallery/vectors.safetensors");
 
 if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
   await runMain(async () => {
-    const { values } = parseArgs({ options: { pack: { type: "string" }, out: { type: "string" } } });
+    const { values } = parseArgs({
+      options: { pack: { type: "string" }, out: { type: "string" } },
+    });
     await buildFor({ variants: ["simd"], js: true });
     const file = resolve(values.out ?? galleryVectors);
-    const { pictures, columns } = await writeGalleryVectors({ packFolder: resolve(values.pack ?? emojiFolder), file });
+    const { pictures, columns } = await writeGalleryVectors({
+      packFolder: resolve(values.pack ?? emojiFolder),
+      file,
+    });
     log(`${pictures} vectors of ${columns} numbers: ${file}`, "emoji");
   });
 }

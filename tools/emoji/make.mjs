@@ -13,7 +13,14 @@ import { run } from "../setup/run.mjs";
 import { checkpointFolder, emojiFolder, q4Folder } from "./eval-set.mjs";
 import { galleryVectors, writeGalleryVectors } from "./gallery.mjs";
 
-const needed = ["concepts.json", "config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"];
+const needed = [
+  "concepts.json",
+  "config.json",
+  "model.safetensors",
+  "preprocessor_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+];
 
 function takeCheckpoint(folder) {
   const missing = needed.filter((name) => !readdirSync(folder).includes(name));
@@ -25,32 +32,57 @@ function takeCheckpoint(folder) {
 /** The next number after the packs that are there. */
 function nextRevision() {
   try {
-    return String(Number(JSON.parse(readFileSync(join(emojiFolder, "manifest.json"), "utf8")).revision) + 1);
+    return String(
+      Number(JSON.parse(readFileSync(join(emojiFolder, "manifest.json"), "utf8")).revision) + 1,
+    );
   } catch {
     return "1";
   }
 }
 
 async function makePack(dtype, out, revision) {
-  const files = await pack({ source: checkpointFolder, out, dtype, modelId: "clipglot-emoji", revision, license: "Apache-2.0" });
-  log(`pack: revision ${revision}, ${dtype}, ${files.length} files, ${files.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`, "emoji");
+  const files = await pack({
+    source: checkpointFolder,
+    out,
+    dtype,
+    modelId: "clipglot-emoji",
+    revision,
+    license: "Apache-2.0",
+  });
+  log(
+    `pack: revision ${revision}, ${dtype}, ${files.length} files, ${files.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`,
+    "emoji",
+  );
 }
 
 await runMain(async () => {
   const { values } = parseArgs({
-    options: { ...Object.fromEntries(["checkpoint", "revision", "dtypes", "threads"].map((name) => [name, { type: "string" }])), "no-report": { type: "boolean" } },
+    options: {
+      ...Object.fromEntries(
+        ["checkpoint", "revision", "dtypes", "threads"].map((name) => [name, { type: "string" }]),
+      ),
+      "no-report": { type: "boolean" },
+    },
   });
   const revision = values.revision ?? nextRevision();
   await buildFor({ variants: ["simd"], js: true });
   takeCheckpoint(resolve(values.checkpoint ?? checkpointFolder));
   await makePack("q8", emojiFolder, revision);
   await makePack("q4", q4Folder, revision);
-  rmSync(join(q4Folder, "tokenizer.json"));   // q4/index.js takes the other pack's
+  rmSync(join(q4Folder, "tokenizer.json")); // q4/index.js takes the other pack's
   copyFileSync(join(checkpointFolder, "concepts.json"), join(emojiFolder, "concepts.json"));
   const { pictures } = await writeGalleryVectors({ packFolder: emojiFolder, file: galleryVectors });
   log(`vectors of ${pictures} pictures of the gallery`, "emoji");
   if (values["no-report"]) return;
-  const script = (name, args) => run(process.execPath, [join(import.meta.dirname, name), ...args], { stdio: ["ignore", "inherit", "inherit"] });
+  const script = (name, args) =>
+    run(process.execPath, [join(import.meta.dirname, name), ...args], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
   await script("check.mjs", []);
-  await script("report.mjs", ["--dtypes", values.dtypes ?? "q8,f32,q4", "--threads", values.threads ?? "2"]);
+  await script("report.mjs", [
+    "--dtypes",
+    values.dtypes ?? "q8,f32,q4",
+    "--threads",
+    values.threads ?? "2",
+  ]);
 });

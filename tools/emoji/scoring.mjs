@@ -7,13 +7,17 @@ const round = (value) => Math.round(value * 100) / 100;
 
 /** Percent of `ranks` (0 is best) within the first 1, 5 and 10; null without any. */
 export function recalls(ranks) {
-  return ranks.length === 0 ? null : recallAt.map((k) => round((100 * ranks.filter((rank) => rank < k).length) / ranks.length));
+  return ranks.length === 0
+    ? null
+    : recallAt.map((k) => round((100 * ranks.filter((rank) => rank < k).length) / ranks.length));
 }
 
 /** Column means of rows; null without any. */
 export function mean(rows) {
   if (rows.length === 0) return null;
-  return rows[0].map((_, column) => round(rows.reduce((sum, row) => sum + row[column], 0) / rows.length));
+  return rows[0].map((_, column) =>
+    round(rows.reduce((sum, row) => sum + row[column], 0) / rows.length),
+  );
 }
 
 /**
@@ -27,7 +31,7 @@ export function rankOf(search, size, groupOf, isRight, k = 16) {
   for (; ; k *= 4) {
     const { rows, scores } = search(Math.min(k, size));
     const better = new Set();
-    let tied = new Set();   // of the score that is being read
+    let tied = new Set(); // of the score that is being read
     let score = Infinity;
     for (let i = 0; i < rows.length; i++) {
       if (scores[i] < score) {
@@ -40,14 +44,16 @@ export function rankOf(search, size, groupOf, isRight, k = 16) {
       if (isRight(group)) return better.size;
       if (!better.has(group)) tied.add(group);
     }
-    if (rows.length >= size) return Infinity;   // nothing is right
+    if (rows.length >= size) return Infinity; // nothing is right
   }
 }
 
 /** concept → its place in a list of concepts, -1 where it has none. */
 export function placesOf(list, concepts) {
   const at = new Int32Array(concepts).fill(-1);
-  list.forEach((concept, i) => { at[concept] = i; });
+  list.forEach((concept, i) => {
+    at[concept] = i;
+  });
   return at;
 }
 
@@ -72,7 +78,8 @@ export const tinySize = 16 * 16 * 3;
 
 /** The baseline's vectors: 16 × 16 RGB of pictures (bytes [n, side, side, 3]), of unit length. */
 export function tinyPictures(bytes, side) {
-  const tiny = 16, step = side / tiny;
+  const tiny = 16,
+    step = side / tiny;
   const count = bytes.length / (side * side * 3);
   const out = new Float32Array(count * tinySize);
   for (let p = 0; p < count; p++)
@@ -81,8 +88,10 @@ export function tinyPictures(bytes, side) {
         for (let c = 0; c < 3; c++) {
           let sum = 0;
           for (let v = 0; v < step; v++)
-            for (let u = 0; u < step; u++) sum += bytes[((p * side + y * step + v) * side + x * step + u) * 3 + c];
-          out[p * tinySize + (y * tiny + x) * 3 + c] = (sum / (step * step) / 255 - channelMean[c]) / channelDeviation[c];
+            for (let u = 0; u < step; u++)
+              sum += bytes[((p * side + y * step + v) * side + x * step + u) * 3 + c];
+          out[p * tinySize + (y * tiny + x) * 3 + c] =
+            (sum / (step * step) / 255 - channelMean[c]) / channelDeviation[c];
         }
   return cut(out, tinySize, tinySize);
 }

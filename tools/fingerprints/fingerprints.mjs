@@ -18,33 +18,50 @@ import { buildFor, variants } from "../build/steps.mjs";
 import { nodeFlagsFor } from "../lib/direct-engine.mjs";
 import { SetupError, log, runMain } from "../setup/log.mjs";
 
-const MODELS = ["golden", "emoji", "fullsize", "packs"], DTYPES = ["f32", "q8", "q4"];
+const MODELS = ["golden", "emoji", "fullsize", "packs"],
+  DTYPES = ["f32", "q8", "q4"];
 
 function readArguments() {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
-      models: { type: "string", default: MODELS.join() }, variants: { type: "string", default: variants.join() },
-      dtypes: { type: "string", default: DTYPES.join() }, "no-build": { type: "boolean", default: false },
+      models: { type: "string", default: MODELS.join() },
+      variants: { type: "string", default: variants.join() },
+      dtypes: { type: "string", default: DTYPES.join() },
+      "no-build": { type: "boolean", default: false },
     },
   });
   const [action, file] = positionals;
-  if (positionals.length !== 2 || !["record", "compare"].includes(action)) throw new SetupError("usage: npm run fingerprints -- record|compare FILE");
-  const list = (name, possible) => values[name].split(",").map((item) => {
-    if (!possible.includes(item)) throw new SetupError(`--${name}: no ${item}; there are ${possible.join(" ")}`);
-    return item;
-  });
+  if (positionals.length !== 2 || !["record", "compare"].includes(action))
+    throw new SetupError("usage: npm run fingerprints -- record|compare FILE");
+  const list = (name, possible) =>
+    values[name].split(",").map((item) => {
+      if (!possible.includes(item))
+        throw new SetupError(`--${name}: no ${item}; there are ${possible.join(" ")}`);
+      return item;
+    });
   return {
-    action, file: resolve(file), build: !values["no-build"],
-    models: list("models", MODELS), variants: list("variants", variants), dtypes: list("dtypes", DTYPES),
+    action,
+    file: resolve(file),
+    build: !values["no-build"],
+    models: list("models", MODELS),
+    variants: list("variants", variants),
+    dtypes: list("dtypes", DTYPES),
   };
 }
 
 /** Name → SHA-256 of one run in a process of its own, which Node starts with the flags that the build needs. */
 function runOne(run) {
   const child = join(import.meta.dirname, "run.mjs");
-  const done = spawnSync(process.execPath, [...nodeFlagsFor(run.variant), child, JSON.stringify(run)], { encoding: "utf8", maxBuffer: 1 << 28 });
-  if (done.status !== 0) throw new SetupError(`${JSON.stringify(run)} ended with ${done.status ?? done.signal}: ${done.stderr}`);
+  const done = spawnSync(
+    process.execPath,
+    [...nodeFlagsFor(run.variant), child, JSON.stringify(run)],
+    { encoding: "utf8", maxBuffer: 1 << 28 },
+  );
+  if (done.status !== 0)
+    throw new SetupError(
+      `${JSON.stringify(run)} ended with ${done.status ?? done.signal}: ${done.stderr}`,
+    );
   return JSON.parse(done.stdout.trim().split("\n").at(-1)); // making a stand-in prints lines of its own
 }
 
@@ -52,15 +69,20 @@ await runMain(async () => {
   const options = readArguments();
   if (options.build) await buildFor({ variants: options.variants, js: true });
   const runs = options.models.flatMap((model) => {
-    if (model === "packs") return options.dtypes.map((dtype) => ({ model, dtype, variant: "simd", threads: 1 }));
-    return options.variants.flatMap((variant) => (variant.endsWith("threads") ? [1, 2] : [1])
-      .flatMap((threads) => options.dtypes.map((dtype) => ({ model, dtype, variant, threads }))));
+    if (model === "packs")
+      return options.dtypes.map((dtype) => ({ model, dtype, variant: "simd", threads: 1 }));
+    return options.variants.flatMap((variant) =>
+      (variant.endsWith("threads") ? [1, 2] : [1]).flatMap((threads) =>
+        options.dtypes.map((dtype) => ({ model, dtype, variant, threads })),
+      ),
+    );
   });
   const found = {};
   for (const run of runs) {
     const { model, dtype, variant, threads } = run;
     log(`${model} ${dtype} ${variant} ${threads}`, "bits");
-    for (const [name, hash] of Object.entries(runOne(run))) found[`${model} ${dtype} ${variant} ${threads}: ${name}`] = hash;
+    for (const [name, hash] of Object.entries(runOne(run)))
+      found[`${model} ${dtype} ${variant} ${threads}: ${name}`] = hash;
   }
   const count = Object.keys(found).length;
   if (options.action === "record") {
@@ -71,7 +93,9 @@ await runMain(async () => {
   }
   const recorded = JSON.parse(readFileSync(options.file, "utf8"));
   const missing = Object.keys(found).filter((name) => !(name in recorded));
-  const different = Object.keys(found).filter((name) => name in recorded && recorded[name] !== found[name]);
+  const different = Object.keys(found).filter(
+    (name) => name in recorded && recorded[name] !== found[name],
+  );
   for (const name of missing) console.log(`not recorded: ${name}`);
   for (const name of different) console.log(`differs: ${name}`);
   console.log(`${count - missing.length - different.length} of ${count} hashes are the same`);

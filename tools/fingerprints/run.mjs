@@ -12,16 +12,22 @@ import { texts } from "../numerics/texts.mjs";
 import { pack } from "../pack/pack.mjs";
 import { root } from "../setup/paths.mjs";
 
-const golden = join(root, "tests/data/golden-a"), emoji = join(root, "models/emoji"), checkpoint = join(emoji, "checkpoint");
+const golden = join(root, "tests/data/golden-a"),
+  emoji = join(root, "models/emoji"),
+  checkpoint = join(emoji, "checkpoint");
 const pictures = join(root, "tests/data/golden-a/images");
 const LAYERS = 2;
 
 const sha256 = (...arrays) => {
   const hash = createHash("sha256");
-  for (const array of arrays) hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  for (const array of arrays)
+    hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
   return hash.digest("hex");
 };
-const readPictures = () => readdirSync(pictures).sort().map((name) => [name, new Uint8Array(readFileSync(join(pictures, name)))]);
+const readPictures = () =>
+  readdirSync(pictures)
+    .sort()
+    .map((name) => [name, new Uint8Array(readFileSync(join(pictures, name)))]);
 
 /** Texts alone and together, pictures in two sizes. */
 function embedAll(engine, list, grids) {
@@ -38,7 +44,8 @@ function embedAll(engine, list, grids) {
     }
   }
   for (const [name, bytes] of readPictures()) {
-    for (const grid of grids) hashes[`${name} grid ${grid}`] = sha256(engine.embedImage(bytes, { grid }).vector);
+    for (const grid of grids)
+      hashes[`${name} grid ${grid}`] = sha256(engine.embedImage(bytes, { grid }).vector);
   }
   return hashes;
 }
@@ -59,29 +66,45 @@ const models = {
       const hashes = {};
       for (const request of requests) {
         const stages = [...traceOne(engine, { ...request, hidden: true })];
-        for (const [name, { data }] of stages) if (/^(raw|normalized)/.test(name)) hashes[`${request.id} ${name}`] = sha256(data);
+        for (const [name, { data }] of stages)
+          if (/^(raw|normalized)/.test(name)) hashes[`${request.id} ${name}`] = sha256(data);
         hashes[`${request.id} all stages`] = sha256(...stages.map(([, { data }]) => data));
       }
       return hashes;
     });
   },
   emoji({ dtype, variant, threads }) {
-    const place = dtype === "q8" ? { folder: emoji } : dtype === "q4" ? { files: filesBeside(emoji, "q4") } : { folder: checkpoint };
-    return withEngine({ variant, threads, dtype, ...place }, (engine) => embedAll(engine, texts, [0]));
+    const place =
+      dtype === "q8"
+        ? { folder: emoji }
+        : dtype === "q4"
+          ? { files: filesBeside(emoji, "q4") }
+          : { folder: checkpoint };
+    return withEngine({ variant, threads, dtype, ...place }, (engine) =>
+      embedAll(engine, texts, [0]),
+    );
   },
   async fullsize({ dtype, variant, threads }) {
     const folder = await packOf(dtype === "f32" ? "q8" : dtype, LAYERS);
     const place = dtype === "f32" ? join(folder, `../source-${LAYERS}`) : folder;
     const list = texts.filter((_, i) => i % 9 === 0);
-    const long = (count) => ({ name: `long ${count}`, text: Array.from({ length: count }, (_, i) => texts[i % texts.length].text).join(" ").slice(0, count * 40) });
-    return withEngine({ variant, threads, folder: place, dtype, maxTokens: 2048 }, (engine) => embedAll(engine, [...list, long(3), long(12), long(40)], [0, 11]));
+    const long = (count) => ({
+      name: `long ${count}`,
+      text: Array.from({ length: count }, (_, i) => texts[i % texts.length].text)
+        .join(" ")
+        .slice(0, count * 40),
+    });
+    return withEngine({ variant, threads, folder: place, dtype, maxTokens: 2048 }, (engine) =>
+      embedAll(engine, [...list, long(3), long(12), long(40)], [0, 11]),
+    );
   },
   async packs({ dtype }, scratch) {
     const hashes = {};
     for (const [name, source] of Object.entries({ golden, emoji: checkpoint })) {
       const out = join(scratch, name);
       await pack({ source, out, dtype, modelId: name, revision: "fingerprints", license: "none" });
-      for (const file of readdirSync(out).sort()) hashes[`${name} ${file}`] = sha256(readFileSync(join(out, file)));
+      for (const file of readdirSync(out).sort())
+        hashes[`${name} ${file}`] = sha256(readFileSync(join(out, file)));
     }
     return hashes;
   },

@@ -25,14 +25,16 @@ export function writeCheckpoint(path, tensors, { seed, onProgress = () => {} }) 
   const file = openSync(partial, "w");
   let written = 0;
   const write = (bytes) => {
-    for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
     written += bytes.length;
     onProgress(written, head.length + at);
   };
   try {
     write(head);
     for (const { name, shape, spread } of tensors) {
-      for (const piece of spread.kind === "values" ? [spread.values] : normalNumbers(count(shape), spread.sigma, new Random(seed, name))) {
+      for (const piece of spread.kind === "values"
+        ? [spread.values]
+        : normalNumbers(count(shape), spread.sigma, new Random(seed, name))) {
         write(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
       }
     }
@@ -60,7 +62,7 @@ function* normalNumbers(count, sigma, random) {
   const table = Uint16Array.from(levels, (level) => toBf16(sigma * level));
   const out = new Uint16Array(Math.min(count + 1, PIECE));
   const bits = new Uint32Array(Math.ceil(out.length / 2));
-  for (let done = 0; done < count;) {
+  for (let done = 0; done < count; ) {
     const length = Math.min(PIECE, count - done);
     random.fill(bits);
     for (let i = 0; i < bits.length; i++) {

@@ -21,25 +21,41 @@ import { makeStandIn } from "./make.mjs";
 import { FULL, SMALL } from "./shape.mjs";
 import { measureRequests, measureTower, statisticsTable } from "./statistics.mjs";
 
-const USAGE = "usage: npm run fullsize -- DIR [--layers N] [--small] [--backend native|wasm] [--no-statistics]";
-const PRESET = "native-release", RUNNER = "clipglot_trace_runner";
+const USAGE =
+  "usage: npm run fullsize -- DIR [--layers N] [--small] [--backend native|wasm] [--no-statistics]";
+const PRESET = "native-release",
+  RUNNER = "clipglot_trace_runner";
 
 function readArguments() {
-  const fail = (problem) => { throw new SetupError(`${problem}\n${USAGE}`); };
+  const fail = (problem) => {
+    throw new SetupError(`${problem}\n${USAGE}`);
+  };
   let parsed;
   try {
-    parsed = parseArgs({ allowPositionals: true, options: { layers: { type: "string" }, small: { type: "boolean" }, backend: { type: "string" }, "no-statistics": { type: "boolean" } } });
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: {
+        layers: { type: "string" },
+        small: { type: "boolean" },
+        backend: { type: "string" },
+        "no-statistics": { type: "boolean" },
+      },
+    });
   } catch (error) {
     fail(error.message);
   }
-  const { positionals: [folder, ...more], values } = parsed;
+  const {
+    positionals: [folder, ...more],
+    values,
+  } = parsed;
   if (folder === undefined || more.length) fail("one folder is expected");
   const backend = values.backend ?? "native";
   if (!["native", "wasm"].includes(backend)) fail(`--backend ${backend}: native or wasm`);
   let shape = values.small ? SMALL : FULL;
   if (values.layers !== undefined) {
     const layers = Number(values.layers);
-    if (!Number.isInteger(layers) || layers < 1 || layers > 24) fail(`--layers ${values.layers}: 1 to 24`);
+    if (!Number.isInteger(layers) || layers < 1 || layers > 24)
+      fail(`--layers ${values.layers}: 1 to 24`);
     shape = { ...shape, textLayers: layers, visionLayers: layers };
   }
   return { folder: resolve(folder), shape, backend, statistics: !values["no-statistics"] };
@@ -51,8 +67,18 @@ export async function measure(folder, loud, backend) {
   const rows = {};
   try {
     for (const tower of ["text", "vision"]) {
-      const job = { model: folder, dtype: "f32", threads: 1, maxTokens: 512, towers: [tower], requests: [measureRequests[tower]] };
-      const results = backend === "wasm" ? await runWasm(job, { variant: "simd" }) : runNative(job, { runner: join(build, PRESET, "tools/golden", RUNNER), scratch });
+      const job = {
+        model: folder,
+        dtype: "f32",
+        threads: 1,
+        maxTokens: 512,
+        towers: [tower],
+        requests: [measureRequests[tower]],
+      };
+      const results =
+        backend === "wasm"
+          ? await runWasm(job, { variant: "simd" })
+          : runNative(job, { runner: join(build, PRESET, "tools/golden", RUNNER), scratch });
       rows[tower] = measureTower(tower, results.get(tower), folder, loud[tower]);
     }
   } finally {
@@ -72,14 +98,21 @@ if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
         log(`${Math.round(said * 100)} % of ${Math.round(total / 1e6)} MB`, "fullsize");
       },
     });
-    console.log(`${folder}: ${tensors} tensors, ${parameters} parameters besides logit_scale, model.safetensors ${bytes} bytes`);
+    console.log(
+      `${folder}: ${tensors} tensors, ${parameters} parameters besides logit_scale, model.safetensors ${bytes} bytes`,
+    );
     console.log(`loud channels: text ${loud.text.join(" ")}, vision ${loud.vision.join(" ")}`);
     if (!statistics) return;
     if (backend === "wasm") await buildFor({ variants: ["simd"], js: true });
     else await buildFor({ native: { [PRESET]: [RUNNER] } });
     const rows = await measure(folder, loud, backend);
-    console.log("\nmagnitudes behind each layer | and of what the next layer's first linear reads (loud: its loud channels, in medians)");
+    console.log(
+      "\nmagnitudes behind each layer | and of what the next layer's first linear reads (loud: its loud channels, in medians)",
+    );
     for (const tower of ["text", "vision"]) console.log(statisticsTable(tower, rows[tower]));
-    writeFileSync(join(folder, "statistics.json"), `${JSON.stringify({ parameters, loud, ...rows }, null, 1)}\n`);
+    writeFileSync(
+      join(folder, "statistics.json"),
+      `${JSON.stringify({ parameters, loud, ...rows }, null, 1)}\n`,
+    );
   });
 }

@@ -12,7 +12,8 @@ export const SEED = 20241121;
 /** Writes the model of `shape` into `folder`. Gives { tensors, parameters, bytes, loud }; parameters without logit_scale, as hubs count. */
 export function makeStandIn(folder, shape, { onProgress } = {}) {
   mkdirSync(folder, { recursive: true });
-  const json = (name, value) => writeFileSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
+  const json = (name, value) =>
+    writeFileSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
   json("config.json", configJson(shape));
   json("preprocessor_config.json", preprocessorJson(shape));
   json("modules.json", [
@@ -21,6 +22,9 @@ export function makeStandIn(folder, shape, { onProgress } = {}) {
   ]);
   for (const [name, value] of Object.entries(tokenizerSideFiles(shape.vocab))) json(name, value);
   writeFileSync(join(folder, "tokenizer.json"), tokenizerJson(shape.vocab, SEED));
-  const made = writeCheckpoint(join(folder, "model.safetensors"), listTensors(shape, SEED), { seed: SEED, onProgress });
+  const made = writeCheckpoint(join(folder, "model.safetensors"), listTensors(shape, SEED), {
+    seed: SEED,
+    onProgress,
+  });
   return { ...made, parameters: made.parameters - 1, loud: loudChannels(shape, SEED) };
 }

@@ -5,7 +5,8 @@ export class Random {
   constructor(seed, name) {
     // FNV-1a of both, spread over the state by a mixer (the finaliser of MurmurHash3).
     let hash = 0x811c9dc5;
-    for (const byte of new TextEncoder().encode(`${seed}:${name}`)) hash = Math.imul(hash ^ byte, 0x01000193);
+    for (const byte of new TextEncoder().encode(`${seed}:${name}`))
+      hash = Math.imul(hash ^ byte, 0x01000193);
     this.state = Int32Array.from({ length: 4 }, (_, i) => {
       let x = (hash + Math.imul(i + 1, 0x9e3779b9)) | 0;
       x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
@@ -55,7 +56,11 @@ function normalLevels() {
 /** The normal distribution's quantile for p in [0.5, 1), after Abramowitz and Stegun 26.2.23 (error below 4.5e-4). */
 function quantile(p) {
   const t = Math.sqrt(-2 * Math.log(1 - p));
-  return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+  return (
+    t -
+    (2.515517 + t * (0.802853 + t * 0.010328)) /
+      (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
+  );
 }
 
 let levels;
@@ -79,6 +84,8 @@ export function fromBf16(half) {
 /** Chance that a normal number of standard deviation 1 lies within -x ... x (Abramowitz and Stegun 7.1.26, error below 2e-7). */
 export function within(x) {
   const t = 1 / (1 + 0.3275911 * (x / Math.SQRT2));
-  const tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  return 1 - tail * Math.exp(-x * x / 2);
+  const tail =
+    t *
+    (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  return 1 - tail * Math.exp((-x * x) / 2);
 }

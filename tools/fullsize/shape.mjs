@@ -2,14 +2,34 @@
 
 /** jina-clip-v2's own sizes. */
 export const FULL = {
-  vocab: 250_002, hidden: 1024, textLayers: 24, textHeads: 16, intermediate: 4096, rank: 4,
-  width: 1024, headWidth: 64, visionLayers: 24, imageSize: 512, patch: 14, mlpRatio: 2.6667,
+  vocab: 250_002,
+  hidden: 1024,
+  textLayers: 24,
+  textHeads: 16,
+  intermediate: 4096,
+  rank: 4,
+  width: 1024,
+  headWidth: 64,
+  visionLayers: 24,
+  imageSize: 512,
+  patch: 14,
+  mlpRatio: 2.6667,
 };
 
 /** A small one of the same build, for tests of the tools. */
 export const SMALL = {
-  vocab: 3000, hidden: 128, textLayers: 5, textHeads: 4, intermediate: 256, rank: 4,
-  width: 128, headWidth: 32, visionLayers: 5, imageSize: 56, patch: 14, mlpRatio: 2.6667,
+  vocab: 3000,
+  hidden: 128,
+  textLayers: 5,
+  textHeads: 4,
+  intermediate: 256,
+  rank: 4,
+  width: 128,
+  headWidth: 32,
+  visionLayers: 5,
+  imageSize: 56,
+  patch: 14,
+  mlpRatio: 2.6667,
 };
 
 export const mlpHidden = (shape) => Math.trunc(shape.width * shape.mlpRatio);
@@ -18,7 +38,9 @@ export const patches = (shape) => Math.floor(shape.imageSize / shape.patch) ** 2
 /** Upstream's config.json. What upstream leaves to the base model's own configuration is written only where it differs. */
 export function configJson(shape) {
   const own = {};
-  const say = (key, value, usual) => { if (value !== usual) own[key] = value; };
+  const say = (key, value, usual) => {
+    if (value !== usual) own[key] = value;
+  };
   say("vocab_size", shape.vocab, FULL.vocab);
   say("hidden_size", shape.hidden, FULL.hidden);
   say("num_hidden_layers", shape.textLayers, FULL.textLayers);
@@ -48,7 +70,9 @@ export function configJson(shape) {
         lora_dropout_p: 0.0,
         lora_main_params_trainable: false,
         lora_rank: shape.rank,
-        task_instructions: { "retrieval.query": "Represent the query for retrieving evidence documents: " },
+        task_instructions: {
+          "retrieval.query": "Represent the query for retrieving evidence documents: ",
+        },
         use_flash_attn: true,
         ...own,
       },

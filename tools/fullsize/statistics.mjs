@@ -5,7 +5,9 @@ import { openSafetensors } from "../lib/safetensors.mjs";
 import { texts } from "../numerics/texts.mjs";
 import { fromBf16 } from "./random.mjs";
 
-const IMAGE = fileURLToPath(new URL("../../tests/data/golden-a/images/landscape.png", import.meta.url));
+const IMAGE = fileURLToPath(
+  new URL("../../tests/data/golden-a/images/landscape.png", import.meta.url),
+);
 const VISION_EPS = 1e-6;
 
 /** The two requests whose stages are measured, for a backend of tools/golden. */
@@ -25,13 +27,27 @@ export function measureTower(tower, stages, folder, loud) {
   const vector = (name) => Float32Array.from(norms.read(name).data, fromBf16);
   const rows = [];
   try {
-    for (const [name, { shape: [, width], data }] of stages) {
+    for (const [
+      name,
+      {
+        shape: [, width],
+        data,
+      },
+    ] of stages) {
       if (!name.startsWith("hidden.")) continue;
       const layer = Number(name.slice("hidden.".length));
       const norm = `vision_model.blocks.${layer}.norm1`;
       const last = norms && !(`${norm}.weight` in norms.header);
-      const read = !norms ? data : last ? undefined : layerNorm(data, vector(`${norm}.weight`), vector(`${norm}.bias`));
-      rows.push({ layer, stream: sizes(data), read: read && { ...sizes(read), loud: loudness(read, width, loud) } });
+      const read = !norms
+        ? data
+        : last
+          ? undefined
+          : layerNorm(data, vector(`${norm}.weight`), vector(`${norm}.bias`));
+      rows.push({
+        layer,
+        stream: sizes(data),
+        read: read && { ...sizes(read), loud: loudness(read, width, loud) },
+      });
     }
   } finally {
     norms?.close();
@@ -40,9 +56,11 @@ export function measureTower(tower, stages, folder, loud) {
 }
 
 function layerNorm(x, gain, bias) {
-  const width = gain.length, out = new Float32Array(x.length);
+  const width = gain.length,
+    out = new Float32Array(x.length);
   for (let at = 0; at < x.length; at += width) {
-    let sum = 0, squares = 0;
+    let sum = 0,
+      squares = 0;
     for (let c = 0; c < width; c++) sum += x[at + c];
     const mean = sum / width;
     for (let c = 0; c < width; c++) squares += (x[at + c] - mean) ** 2;
@@ -59,26 +77,39 @@ function medianMagnitude(values) {
 
 /** Median and largest magnitude; kurtosis (3 for a normal distribution, more with outliers). */
 function sizes(values) {
-  let max = 0, squares = 0, fourths = 0;
+  let max = 0,
+    squares = 0,
+    fourths = 0;
   for (const x of values) {
     max = Math.max(max, Math.abs(x));
     squares += x * x;
     fourths += x ** 4;
   }
-  return { median: medianMagnitude(values), max, kurtosis: (fourths / values.length) / (squares / values.length) ** 2 };
+  return {
+    median: medianMagnitude(values),
+    max,
+    kurtosis: fourths / values.length / (squares / values.length) ** 2,
+  };
 }
 
 function loudness(values, width, loud) {
-  const median = medianMagnitude(values), tokens = values.length / width;
-  const channel = (c) => medianMagnitude(Float32Array.from({ length: tokens }, (_, t) => values[t * width + c]));
+  const median = medianMagnitude(values),
+    tokens = values.length / width;
+  const channel = (c) =>
+    medianMagnitude(Float32Array.from({ length: tokens }, (_, t) => values[t * width + c]));
   return loud.reduce((sum, c) => sum + channel(c), 0) / loud.length / median;
 }
 
 /** The rows as lines for people. */
 export function statisticsTable(tower, rows) {
   const number = (value, digits = 3) => value.toFixed(digits).padStart(9);
-  const lines = rows.map(({ layer, stream, read }) => `${tower.padEnd(7)}${String(layer).padStart(5)} ${[stream.median, stream.max, stream.kurtosis].map((x) => number(x)).join("")}`
-    + (read ? `  | ${[read.median, read.max, read.kurtosis].map((x) => number(x)).join("")}${number(read.loud, 1)}` : ""));
+  const lines = rows.map(
+    ({ layer, stream, read }) =>
+      `${tower.padEnd(7)}${String(layer).padStart(5)} ${[stream.median, stream.max, stream.kurtosis].map((x) => number(x)).join("")}` +
+      (read
+        ? `  | ${[read.median, read.max, read.kurtosis].map((x) => number(x)).join("")}${number(read.loud, 1)}`
+        : ""),
+  );
   return [
     `${"tower".padEnd(7)}layer ${["median", "max", "kurtosis"].map((x) => x.padStart(9)).join("")}  | ${["median", "max", "kurtosis", "loud"].map((x) => x.padStart(9)).join("")}`,
     ...lines,

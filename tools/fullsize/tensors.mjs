@@ -60,8 +60,11 @@ export function loudChannels(shape, seed) {
 
 /** Gains of a norm: log-normal with median 1. BF16. */
 function drawGains(seed, name, size) {
-  const levels = standardNormal(), random = new Random(seed, name);
-  return Uint16Array.from({ length: size }, () => toBf16(Math.exp(GAIN_SIGMA * levels[random.below(levels.length)])));
+  const levels = standardNormal(),
+    random = new Random(seed, name);
+  return Uint16Array.from({ length: size }, () =>
+    toBf16(Math.exp(GAIN_SIGMA * levels[random.below(levels.length)])),
+  );
 }
 
 function addText(shape, loud, draw, add) {
@@ -104,10 +107,15 @@ function addText(shape, loud, draw, add) {
       linears(spread / Math.sqrt(sum()), Math.sqrt(added / inner) / factor);
       return added;
     };
-    const byAttention = half(TEXT_SCORES, TEXT_ATTENTION[i < LOUD_FROM_LAYER ? 0 : 1] * TEXT_SCORES, D, (first, second) => {
-      linear(`${layer}mixer.Wqkv`, 3 * D, D, first);
-      linear(`${layer}mixer.out_proj`, D, D, second);
-    });
+    const byAttention = half(
+      TEXT_SCORES,
+      TEXT_ATTENTION[i < LOUD_FROM_LAYER ? 0 : 1] * TEXT_SCORES,
+      D,
+      (first, second) => {
+        linear(`${layer}mixer.Wqkv`, 3 * D, D, first);
+        linear(`${layer}mixer.out_proj`, D, D, second);
+      },
+    );
     norm(`${layer}norm1`, byAttention, wanted(2 * i + 1));
     const byMlp = half(TEXT_GELU[0], TEXT_GELU[1], I, (first, second) => {
       linear(`${layer}mlp.fc1`, I, D, first);
@@ -131,7 +139,8 @@ function medianSize(energy, loud) {
 }
 
 function addVision(shape, loud, draw, add) {
-  const { width: W, patch } = shape, H = mlpHidden(shape);
+  const { width: W, patch } = shape,
+    H = mlpHidden(shape);
   const norm = (name, size, times) => {
     const gains = draw(`${name}.weight`, size);
     if (times !== 1) for (const c of loud) gains[c] = toBf16(times);
@@ -148,7 +157,8 @@ function addVision(shape, loud, draw, add) {
     const times = LOUD ** Math.min(1, i / LOUD_FROM_LAYER);
     const energy = GAIN_ENERGY * (LOUD_CHANNELS * times ** 2 + W - LOUD_CHANNELS);
     norm(`${block}norm1`, W, times);
-    for (const part of ["q_proj", "k_proj", "v_proj"]) add(`${block}attn.${part}.weight`, [W, W], normal(VISION_SCORES / Math.sqrt(energy)));
+    for (const part of ["q_proj", "k_proj", "v_proj"])
+      add(`${block}attn.${part}.weight`, [W, W], normal(VISION_SCORES / Math.sqrt(energy)));
     add(`${block}attn.q_bias`, [W], normal(BIAS));
     add(`${block}attn.v_bias`, [W], normal(BIAS));
     norm(`${block}attn.inner_attn_ln`, W, 1);

@@ -19,10 +19,36 @@ const versions = {
 
 /** Languages of names and texts, with their English names. */
 export const languages = {
-  ar: "Arabic", bg: "Bulgarian", bn: "Bengali", cs: "Czech", da: "Danish", de: "German", el: "Greek", en: "English",
-  es: "Spanish", fa: "Persian", fi: "Finnish", fr: "French", he: "Hebrew", hi: "Hindi", hu: "Hungarian",
-  id: "Indonesian", it: "Italian", ja: "Japanese", ko: "Korean", nl: "Dutch", pl: "Polish", pt: "Portuguese",
-  ro: "Romanian", ru: "Russian", sv: "Swedish", ta: "Tamil", th: "Thai", tr: "Turkish", vi: "Vietnamese", zh: "Chinese",
+  ar: "Arabic",
+  bg: "Bulgarian",
+  bn: "Bengali",
+  cs: "Czech",
+  da: "Danish",
+  de: "German",
+  el: "Greek",
+  en: "English",
+  es: "Spanish",
+  fa: "Persian",
+  fi: "Finnish",
+  fr: "French",
+  he: "Hebrew",
+  hi: "Hindi",
+  hu: "Hungarian",
+  id: "Indonesian",
+  it: "Italian",
+  ja: "Japanese",
+  ko: "Korean",
+  nl: "Dutch",
+  pl: "Polish",
+  pt: "Portuguese",
+  ro: "Romanian",
+  ru: "Russian",
+  sv: "Swedish",
+  ta: "Tamil",
+  th: "Thai",
+  tr: "Turkish",
+  vi: "Vietnamese",
+  zh: "Chinese",
 };
 
 /** Installs the pinned packages (npm skips what is there) and returns their node_modules folder. */
@@ -31,7 +57,10 @@ export function installSources() {
   mkdirSync(folder, { recursive: true });
   const manifest = { name: "gallery-sources", private: true, dependencies: versions };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
-  const npm = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--silent"], { cwd: folder, stdio: "inherit" });
+  const npm = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--silent"], {
+    cwd: folder,
+    stdio: "inherit",
+  });
   if (npm.status !== 0) throw new Error("npm could not install the sources of the gallery");
   return join(folder, "node_modules");
 }
@@ -52,13 +81,18 @@ export function withoutSelector(emoji) {
 
 /** Code points in hexadecimal joined by "-", without the presentation selector. */
 export function codePointKey(emoji) {
-  return Array.from(withoutSelector(emoji), (character) => character.codePointAt(0).toString(16)).join("-");
+  return Array.from(withoutSelector(emoji), (character) =>
+    character.codePointAt(0).toString(16),
+  ).join("-");
 }
 
 /** CLDR short names of one locale: Map of emoji (without selector) → name. */
 export function readNames(modules, locale) {
   const names = new Map();
-  for (const [name, member] of [["cldr-annotations-full", "annotations"], ["cldr-annotations-derived-full", "annotationsDerived"]]) {
+  for (const [name, member] of [
+    ["cldr-annotations-full", "annotations"],
+    ["cldr-annotations-derived-full", "annotationsDerived"],
+  ]) {
     const { annotations } = readJson(modules, name, member, locale, "annotations.json")[member];
     for (const [emoji, { tts }] of Object.entries(annotations)) {
       if (tts?.[0] && !names.has(withoutSelector(emoji))) names.set(withoutSelector(emoji), tts[0]);
@@ -70,8 +104,12 @@ export function readNames(modules, locale) {
 /** Unicode's groups in its own order: [{ name, emoji: [without selector] }]. Skin tones end the group of people. */
 export function readGroups(modules, concepts) {
   const known = new Set(concepts);
-  const groups = readJson(modules, "unicode-emoji-json", "data-by-group.json").map(({ name, emojis }) => (
-    { name, emoji: emojis.map(({ emoji }) => withoutSelector(emoji)).filter((emoji) => known.has(emoji)) }));
+  const groups = readJson(modules, "unicode-emoji-json", "data-by-group.json").map(
+    ({ name, emojis }) => ({
+      name,
+      emoji: emojis.map(({ emoji }) => withoutSelector(emoji)).filter((emoji) => known.has(emoji)),
+    }),
+  );
   const placed = new Set(groups.flatMap(({ emoji }) => emoji));
   const groupNamed = (name) => groups.find((group) => group.name === name).emoji;
   for (const emoji of concepts) {

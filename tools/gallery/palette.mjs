@@ -35,7 +35,11 @@ function spread(box) {
 function medianCut(colours) {
   const boxes = [{ colours, ...spread(colours) }];
   while (boxes.length < maxColours) {
-    const widest = boxes.reduce((best, box, i) => (box.colours.length > 1 && box.amount > (boxes[best]?.amount ?? -1) ? i : best), -1);
+    const widest = boxes.reduce(
+      (best, box, i) =>
+        box.colours.length > 1 && box.amount > (boxes[best]?.amount ?? -1) ? i : best,
+      -1,
+    );
     if (widest < 0) break;
     const { colours: box, channel } = boxes[widest];
     box.sort((a, b) => a[channel] - b[channel]);
@@ -83,15 +87,24 @@ const brightness = ([red, green, blue]) => red * 299 + green * 587 + blue * 114;
  */
 export function reduceColours(rgba) {
   const colours = histogram(rgba);
-  let palette = colours.length <= maxColours ? colours.map((colour) => colour.slice(0, 3)) : medianCut(colours.slice());
+  let palette =
+    colours.length <= maxColours
+      ? colours.map((colour) => colour.slice(0, 3))
+      : medianCut(colours.slice());
   for (let round = 0; round < rounds && colours.length > maxColours; round++) {
     const groups = palette.map(() => []);
     for (const colour of colours) groups[nearest(palette, colour)].push(colour);
     palette = groups.flatMap((group) => (group.length > 0 ? [mean(group)] : []));
   }
   palette.sort((a, b) => brightness(a) - brightness(b));
-  const indexOf = new Map(colours.map((colour) => [(colour[0] << 16) | (colour[1] << 8) | colour[2], nearest(palette, colour)]));
+  const indexOf = new Map(
+    colours.map((colour) => [
+      (colour[0] << 16) | (colour[1] << 8) | colour[2],
+      nearest(palette, colour),
+    ]),
+  );
   const indices = new Uint8Array(rgba.length / 4);
-  for (let i = 0; i < indices.length; i++) indices[i] = indexOf.get((rgba[i * 4] << 16) | (rgba[i * 4 + 1] << 8) | rgba[i * 4 + 2]);
+  for (let i = 0; i < indices.length; i++)
+    indices[i] = indexOf.get((rgba[i * 4] << 16) | (rgba[i * 4 + 1] << 8) | rgba[i * 4 + 2]);
   return { palette, indices };
 }

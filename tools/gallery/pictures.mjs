@@ -11,11 +11,21 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const galleryFolder = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "web-demo", "public", "gallery");
+export const galleryFolder = join(
+  dirname(fileURLToPath(import.meta.url)),
+  "..",
+  "..",
+  "web-demo",
+  "public",
+  "gallery",
+);
 
 /** Every picture in the gallery's order: [{ emoji, png }], `png` the bytes of an opaque PNG file (192 × 192 on white). */
 export function readGalleryPictures(folder = galleryFolder) {
   const { archives, pictures } = JSON.parse(readFileSync(join(folder, "gallery.json"), "utf8"));
   const files = archives.map((name) => new Uint8Array(readFileSync(join(folder, name))));
-  return pictures.map(([emoji, archive, offset, length]) => ({ emoji, png: files[archive].subarray(offset, offset + length) }));
+  return pictures.map(([emoji, archive, offset, length]) => ({
+    emoji,
+    png: files[archive].subarray(offset, offset + length),
+  }));
 }

@@ -16,7 +16,8 @@ function chunk(type, body) {
 /** Rows with filter 0, which is the best one for indices. */
 function rows(indices, width, height) {
   const out = Buffer.alloc(height * (width + 1));
-  for (let y = 0; y < height; y++) out.set(indices.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
+  for (let y = 0; y < height; y++)
+    out.set(indices.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
   return out;
 }
 
@@ -25,7 +26,8 @@ function rows(indices, width, height) {
  * @returns {Buffer} a PNG file, colour type 3, at most 256 colours
  */
 export function encodePng(rgba, width, height) {
-  for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) throw new Error(`pixel ${(i - 3) / 4} is not opaque`);
+  for (let i = 3; i < rgba.length; i += 4)
+    if (rgba[i] !== 255) throw new Error(`pixel ${(i - 3) / 4} is not opaque`);
   const { palette, indices } = reduceColours(rgba);
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);

@@ -11,7 +11,15 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { openArt } from "./art.mjs";
-import { codePointKey, installSources, languages, readConcepts, readGroups, readNames, repositoryRoot } from "./packages.mjs";
+import {
+  codePointKey,
+  installSources,
+  languages,
+  readConcepts,
+  readGroups,
+  readNames,
+  repositoryRoot,
+} from "./packages.mjs";
 import { galleryFolder } from "./pictures.mjs";
 import { encodePng } from "./png.mjs";
 import { storeFiles } from "./zip.mjs";
@@ -25,7 +33,8 @@ const draw = openArt(modules);
 const concepts = readConcepts();
 const groups = readGroups(modules, concepts);
 const order = groups.flatMap(({ emoji }) => emoji);
-if (new Set(order).size !== concepts.length || order.length !== concepts.length) throw new Error("the groups do not hold each concept once");
+if (new Set(order).size !== concepts.length || order.length !== concepts.length)
+  throw new Error("the groups do not hold each concept once");
 
 /** The middle of a picture that is `view` times too wide. */
 function middle(pixels, view) {
@@ -33,18 +42,26 @@ function middle(pixels, view) {
   const width = side * view;
   const first = (width - side) / 2;
   const out = Buffer.alloc(side * side * 4);
-  for (let y = 0; y < side; y++) out.set(pixels.subarray(((first + y) * width + first) * 4, ((first + y) * width + first + side) * 4), y * side * 4);
+  for (let y = 0; y < side; y++)
+    out.set(
+      pixels.subarray(((first + y) * width + first) * 4, ((first + y) * width + first + side) * 4),
+      y * side * 4,
+    );
   return out;
 }
 
 function render(emoji) {
   const { svg, view, source } = draw(emoji);
-  const image = new Resvg(svg, { background: "white", fitTo: { mode: "width", value: side * view } }).render();
+  const image = new Resvg(svg, {
+    background: "white",
+    fitTo: { mode: "width", value: side * view },
+  }).render();
   return { emoji, source, bytes: encodePng(middle(image.pixels, view), side, side) };
 }
 
 for (const emoji of order) draw(emoji); // whatever is missing is missed before anything is written
-for (const file of existsSync(galleryFolder) ? readdirSync(galleryFolder) : []) if (/\.(png|zip|json)$/.test(file)) rmSync(join(galleryFolder, file));
+for (const file of existsSync(galleryFolder) ? readdirSync(galleryFolder) : [])
+  if (/\.(png|zip|json)$/.test(file)) rmSync(join(galleryFolder, file));
 mkdirSync(join(galleryFolder, "names"), { recursive: true });
 
 const archives = [[]];
@@ -65,7 +82,9 @@ let total = 0;
 const rows = [];
 const archiveNames = archives.map((pictures, number) => {
   const name = `pictures-${String(number).padStart(2, "0")}.zip`;
-  const { archive, offsets } = storeFiles(pictures.map(({ emoji, bytes }) => ({ name: `${codePointKey(emoji)}.png`, bytes })));
+  const { archive, offsets } = storeFiles(
+    pictures.map(({ emoji, bytes }) => ({ name: `${codePointKey(emoji)}.png`, bytes })),
+  );
   writeFileSync(join(galleryFolder, name), archive);
   total += archive.length;
   pictures.forEach(({ emoji, bytes }, i) => rows.push([emoji, number, offsets[i], bytes.length]));
@@ -76,8 +95,12 @@ const english = readNames(modules, "en");
 for (const locale of Object.keys(languages)) {
   const names = readNames(modules, locale);
   const list = order.map((emoji) => names.get(emoji) ?? (locale === "en" ? undefined : null));
-  if (list.includes(undefined)) throw new Error(`no English name: ${order.filter((emoji) => !english.has(emoji)).join(" ")}`);
-  writeFileSync(join(galleryFolder, "names", `${locale}.json`), `[\n${list.map((name) => JSON.stringify(name)).join(",\n")}\n]\n`);
+  if (list.includes(undefined))
+    throw new Error(`no English name: ${order.filter((emoji) => !english.has(emoji)).join(" ")}`);
+  writeFileSync(
+    join(galleryFolder, "names", `${locale}.json`),
+    `[\n${list.map((name) => JSON.stringify(name)).join(",\n")}\n]\n`,
+  );
 }
 
 const gallery = [
@@ -88,5 +111,9 @@ const gallery = [
   `  "pictures": [\n${rows.map((row) => `    ${JSON.stringify(row)}`).join(",\n")}\n  ]`,
 ];
 writeFileSync(join(galleryFolder, "gallery.json"), `{\n${gallery.join(",\n")}\n}\n`);
-console.log(`${rows.length} pictures of ${side} pixels in ${archiveNames.length} archives, ${(total / 1e6).toFixed(2)} MB;`,
-  Object.entries(sources).map(([source, count]) => `${count} of ${source}`).join(", "));
+console.log(
+  `${rows.length} pictures of ${side} pixels in ${archiveNames.length} archives, ${(total / 1e6).toFixed(2)} MB;`,
+  Object.entries(sources)
+    .map(([source, count]) => `${count} of ${source}`)
+    .join(", "),
+);

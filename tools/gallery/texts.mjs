@@ -6,7 +6,14 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { installSources, languages, readConcepts, readGroups, readNames, repositoryRoot } from "./packages.mjs";
+import {
+  installSources,
+  languages,
+  readConcepts,
+  readGroups,
+  readNames,
+  repositoryRoot,
+} from "./packages.mjs";
 
 const groupNames = ["Animals & Nature", "Food & Drink"];
 const textsPerConcept = 3;
@@ -15,7 +22,9 @@ const languageStep = 11; // shares no factor with the number of languages, so th
 const modules = installSources();
 const codes = Object.keys(languages);
 const names = new Map(codes.map((code) => [code, readNames(modules, code)]));
-const concepts = readGroups(modules, readConcepts()).filter(({ name }) => groupNames.includes(name)).flatMap(({ emoji }) => emoji);
+const concepts = readGroups(modules, readConcepts())
+  .filter(({ name }) => groupNames.includes(name))
+  .flatMap(({ emoji }) => emoji);
 
 const texts = [];
 concepts.forEach((emoji, concept) => {

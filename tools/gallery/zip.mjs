@@ -22,8 +22,17 @@ export function storeFiles(files) {
     shared.writeUInt32LE(bytes.length, 14);
     shared.writeUInt32LE(bytes.length, 18);
     shared.writeUInt16LE(name.length, 22);
-    const header = Buffer.concat([Buffer.from("PK\x03\x04", "latin1"), shared, Buffer.from(name, "latin1")]);
-    const entry = Buffer.concat([Buffer.from("PK\x01\x02\x14\x00", "latin1"), shared, Buffer.alloc(14), Buffer.from(name, "latin1")]);
+    const header = Buffer.concat([
+      Buffer.from("PK\x03\x04", "latin1"),
+      shared,
+      Buffer.from(name, "latin1"),
+    ]);
+    const entry = Buffer.concat([
+      Buffer.from("PK\x01\x02\x14\x00", "latin1"),
+      shared,
+      Buffer.alloc(14),
+      Buffer.from(name, "latin1"),
+    ]);
     entry.writeUInt32LE(position, 42);
     offsets.push(position + header.length);
     parts.push(header, bytes);

@@ -23,7 +23,12 @@ export function goldenJob(set, { dtype, threads, scratch }) {
   const truncate = expected.truncate_dims;
   const requests = [];
   expected.texts.forEach((entry, i) => {
-    requests.push({ id: `document.${i}`, text: entry.text, truncate, hidden: i === expected.hidden_text_row });
+    requests.push({
+      id: `document.${i}`,
+      text: entry.text,
+      truncate,
+      hidden: i === expected.hidden_text_row,
+    });
     requests.push({ id: `query.${i}`, text: entry.text, task: "retrieval.query", truncate });
   });
   for (const i of expected.max_length_512_rows) {
@@ -39,7 +44,13 @@ export function goldenJob(set, { dtype, threads, scratch }) {
     const hidden = entry.file === expected.hidden_image_file;
     requests.push({ id: `image.${j}`, rgba: path, width, height, truncate, hidden });
   });
-  return { model: dir, dtype, threads, maxTokens: Math.min(MAX_TOKENS, expected.max_length), requests };
+  return {
+    model: dir,
+    dtype,
+    threads,
+    maxTokens: Math.min(MAX_TOKENS, expected.max_length),
+    requests,
+  };
 }
 
 /** RGB → RGBA with a changing alpha, which must make no difference. */

@@ -20,25 +20,36 @@ const NATIVE_PRESET = "native-release";
 const RUNNER = "clipglot_trace_runner";
 
 function usage(problem) {
-  console.error(`${problem}\nusage: npm run golden -- DIR [--backend ${BACKENDS.join("|")}] [--threads N] [--dtype f32|q8]`);
+  console.error(
+    `${problem}\nusage: npm run golden -- DIR [--backend ${BACKENDS.join("|")}] [--threads N] [--dtype f32|q8]`,
+  );
   process.exit(2);
 }
 
 function readArguments() {
   let parsed;
   try {
-    parsed = parseArgs({ allowPositionals: true, options: { backend: { type: "string" }, threads: { type: "string" },
-      dtype: { type: "string" } } });
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: {
+        backend: { type: "string" },
+        threads: { type: "string" },
+        dtype: { type: "string" },
+      },
+    });
   } catch (error) {
     usage(error.message);
   }
   const { positionals, values } = parsed;
   if (positionals.length !== 1) usage("one folder is expected");
-  if (!existsSync(join(positionals[0], "expected.json"))) usage(`${positionals[0]}: no expected.json there`);
-  if (values.backend && !BACKENDS.includes(values.backend)) usage(`unknown backend ${values.backend}`);
+  if (!existsSync(join(positionals[0], "expected.json")))
+    usage(`${positionals[0]}: no expected.json there`);
+  if (values.backend && !BACKENDS.includes(values.backend))
+    usage(`unknown backend ${values.backend}`);
   if (values.dtype && !["f32", "q8"].includes(values.dtype)) usage(`unknown dtype ${values.dtype}`);
   const threads = values.threads === undefined ? undefined : Number(values.threads);
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) usage(`threads ${values.threads}: 1 to 64`);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64))
+    usage(`threads ${values.threads}: 1 to 64`);
   return {
     folder: positionals[0],
     backends: values.backend ? [values.backend] : BACKENDS,
@@ -48,28 +59,44 @@ function readArguments() {
 }
 
 /** The module that a wasm backend with so many threads is. */
-const variantOf = (backend, threads) => backend.slice("wasm-".length) + (threads > 1 ? "-threads" : "");
+const variantOf = (backend, threads) =>
+  backend.slice("wasm-".length) + (threads > 1 ? "-threads" : "");
 
 async function main() {
   const { folder, backends, threads, dtypes } = readArguments();
   // An engine that knows relaxed SIMD only behind a flag gets the flag: the same command again, so that exactly the
   // module that was asked for runs.
   if (backends.includes("wasm-relaxed-simd")) restartFor("relaxed-simd");
-  const runs = backends.flatMap((backend) => dtypes.flatMap((dtype) => threads.map((n) => ({ backend, dtype, threads: n }))));
-  const variants = [...new Set(runs.filter((run) => run.backend !== "native").map((run) => variantOf(run.backend, run.threads)))];
-  await buildFor({ native: backends.includes("native") ? { [NATIVE_PRESET]: [RUNNER] } : {}, variants, js: variants.length > 0 });
+  const runs = backends.flatMap((backend) =>
+    dtypes.flatMap((dtype) => threads.map((n) => ({ backend, dtype, threads: n }))),
+  );
+  const variants = [
+    ...new Set(
+      runs
+        .filter((run) => run.backend !== "native")
+        .map((run) => variantOf(run.backend, run.threads)),
+    ),
+  ];
+  await buildFor({
+    native: backends.includes("native") ? { [NATIVE_PRESET]: [RUNNER] } : {},
+    variants,
+    js: variants.length > 0,
+  });
 
   const set = readGoldenSet(folder);
   const scratch = mkdtempSync(join(tmpdir(), "clipglot-golden-"));
-  let worst, ok = true, stages = 0;
+  let worst,
+    ok = true,
+    stages = 0;
   try {
     for (const run of runs) {
       const name = `${run.backend} ${run.dtype} ${run.threads} thread${run.threads > 1 ? "s" : ""}`;
       console.log(`\n${name}`);
       const job = goldenJob(set, { ...run, scratch });
-      const results = run.backend === "native"
-        ? runNative(job, { runner: join(build, NATIVE_PRESET, "tools/golden", RUNNER), scratch })
-        : await runWasm(job, { variant: variantOf(run.backend, run.threads) });
+      const results =
+        run.backend === "native"
+          ? runNative(job, { runner: join(build, NATIVE_PRESET, "tools/golden", RUNNER), scratch })
+          : await runWasm(job, { variant: variantOf(run.backend, run.threads) });
       for (const row of compareStages(set, results, run.dtype)) {
         console.log(line(row));
         stages += 1;
@@ -80,16 +107,22 @@ async function main() {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-  const figure = worst.share === 0 ? "every bound met exactly"
-    : `worst: ${worst.stage} (${worst.where}) in ${worst.run}, max |difference| ${worst.maxDiff.toExponential(2)}, lowest cosine ${worst.minCosine.toFixed(6)}, ${(worst.share * 100).toFixed(1)} % of the tolerance`;
-  console.log(`\ngolden: ${ok ? "PASS" : "FAIL"}, ${stages} stages in ${runs.length} runs; ${figure}`);
+  const figure =
+    worst.share === 0
+      ? "every bound met exactly"
+      : `worst: ${worst.stage} (${worst.where}) in ${worst.run}, max |difference| ${worst.maxDiff.toExponential(2)}, lowest cosine ${worst.minCosine.toFixed(6)}, ${(worst.share * 100).toFixed(1)} % of the tolerance`;
+  console.log(
+    `\ngolden: ${ok ? "PASS" : "FAIL"}, ${stages} stages in ${runs.length} runs; ${figure}`,
+  );
   process.exitCode = ok ? 0 : 1;
 }
 
 function line({ stage, count, maxDiff, minCosine, meanCosine, bound, ok, where }) {
   const mean = bound.includes("mean") ? ` mean ${meanCosine.toFixed(6)}` : "";
-  return `  ${ok ? "ok  " : "FAIL"} ${stage.padEnd(28)} ${String(count).padStart(3)}  max |difference| ${maxDiff.toExponential(2).padStart(8)}`
-    + `  cos ${minCosine.toFixed(6)}${mean}  ${bound ? `(${bound})` : "(no bar)"}${ok ? "" : `  at ${where}`}`;
+  return (
+    `  ${ok ? "ok  " : "FAIL"} ${stage.padEnd(28)} ${String(count).padStart(3)}  max |difference| ${maxDiff.toExponential(2).padStart(8)}` +
+    `  cos ${minCosine.toFixed(6)}${mean}  ${bound ? `(${bound})` : "(no bar)"}${ok ? "" : `  at ${where}`}`
+  );
 }
 
 await main().catch((error) => {

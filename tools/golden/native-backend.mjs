@@ -18,7 +18,8 @@ export function writeFrames(job, { runner, scratch, frames }) {
   writeFileSync(requests, JSON.stringify(job));
   const done = spawnSync(runner, [requests, frames], { encoding: "utf8" });
   if (done.error) throw done.error;
-  if (done.status !== 0) throw new Error(done.stderr.trim() || `${runner} ended with ${done.status ?? done.signal}`);
+  if (done.status !== 0)
+    throw new Error(done.stderr.trim() || `${runner} ended with ${done.status ?? done.signal}`);
 }
 
 function readFrames(bytes) {

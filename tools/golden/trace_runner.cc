@@ -2,11 +2,12 @@
 //
 //   clipglot_trace_runner REQUESTS.json OUT
 //
-// REQUESTS.json: {"model": folder, "dtype", "threads", "maxTokens", "towers" (left out: both), "requests": [{"id", and one of
-//   "text" (with "task", "maxTokens"), "image" (a file, read as stored), "rgba" (a raw file with "width", "height")},
-//   "hidden": emit the hidden layers too, "truncate": [dimensions ...]]}
-// OUT: frames of one JSON line {id, stage, dtype, shape, bytes} and then that many raw bytes. Exits with 1 and one line
-// on stderr if anything fails.
+// REQUESTS.json: {"model": folder, "dtype", "threads", "maxTokens", "towers" (left out: both),
+// "requests": [{"id", and one of
+//   "text" (with "task", "maxTokens"), "image" (a file, read as stored), "rgba" (a raw file with
+//   "width", "height")}, "hidden": emit the hidden layers too, "truncate": [dimensions ...]]}
+// OUT: frames of one JSON line {id, stage, dtype, shape, bytes} and then that many raw bytes. Exits
+// with 1 and one line on stderr if anything fails.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -40,9 +41,10 @@ class FrameWriter final : public TraceSink {
     if (!hidden_ && name.starts_with("hidden.")) return;
     std::string dims;
     for (const size_t n : shape) dims += StrCat(dims.empty() ? "" : ",", n);
-    out_ << StrCat("{\"id\":", JsonQuote(id_), ",\"stage\":", JsonQuote(name), ",\"dtype\":\"", DTypeName(dtype),
-                   "\",\"shape\":[", dims, "],\"bytes\":", data.size(), "}\n");
-    out_.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
+    out_ << StrCat("{\"id\":", JsonQuote(id_), ",\"stage\":", JsonQuote(name), ",\"dtype\":\"",
+                   DTypeName(dtype), "\",\"shape\":[", dims, "],\"bytes\":", data.size(), "}\n");
+    out_.write(reinterpret_cast<const char*>(data.data()),
+               static_cast<std::streamsize>(data.size()));
   }
   void Vector(std::string_view stage, std::span<const float> vector) {
     const size_t shape[] = {vector.size()};
@@ -62,7 +64,8 @@ class FrameWriter final : public TraceSink {
 Status Load(Engine& engine, const std::string& folder) {
   std::vector<FileEntry> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.is_regular_file()) files.push_back({entry.path().filename().string(), entry.file_size()});
+    if (entry.is_regular_file())
+      files.push_back({entry.path().filename().string(), entry.file_size()});
   }
   CLIPGLOT_RETURN_IF_ERROR(engine.BeginLoad(files));
   while (const auto range = engine.Want()) {
@@ -70,7 +73,8 @@ Status Load(Engine& engine, const std::string& folder) {
     std::ifstream in(folder + "/" + files[range->file].path, std::ios::binary);
     in.seekg(static_cast<std::streamoff>(range->offset));
     in.read(reinterpret_cast<char*>(to.data()), static_cast<std::streamsize>(to.size()));
-    if (!in) return Status(Code::kCorruptModel, StrCat(files[range->file].path, ": shorter than listed"));
+    if (!in)
+      return Status(Code::kCorruptModel, StrCat(files[range->file].path, ": shorter than listed"));
     CLIPGLOT_RETURN_IF_ERROR(engine.Commit());
   }
   return OkStatus();
@@ -147,7 +151,8 @@ Status Run(const std::string& requests_path, const std::string& out_path) {
   const Json requests = job["requests"];
   for (size_t i = 0; i < requests.size(); ++i) {
     const Status status = RunRequest(*engine, requests.At(i), &writer);
-    if (!status.ok()) return Status(status.code(), StrCat(requests.At(i).Path(), ": ", status.detail()));
+    if (!status.ok())
+      return Status(status.code(), StrCat(requests.At(i).Path(), ": ", status.detail()));
   }
   if (!writer.Close()) return Status(Code::kInternal, StrCat("cannot write ", out_path));
   return OkStatus();
@@ -163,7 +168,8 @@ int main(int argc, char** argv) {
   }
   const clipglot::Status status = clipglot::Run(argv[1], argv[2]);
   if (!status.ok()) {
-    std::fprintf(stderr, "%s: %s\n", std::string(clipglot::CodeName(status.code())).c_str(), status.detail().c_str());
+    std::fprintf(stderr, "%s: %s\n", std::string(clipglot::CodeName(status.code())).c_str(),
+                 status.detail().c_str());
     return 1;
   }
   return 0;

@@ -11,7 +11,8 @@ export async function runWasm(job, { variant }) {
     for (const request of requests) {
       results.set(request.id, traceOne(engine, request));
     }
-    if (threads > 1 && engine.threadsSeen() < 2) throw new Error(`${variant}: asked for ${threads} threads, only one worked`);
+    if (threads > 1 && engine.threadsSeen() < 2)
+      throw new Error(`${variant}: asked for ${threads} threads, only one worked`);
   } finally {
     engine.dispose();
   }
@@ -21,16 +22,31 @@ export async function runWasm(job, { variant }) {
 /** One request on an open engine: Map of stage → {shape, data}. */
 export function traceOne(engine, request) {
   const { vector, stages } = engine.traced(() => embed(engine, request));
-  if (!request.hidden) for (const name of stages.keys()) if (name.startsWith("hidden.")) stages.delete(name);
+  if (!request.hidden)
+    for (const name of stages.keys()) if (name.startsWith("hidden.")) stages.delete(name);
   stages.set("normalized", { shape: [vector.length], data: vector });
   for (const dimensions of request.truncate ?? []) {
-    stages.set(`normalized_${dimensions}`, { shape: [dimensions], data: engine.truncate(vector, dimensions) });
+    stages.set(`normalized_${dimensions}`, {
+      shape: [dimensions],
+      data: engine.truncate(vector, dimensions),
+    });
   }
   return stages;
 }
 
 function embed(engine, request) {
-  if (request.text !== undefined) return engine.embedText(request.text, { task: request.task ?? "", maxTokens: request.maxTokens ?? 0 });
-  if (request.image !== undefined) return engine.embedImage(new Uint8Array(readFileSync(request.image)), { ignoreOrientation: true });
-  return engine.embedPixels(new Uint8Array(readFileSync(request.rgba)), request.width, request.height);
+  if (request.text !== undefined)
+    return engine.embedText(request.text, {
+      task: request.task ?? "",
+      maxTokens: request.maxTokens ?? 0,
+    });
+  if (request.image !== undefined)
+    return engine.embedImage(new Uint8Array(readFileSync(request.image)), {
+      ignoreOrientation: true,
+    });
+  return engine.embedPixels(
+    new Uint8Array(readFileSync(request.rgba)),
+    request.width,
+    request.height,
+  );
 }

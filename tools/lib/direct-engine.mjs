@@ -7,45 +7,114 @@ import { join, resolve } from "node:path";
 // Loaded at the first use: a tool may import this file before it has built dist/.
 async function parts() {
   const dist = new URL("../../dist/js/", import.meta.url);
-  const names = ["worker/engine-adapter.js", "worker/module.js", "platform/node-worker.js", "loading/pump.js", "platform/node.js", "shared/variants.js"];
-  return Object.assign({}, ...(await Promise.all(names.map((name) => import(new URL(name, dist).href)))));
+  const names = [
+    "worker/engine-adapter.js",
+    "worker/module.js",
+    "platform/node-worker.js",
+    "loading/pump.js",
+    "platform/node.js",
+    "shared/variants.js",
+  ];
+  return Object.assign(
+    {},
+    ...(await Promise.all(names.map((name) => import(new URL(name, dist).href)))),
+  );
 }
 
 /** Whether this Node takes relaxed SIMD. Needs no dist/. */
 export function canRunRelaxedSimd() {
   // (func (result v128) three splats, f32x4.relaxed_madd)
-  const code = [0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x85, 0x02, 0x0b];
-  return WebAssembly.validate(new Uint8Array([
-    0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, code.length + 3, 1, code.length + 1, 0, ...code,
-  ]));
+  const code = [
+    0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x85, 0x02, 0x0b,
+  ];
+  return WebAssembly.validate(
+    new Uint8Array([
+      0x00,
+      0x61,
+      0x73,
+      0x6d,
+      1,
+      0,
+      0,
+      0,
+      1,
+      5,
+      1,
+      0x60,
+      0,
+      1,
+      0x7b,
+      3,
+      2,
+      1,
+      0,
+      10,
+      code.length + 3,
+      1,
+      code.length + 1,
+      0,
+      ...code,
+    ]),
+  );
 }
 
 /** What Node must be started with so that it runs `variant`: Node 20 knows relaxed SIMD, but only behind a flag. */
 export function nodeFlagsFor(variant) {
-  return variant.startsWith("relaxed-simd") && !canRunRelaxedSimd() ? ["--experimental-wasm-relaxed-simd"] : [];
+  return variant.startsWith("relaxed-simd") && !canRunRelaxedSimd()
+    ? ["--experimental-wasm-relaxed-simd"]
+    : [];
 }
 
 /** For a tool's start: where Node needs a flag to run `variant`, runs the same command again with it, and does not return. */
 export function restartFor(variant) {
   const flags = nodeFlagsFor(variant);
   if (!flags.length) return;
-  if (flags.every((flag) => process.execArgv.includes(flag))) throw new Error(`Node ${process.version} cannot run ${variant} even with ${flags}`);
-  process.exit(spawnSync(process.execPath, [...flags, ...process.argv.slice(1)], { stdio: "inherit" }).status ?? 1);
+  if (flags.every((flag) => process.execArgv.includes(flag)))
+    throw new Error(`Node ${process.version} cannot run ${variant} even with ${flags}`);
+  process.exit(
+    spawnSync(process.execPath, [...flags, ...process.argv.slice(1)], { stdio: "inherit" })
+      .status ?? 1,
+  );
 }
 
 const defaultWasmFolder = fileURLToPath(new URL("../../dist/wasm", import.meta.url));
-const textDefaults = { dimensions: 0, normalized: true, task: "", maxTokens: 0, errorWhenTooLong: false, normalizeNfc: false };
-const imageDefaults = { dimensions: 0, normalized: true, ignoreOrientation: false, grid: 0, scaleGray16: false };
+const textDefaults = {
+  dimensions: 0,
+  normalized: true,
+  task: "",
+  maxTokens: 0,
+  errorWhenTooLong: false,
+  normalizeNfc: false,
+};
+const imageDefaults = {
+  dimensions: 0,
+  normalized: true,
+  ignoreOrientation: false,
+  grid: 0,
+  scaleGray16: false,
+};
 
 /**
  * Starts exactly the build `variant` with `threads`, or fails with an EmbedError that says why. Gives an EngineAdapter
  * (js/src/worker/engine-adapter.ts) without a model. `memory`: of builds with threads, if not their own.
  */
-export async function startAdapter({ variant, threads = 1, wasmFolder = defaultWasmFolder, memory }) {
+export async function startAdapter({
+  variant,
+  threads = 1,
+  wasmFolder = defaultWasmFolder,
+  memory,
+}) {
   const { EngineAdapter, startModule, nodePlatform, chooseVariant } = await parts();
   chooseVariant(variant, threads, nodePlatform.capabilities());
   const base = pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
-  return new EngineAdapter(await startModule({ moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm`, threads, ...(memory ? { memory } : {}) }));
+  return new EngineAdapter(
+    await startModule({
+      moduleUrl: `${base}.mjs`,
+      wasmUrl: `${base}.wasm`,
+      threads,
+      ...(memory ? { memory } : {}),
+    }),
+  );
 }
 
 /**
@@ -54,14 +123,38 @@ export async function startAdapter({ variant, threads = 1, wasmFolder = defaultW
  *   towers, dtype, maxTokens, maxPixels, selfTest   as the options of load()
  */
 export async function openEngine({
-  variant, threads = 1, folder, files, towers = ["text", "vision"], dtype = "q8", maxTokens = 512, maxPixels = 64e6, selfTest = true, wasmFolder, memory, onProgress = () => {},
+  variant,
+  threads = 1,
+  folder,
+  files,
+  towers = ["text", "vision"],
+  dtype = "q8",
+  maxTokens = 512,
+  maxPixels = 64e6,
+  selfTest = true,
+  wasmFolder,
+  memory,
+  onProgress = () => {},
 }) {
   const { openPath, openPaths, ProgressMeter, pump } = await parts();
   const adapter = await startAdapter({ variant, threads, wasmFolder, memory });
-  adapter.create({ text: towers.includes("text"), vision: towers.includes("vision"), dtype, threads, maxTokens, maxPixels, selfTest });
+  adapter.create({
+    text: towers.includes("text"),
+    vision: towers.includes("vision"),
+    dtype,
+    threads,
+    maxTokens,
+    maxPixels,
+    selfTest,
+  });
   const source = files ? await openPaths(files) : await openPath(resolve(folder));
   try {
-    await pump(source, adapter.beginLoad(source.files), (pointer, piece) => adapter.heap.copyIn(pointer, piece), new ProgressMeter(folder ?? "files", onProgress));
+    await pump(
+      source,
+      adapter.beginLoad(source.files),
+      (pointer, piece) => adapter.heap.copyIn(pointer, piece),
+      new ProgressMeter(folder ?? "files", onProgress),
+    );
   } finally {
     await source.close();
   }
@@ -111,7 +204,14 @@ class DirectEngine {
     this.adapter.setTracing(true);
     try {
       const result = call(this);
-      const stages = new Map(this.adapter.stages().map(({ name, dtype, shape, bytes }) => [name, { dtype, shape, data: typed(dtype, bytes) }]));
+      const stages = new Map(
+        this.adapter
+          .stages()
+          .map(({ name, dtype, shape, bytes }) => [
+            name,
+            { dtype, shape, data: typed(dtype, bytes) },
+          ]),
+      );
       return { ...result, stages };
     } finally {
       this.adapter.setTracing(false);
@@ -131,5 +231,9 @@ class DirectEngine {
 export function typed(dtype, bytes) {
   const types = { F32: Float32Array, I32: Int32Array, I8: Int8Array, U8: Uint8Array };
   if (!(dtype in types)) throw new Error(`no array for ${dtype}`);
-  return new types[dtype](bytes.buffer, bytes.byteOffset, bytes.byteLength / types[dtype].BYTES_PER_ELEMENT);
+  return new types[dtype](
+    bytes.buffer,
+    bytes.byteOffset,
+    bytes.byteLength / types[dtype].BYTES_PER_ELEMENT,
+  );
 }

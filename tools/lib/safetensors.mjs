@@ -28,7 +28,11 @@ export function readSafetensors(path) {
     if (name === "__metadata__") continue;
     const [begin, end] = entry.data_offsets;
     const bytes = file.subarray(8 + headerLength + begin, 8 + headerLength + end);
-    tensors.set(name, { dtype: entry.dtype, shape: entry.shape, data: typedArray(entry.dtype, bytes) });
+    tensors.set(name, {
+      dtype: entry.dtype,
+      shape: entry.shape,
+      data: typedArray(entry.dtype, bytes),
+    });
   }
   return tensors;
 }
@@ -38,7 +42,7 @@ export function openSafetensors(path) {
   const file = openSync(path, "r");
   const bytesAt = (offset, length) => {
     const bytes = new Uint8Array(length);
-    for (let done = 0; done < length;) {
+    for (let done = 0; done < length; ) {
       const got = readSync(file, bytes, done, length - done, offset + done);
       if (got === 0) throw new Error(`${path}: ends at byte ${offset + done}`);
       done += got;
@@ -46,14 +50,24 @@ export function openSafetensors(path) {
     return bytes;
   };
   const headerLength = Number(new DataView(bytesAt(0, 8).buffer).getBigUint64(0, true));
-  const { __metadata__: _, ...header } = JSON.parse(new TextDecoder().decode(bytesAt(8, headerLength)));
+  const { __metadata__: _, ...header } = JSON.parse(
+    new TextDecoder().decode(bytesAt(8, headerLength)),
+  );
   return {
     header,
     dataAt: 8 + headerLength,
     read(name) {
       if (!header[name]) throw new Error(`${path}: no tensor ${name}`);
-      const { dtype, shape, data_offsets: [begin, end] } = header[name];
-      return { dtype, shape, data: typedArray(dtype, bytesAt(8 + headerLength + begin, end - begin)) };
+      const {
+        dtype,
+        shape,
+        data_offsets: [begin, end],
+      } = header[name];
+      return {
+        dtype,
+        shape,
+        data: typedArray(dtype, bytesAt(8 + headerLength + begin, end - begin)),
+      };
     },
     close: () => closeSync(file),
   };

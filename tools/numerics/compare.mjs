@@ -6,10 +6,21 @@
  * difference of two values, `largest` the judge's largest magnitude, `worst` the request of the lowest cosine.
  */
 export function compareRuns(ids, stages, judge, other) {
-  const rows = stages.map((stage) => ({ stage, count: 0, minCosine: 1, meanCosine: 0, maxError: 0, largest: 0, worst: "" }));
+  const rows = stages.map((stage) => ({
+    stage,
+    count: 0,
+    minCosine: 1,
+    meanCosine: 0,
+    maxError: 0,
+    largest: 0,
+    worst: "",
+  }));
   for (const id of ids) {
     for (const row of rows) {
-      const { cosine, maxError, largest } = compareValues(judge(id, row.stage), other(id, row.stage));
+      const { cosine, maxError, largest } = compareValues(
+        judge(id, row.stage),
+        other(id, row.stage),
+      );
       row.count++;
       row.meanCosine += (cosine - row.meanCosine) / row.count;
       if (!(cosine >= row.minCosine)) [row.minCosine, row.worst] = [cosine, id];
@@ -23,9 +34,16 @@ export function compareRuns(ids, stages, judge, other) {
 /** Cosine -1 and error Infinity when the lengths differ or something is not a number. */
 export function compareValues(a, b) {
   if (!a || !b || a.length !== b.length) return { cosine: -1, maxError: Infinity, largest: 0 };
-  let dot = 0, aa = 0, bb = 0, maxError = 0, largest = 0;
+  let dot = 0,
+    aa = 0,
+    bb = 0,
+    maxError = 0,
+    largest = 0;
   for (let i = 0; i < a.length; i++) {
-    const x = a[i], y = b[i], error = Math.abs(x - y), size = Math.abs(x);
+    const x = a[i],
+      y = b[i],
+      error = Math.abs(x - y),
+      size = Math.abs(x);
     dot += x * y;
     aa += x * x;
     bb += y * y;
@@ -39,16 +57,24 @@ export function compareValues(a, b) {
 /** Lines for people: a row a stage, three columns a comparison. `comparisons`: [{ name, rows }] with the same stages. */
 export function comparisonTable(comparisons) {
   const width = 34;
-  const head = (texts) => `${"".padEnd(12)}${texts.map((text) => text.padEnd(width)).join("")}`.trimEnd();
-  const cell = ({ minCosine, meanCosine, maxError }) => `${minCosine.toFixed(6)}  ${meanCosine.toFixed(6)}  ${maxError.toExponential(2)}`.padEnd(width);
-  const stages = comparisons.reduce((longest, { rows }) => (rows.length > longest.length ? rows : longest), []).map(({ stage }) => stage);
+  const head = (texts) =>
+    `${"".padEnd(12)}${texts.map((text) => text.padEnd(width)).join("")}`.trimEnd();
+  const cell = ({ minCosine, meanCosine, maxError }) =>
+    `${minCosine.toFixed(6)}  ${meanCosine.toFixed(6)}  ${maxError.toExponential(2)}`.padEnd(width);
+  const stages = comparisons
+    .reduce((longest, { rows }) => (rows.length > longest.length ? rows : longest), [])
+    .map(({ stage }) => stage);
   return [
     head(comparisons.map(({ name }) => name)),
     head(comparisons.map(() => "min cos   mean cos  max error")),
-    ...stages.map((stage) => `${label(stage).padEnd(12)}${comparisons.map(({ rows }) => {
-      const row = rows.find((candidate) => candidate.stage === stage);
-      return row ? cell(row) : "".padEnd(width);
-    }).join("")}`.trimEnd()),
+    ...stages.map((stage) =>
+      `${label(stage).padEnd(12)}${comparisons
+        .map(({ rows }) => {
+          const row = rows.find((candidate) => candidate.stage === stage);
+          return row ? cell(row) : "".padEnd(width);
+        })
+        .join("")}`.trimEnd(),
+    ),
   ].join("\n");
 }
 

@@ -11,7 +11,7 @@ export class FrameFile {
     this.#file = openSync(path, "r");
     const size = fstatSync(this.#file).size;
     const line = Buffer.alloc(4096);
-    for (let at = 0; at < size;) {
+    for (let at = 0; at < size; ) {
       const length = readSync(this.#file, line, 0, line.length, at);
       const end = line.subarray(0, length).indexOf(10);
       if (end < 0) throw new Error(`${path}: no frame at byte ${at}`);
@@ -32,7 +32,8 @@ export class FrameFile {
     const place = this.#places.get(id)?.get(stage);
     if (!place) return undefined;
     const bytes = new Uint8Array(place.bytes);
-    for (let done = 0; done < bytes.length;) done += readSync(this.#file, bytes, done, bytes.length - done, place.offset + done);
+    for (let done = 0; done < bytes.length; )
+      done += readSync(this.#file, bytes, done, bytes.length - done, place.offset + done);
     return typedArray(place.dtype, bytes);
   }
 

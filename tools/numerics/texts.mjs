@@ -28,14 +28,17 @@ const join = (list, text) => list.join(text.includes(" ") ? " " : "");
 
 /** [{ name, text }]: 5 for each script. */
 export const texts = SENTENCES.flatMap(([script, text], i) => {
-  const list = words(text), other = SENTENCES[(i + 7) % SENTENCES.length][1];
+  const list = words(text),
+    other = SENTENCES[(i + 7) % SENTENCES.length][1];
   const forms = {
     word: list[0],
     half: join(list.slice(0, Math.ceil(list.length / 2)), text),
     sentence: text,
     mixed: `${text} 10.12.1948 ☀️ ${other} (${i + 1}/20) https://example.org/?q=${i}`,
     // Turned word by word, so that the repetitions are not the same.
-    long: Array.from({ length: 2 + (i % 2) }, (_, n) => join([...list.slice(n), ...list.slice(0, n)], text)).join(" "),
+    long: Array.from({ length: 2 + (i % 2) }, (_, n) =>
+      join([...list.slice(n), ...list.slice(0, n)], text),
+    ).join(" "),
   };
   return Object.entries(forms).map(([form, value]) => ({ name: `${script} ${form}`, text: value }));
 });

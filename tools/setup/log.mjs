@@ -5,7 +5,7 @@ const start = Date.now();
 export const elapsed = () => `${((Date.now() - start) / 1000).toFixed(1)} s`;
 
 /** One progress line, e.g. "[setup   12.3 s] unpacking xnnpack". */
-export function log(message, label = 'setup') {
+export function log(message, label = "setup") {
   process.stderr.write(`[${label} ${elapsed().padStart(8)}] ${message}\n`);
 }
 

@@ -1,30 +1,37 @@
 // Third-party sources: unpacked to build/third_party/<name>, pinned by cmake/dependencies.json.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { SetupError, log } from './log.mjs';
-import { dependencies, thirdParty } from './paths.mjs';
-import { fetchSource, haveApt } from './private-apt.mjs';
-import { hasStamp, run, writeStamp } from './run.mjs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { SetupError, log } from "./log.mjs";
+import { dependencies, thirdParty } from "./paths.mjs";
+import { fetchSource, haveApt } from "./private-apt.mjs";
+import { hasStamp, run, writeStamp } from "./run.mjs";
 
 const stampOf = (name) => join(thirdParty, `${name}.stamp`);
-const stampText = (source) => `${source.debian.package} ${source.debian.version} ${source.debian.sha256}\n`;
+const stampText = (source) =>
+  `${source.debian.package} ${source.debian.version} ${source.debian.sha256}\n`;
 
 /** Names of the sources that are not unpacked yet. */
-export const missingSources = () => Object.entries(dependencies.sources)
-  .filter(([name, source]) => !hasStamp(stampOf(name), stampText(source)) || !existsSync(join(thirdParty, name)))
-  .map(([name]) => name);
+export const missingSources = () =>
+  Object.entries(dependencies.sources)
+    .filter(
+      ([name, source]) =>
+        !hasStamp(stampOf(name), stampText(source)) || !existsSync(join(thirdParty, name)),
+    )
+    .map(([name]) => name);
 
 /** Fetches and unpacks what is missing. Outside Debian it does nothing: CMake then fetches from git. */
 export async function setUpSources() {
   const missing = missingSources();
   if (missing.length === 0) return;
   if (!haveApt()) {
-    log('no Debian packages on this machine: CMake will fetch the third-party sources from git');
+    log("no Debian packages on this machine: CMake will fetch the third-party sources from git");
     return;
   }
   for (const [index, name] of missing.entries()) {
     const source = dependencies.sources[name];
-    log(`third-party source ${index + 1}/${missing.length}: ${name} (${source.debian.package} ${source.debian.version})`);
+    log(
+      `third-party source ${index + 1}/${missing.length}: ${name} (${source.debian.package} ${source.debian.version})`,
+    );
     await unpack(name, await fetchSource(source.debian));
     writeStamp(stampOf(name), stampText(source));
   }
@@ -37,7 +44,7 @@ async function unpack(name, tarball) {
   const partial = `${target}.part`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  await run('tar', ['-xf', tarball, '-C', partial, '--no-same-owner']);
+  await run("tar", ["-xf", tarball, "-C", partial, "--no-same-owner"]);
   const entries = readdirSync(partial);
   if (entries.length === 0) throw new SetupError(`${tarball} is empty`);
   const single = entries.length === 1 && statSync(join(partial, entries[0])).isDirectory();

@@ -21,11 +21,13 @@ export async function measure({ text, vision, images }) {
     ids = [...engine.traced(() => engine.embedText(TOKENS.text)).stages.get("ids").data];
     vectors.set("query", engine.embedText(QUERY).vector);
     vectors.set("instructed query", engine.embedText(QUERY, { task: "retrieval.query" }).vector);
-    for (const [language, sentence] of Object.entries(SENTENCES)) vectors.set(language, engine.embedText(sentence).vector);
+    for (const [language, sentence] of Object.entries(SENTENCES))
+      vectors.set(language, engine.embedText(sentence).vector);
   });
   if (images) {
     await withEngine(vision, (engine) => {
-      for (const name of Object.keys(IMAGES)) vectors.set(name, engine.embedImage(images[name], { ignoreOrientation: true }).vector);
+      for (const name of Object.keys(IMAGES))
+        vectors.set(name, engine.embedImage(images[name], { ignoreOrientation: true }).vector);
     });
   }
   const cosines = new Map();
@@ -37,8 +39,20 @@ export async function measure({ text, vision, images }) {
 }
 
 /** [{ what, found, expected, bound, ok }], and the same of anything that was measured before (`published` in its form). */
-export function compare({ ids, cosines }, dtype, published = { ids: TOKENS.ids, PLAIN, INSTRUCTED }) {
-  const rows = [{ what: `tokens of "${TOKENS.text}"`, found: ids.join(" "), expected: published.ids.join(" "), bound: "equal", ok: ids.join() === published.ids.join() }];
+export function compare(
+  { ids, cosines },
+  dtype,
+  published = { ids: TOKENS.ids, PLAIN, INSTRUCTED },
+) {
+  const rows = [
+    {
+      what: `tokens of "${TOKENS.text}"`,
+      found: ids.join(" "),
+      expected: published.ids.join(" "),
+      bound: "equal",
+      ok: ids.join() === published.ids.join(),
+    },
+  ];
   const add = (what, expected, bound) => {
     if (!cosines.has(what)) return;
     const found = cosines.get(what);

@@ -4,7 +4,10 @@ import { createReadStream, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, sep } from "node:path";
 
-const types: Readonly<Record<string, string>> = { ".json": "application/json", ".wasm": "application/wasm" };
+const types: Readonly<Record<string, string>> = {
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
 
 type Next = () => void;
 
@@ -29,7 +32,9 @@ export function serveFolder(prefix: string, folder: string) {
     if (range) response.setHeader("Content-Range", `bytes ${start}-${last}/${size}`);
     response.setHeader("Content-Length", String(Math.max(0, last - start + 1)));
     if (request.method === "HEAD" || size === 0) return void response.end();
-    createReadStream(file, { start, end: last }).on("error", () => response.destroy()).pipe(response);
+    createReadStream(file, { start, end: last })
+      .on("error", () => response.destroy())
+      .pipe(response);
   };
 }
 
@@ -51,7 +56,10 @@ function fileSize(file: string): number | undefined {
   return found?.isFile() ? found.size : undefined;
 }
 
-function parseRange(header: string | undefined, size: number): { start: number; end: number } | "unsatisfiable" | undefined {
+function parseRange(
+  header: string | undefined,
+  size: number,
+): { start: number; end: number } | "unsatisfiable" | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
   if (!match || (match[1] === "" && match[2] === "")) return undefined;
   const start = match[1] === "" ? Math.max(0, size - Number(match[2])) : Number(match[1]);

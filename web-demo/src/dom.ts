@@ -21,7 +21,8 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   const element = document.createElement(tag);
   if (options.class) element.className = options.class;
   if (options.text !== undefined) element.textContent = options.text;
-  for (const [name, value] of Object.entries(options.attributes ?? {})) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(options.attributes ?? {}))
+    element.setAttribute(name, value);
   element.append(...children);
   return element;
 }

@@ -55,12 +55,22 @@ const searchBox = new SearchBox(
   () => (tabs.selected === "pictures" ? grid : textList).focusFirst(),
 );
 const grid = new PictureGrid(findLike, () => searchBox.focus());
-const drawPad = new DrawPad((drawing) => (drawing ? searchBox.searchDrawing(drawing) : searchBox.searchText("")));
-const textList = new TextList((text) => {
-  searchBox.searchText(text);
-  scrollUp();
-}, (emoji) => grid.picture(emoji), () => searchBox.focus());
-const readings = new Readings({ onGrown: refresh, onError: fail, onComplete: () => searches.request() });
+const drawPad = new DrawPad((drawing) =>
+  drawing ? searchBox.searchDrawing(drawing) : searchBox.searchText(""),
+);
+const textList = new TextList(
+  (text) => {
+    searchBox.searchText(text);
+    scrollUp();
+  },
+  (emoji) => grid.picture(emoji),
+  () => searchBox.focus(),
+);
+const readings = new Readings({
+  onGrown: refresh,
+  onError: fail,
+  onComplete: () => searches.request(),
+});
 const own = new OwnPictures({
   onAdded: (picture, only) => {
     grid.add([picture]);
@@ -83,9 +93,14 @@ const own = new OwnPictures({
 enableThemeButton();
 receiveFiles({
   onFiles: (files, folder) => {
-    if (folder !== undefined && files.some(({ name }) => name === "manifest.json" || name === "model.safetensors")) return dialog.offerFolder(folder, files);
+    if (
+      folder !== undefined &&
+      files.some(({ name }) => name === "manifest.json" || name === "model.safetensors")
+    )
+      return dialog.offerFolder(folder, files);
     // Of a folder only what looks like a picture is taken; what was given by itself is tried, and told if it is none.
-    const pictures = folder === undefined ? files : files.filter(({ type }) => type.startsWith("image/"));
+    const pictures =
+      folder === undefined ? files : files.filter(({ type }) => type.startsWith("image/"));
     tabs.select("pictures");
     own.add(pictures);
   },
@@ -116,7 +131,12 @@ async function start(next: SessionRequest): Promise<void> {
     session = opened;
   } catch (error) {
     if (opening !== control) return; // another choice came meanwhile
-    if (!control.signal.aborted) return panel.fail("The model could not be loaded", describe(error), next.choice.kind !== "embedded");
+    if (!control.signal.aborted)
+      return panel.fail(
+        "The model could not be loaded",
+        describe(error),
+        next.choice.kind !== "embedded",
+      );
     panel.done();
     if (session) request = { choice: session.choice, pack: session.pack };
     else void start({ choice: embeddedModel });
@@ -196,7 +216,13 @@ function showNothing(): void {
   if (tabs.selected === "pictures") grid.showAll();
   else textList.showAll();
   slider.noEffect();
-  status.say(!query ? "" : session ? "Nothing here is read by this model yet." : "The search starts when the model is there.");
+  status.say(
+    !query
+      ? ""
+      : session
+        ? "Nothing here is read by this model yet."
+        : "The search starts when the model is there.",
+  );
 }
 
 function findLike(picture: Picture): void {

@@ -8,7 +8,7 @@ export interface Message {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  "network": "The files could not be fetched. Check that the server is running and try again.",
+  network: "The files could not be fetched. Check that the server is running and try again.",
   "corrupt-model": "The model's files are damaged or incomplete.",
   "unsupported-model": "This is not a model that the engine can run.",
   "unsupported-version": "The model was made for another version of the engine.",
@@ -23,9 +23,15 @@ const reasons: Readonly<Record<string, string>> = {
 
 export function describe(error: unknown): Message {
   if (error instanceof EmbedError) {
-    return { reason: reasons[error.code] ?? "Something went wrong in the engine.", detail: `${error.code}: ${error.detail}` };
+    return {
+      reason: reasons[error.code] ?? "Something went wrong in the engine.",
+      detail: `${error.code}: ${error.detail}`,
+    };
   }
-  return { reason: "Something went wrong.", detail: error instanceof Error ? error.message : String(error) };
+  return {
+    reason: "Something went wrong.",
+    detail: error instanceof Error ? error.message : String(error),
+  };
 }
 
 /** After these the engine is gone and has to be loaded again. */

@@ -49,8 +49,19 @@ export class OwnPictures {
 
   add(files: readonly File[]): void {
     for (const file of files) {
-      const picture: Picture = { id: `own-${++this.#count}`, name: file.name || "pasted picture", language: "", own: true, group: "", file: async () => file };
-      const entry = new TrayEntry(picture, () => this.#events.onChoose(picture.id), () => void this.#remove(picture, entry));
+      const picture: Picture = {
+        id: `own-${++this.#count}`,
+        name: file.name || "pasted picture",
+        language: "",
+        own: true,
+        group: "",
+        file: async () => file,
+      };
+      const entry = new TrayEntry(
+        picture,
+        () => this.#events.onChoose(picture.id),
+        () => void this.#remove(picture, entry),
+      );
       this.#tray.add(entry);
       this.#waiting.push({ picture, file, entry, only: files.length === 1 });
     }
@@ -68,14 +79,18 @@ export class OwnPictures {
       entry.working();
       try {
         const began = performance.now();
-        const { vector } = await embedder.embedImage(file, { orientation: "exif", priority: "background" });
+        const { vector } = await embedder.embedImage(file, {
+          orientation: "exif",
+          priority: "background",
+        });
         if (!entry.element.isConnected) continue; // removed meanwhile
         await corpus.add([{ id: picture.id, vector }]);
         entry.ready(milliseconds(performance.now() - began));
         this.#added.push(next);
         this.#events.onAdded(picture, only);
       } catch (error) {
-        if (this.#engine !== engine) { // another model takes its place: read it with that
+        if (this.#engine !== engine) {
+          // another model takes its place: read it with that
           this.#waiting.unshift(next);
           continue;
         }

@@ -50,35 +50,59 @@ export class Readings {
     this.#notices.texts.hide();
     const embedded = session.choice.kind === "embedded";
     const pictureJob = (reason: string): Job => ({
-      tab: "pictures", noun: "pictures", total: pictures.length, reason, fact: "Per picture",
+      tab: "pictures",
+      noun: "pictures",
+      total: pictures.length,
+      reason,
+      fact: "Per picture",
       work: (signal, onProgress) => session.readPictures(pictures, signal, onProgress),
     });
     const textJob: Job = {
-      tab: "texts", noun: "texts", total: texts.length, reason: "", fact: "Per text",
+      tab: "texts",
+      noun: "texts",
+      total: texts.length,
+      reason: "",
+      fact: "Per text",
       work: (signal, onProgress) => session.readTexts(texts, signal, onProgress),
     };
     if (embedded) {
       const refused = await this.#takeStored(session, pictures);
       if (session.ended.aborted) return;
       this.#events.onComplete();
-      if (refused !== undefined && session.has("vision")) await this.#run(session, pictureJob(`The gallery's stored vectors cannot be used: ${refused}. The pictures are read now; you can search meanwhile.`));
+      if (refused !== undefined && session.has("vision"))
+        await this.#run(
+          session,
+          pictureJob(
+            `The gallery's stored vectors cannot be used: ${refused}. The pictures are read now; you can search meanwhile.`,
+          ),
+        );
       if (session.has("text")) await this.#run(session, textJob);
       return;
     }
     const ownTexts = texts.filter(({ emoji }) => emoji === undefined);
     if (session.has("vision")) this.#offer(session, pictureJob(""), "emoji pictures");
-    else this.#notices.pictures.show({ text: "This model was loaded without its picture half: there is nothing to find here." });
+    else
+      this.#notices.pictures.show({
+        text: "This model was loaded without its picture half: there is nothing to find here.",
+      });
     if (session.has("text")) {
       this.#offer(session, textJob, "example texts");
       this.readOwnTexts(session, ownTexts);
-    } else this.#notices.texts.show({ text: "This model was loaded without its text half: there is nothing to find here." });
+    } else
+      this.#notices.texts.show({
+        text: "This model was loaded without its text half: there is nothing to find here.",
+      });
   }
 
   /** Texts that the user added: read at once. */
   readOwnTexts(session: Session, texts: readonly ShortText[]): void {
     if (texts.length === 0 || !session.has("text")) return;
-    session.readTexts(texts, session.ended, () => this.#events.onGrown("texts"))
-      .then(() => this.#events.onComplete(), (error: unknown) => session.ended.aborted || this.#events.onError(error));
+    session
+      .readTexts(texts, session.ended, () => this.#events.onGrown("texts"))
+      .then(
+        () => this.#events.onComplete(),
+        (error: unknown) => session.ended.aborted || this.#events.onError(error),
+      );
   }
 
   /** undefined: taken; else why not. */
@@ -95,7 +119,10 @@ export class Readings {
   #offer(session: Session, job: Job, what: string): void {
     this.#notices[job.tab].show({
       text: `This model has not read the ${count(job.total)} ${what} yet. Your own ${job.noun} can be searched at once.`,
-      action: { label: `Read the ${what}`, run: () => void this.#run(session, job, () => this.#offer(session, job, what)) },
+      action: {
+        label: `Read the ${what}`,
+        run: () => void this.#run(session, job, () => this.#offer(session, job, what)),
+      },
     });
   }
 

@@ -35,9 +35,17 @@ export class Session {
     this.searcher = new Searcher(engine.embedder, this.pictures);
   }
 
-  static async open({ choice, pack, towers }: SessionRequest, signal: AbortSignal, onProgress: (state: LoadState) => void): Promise<Session> {
+  static async open(
+    { choice, pack, towers }: SessionRequest,
+    signal: AbortSignal,
+    onProgress: (state: LoadState) => void,
+  ): Promise<Session> {
     const known = pack ?? (await readPackInfo(choice, signal));
-    return new Session(choice, known, await loadEngine(choice, towers ?? Array.from(known.towers.keys()), signal, onProgress));
+    return new Session(
+      choice,
+      known,
+      await loadEngine(choice, towers ?? Array.from(known.towers.keys()), signal, onProgress),
+    );
   }
 
   has(tower: Tower): boolean {
@@ -51,17 +59,28 @@ export class Session {
 
   /** Takes the gallery's stored vectors and gives for how many pictures there were any; throws VectorsRefused when they are not of this model. */
   async takeStoredVectors(known: (id: string) => boolean): Promise<number> {
-    const items = await fetchPictureVectors(this.pack.sha256, this.engine.embedder.info.fullDimensions);
+    const items = await fetchPictureVectors(
+      this.pack.sha256,
+      this.engine.embedder.info.fullDimensions,
+    );
     const wanted = items.filter(({ id }) => known(id));
     await this.pictures.add(wanted);
     return new Set(wanted.map(({ id }) => id)).size;
   }
 
-  readPictures(pictures: readonly Picture[], signal: AbortSignal, onProgress: (done: number) => void): Promise<void> {
+  readPictures(
+    pictures: readonly Picture[],
+    signal: AbortSignal,
+    onProgress: (done: number) => void,
+  ): Promise<void> {
     return embedPictures(this.engine.embedder, pictures, this.pictures, { signal, onProgress });
   }
 
-  readTexts(texts: readonly ShortText[], signal: AbortSignal, onProgress: (done: number) => void): Promise<void> {
+  readTexts(
+    texts: readonly ShortText[],
+    signal: AbortSignal,
+    onProgress: (done: number) => void,
+  ): Promise<void> {
     return embedTexts(this.engine.embedder, texts, this.texts, { signal, onProgress });
   }
 

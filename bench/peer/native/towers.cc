@@ -1,6 +1,9 @@
-// The native engine, asked by lines of JSON on stdin and answering by lines on stdout, for bench/peer.
-//   {"open": pack folder, "towers": ["text"], "threads": 1, "profile": false}   → what InfoJson says
-//   {"profile": true}         → {"entries": [{"kind", "calls", "nanoseconds"}]} since it was asked last
+// The native engine, asked by lines of JSON on stdin and answering by lines on stdout, for
+// bench/peer.
+//   {"open": pack folder, "towers": ["text"], "threads": 1, "profile": false}   → what InfoJson
+//   says
+//   {"profile": true}         → {"entries": [{"kind", "calls", "nanoseconds"}]} since it was asked
+//   last
 //   {"count": text}                                           → {"tokens"}
 //   {"texts": [...]}          → {"count", "tokens" (of the last), "vectors": all numbers}
 //   {"image": true}           → the same, of a picture of 512 x 512
@@ -27,7 +30,8 @@ constexpr size_t kSide = 512;
 Status Load(Engine& engine, const std::string& folder) {
   std::vector<FileEntry> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.is_regular_file()) files.push_back({entry.path().filename().string(), entry.file_size()});
+    if (entry.is_regular_file())
+      files.push_back({entry.path().filename().string(), entry.file_size()});
   }
   CLIPGLOT_RETURN_IF_ERROR(engine.BeginLoad(files));
   while (const auto range = engine.Want()) {
@@ -35,7 +39,8 @@ Status Load(Engine& engine, const std::string& folder) {
     std::ifstream in(folder + "/" + files[range->file].path, std::ios::binary);
     in.seekg(static_cast<std::streamoff>(range->offset));
     in.read(reinterpret_cast<char*>(to.data()), static_cast<std::streamsize>(to.size()));
-    if (!in) return Status(Code::kCorruptModel, StrCat(files[range->file].path, ": shorter than listed"));
+    if (!in)
+      return Status(Code::kCorruptModel, StrCat(files[range->file].path, ": shorter than listed"));
     CLIPGLOT_RETURN_IF_ERROR(engine.Commit());
   }
   return OkStatus();
@@ -47,13 +52,16 @@ class Answer {
   void Add(const EmbeddingView& view) {
     char number[32];
     for (const float value : view.vector) {
-      std::snprintf(number, sizeof(number), "%s%.9g", vectors_.empty() ? "" : ",", static_cast<double>(value));
+      std::snprintf(number, sizeof(number), "%s%.9g", vectors_.empty() ? "" : ",",
+                    static_cast<double>(value));
       vectors_ += number;
     }
     ++count_;
     tokens_ = view.tokens;
   }
-  std::string Json() const { return StrCat("{\"count\":", count_, ",\"tokens\":", tokens_, ",\"vectors\":[", vectors_, "]}"); }
+  std::string Json() const {
+    return StrCat("{\"count\":", count_, ",\"tokens\":", tokens_, ",\"vectors\":[", vectors_, "]}");
+  }
 
  private:
   std::string vectors_;
@@ -99,8 +107,9 @@ class Runner {
     std::string text;
     const Profile::Entries entries = engine_->profile().Take();
     for (size_t i = 0; i < entries.size(); ++i) {
-      text += StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kWorkNames[i], "\",\"calls\":", entries[i].calls,
-                     ",\"nanoseconds\":", entries[i].nanoseconds, "}");
+      text += StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kWorkNames[i],
+                     "\",\"calls\":", entries[i].calls, ",\"nanoseconds\":", entries[i].nanoseconds,
+                     "}");
     }
     return StrCat("{\"entries\":[", text, "]}");
   }
@@ -110,9 +119,11 @@ class Runner {
     if (question["image"].exists()) {
       if (pixels_.empty()) {
         pixels_.resize(kSide * kSide * 4);
-        for (size_t i = 0; i < pixels_.size(); ++i) pixels_[i] = static_cast<uint8_t>(i * 7 + (i >> 11) * 31);
+        for (size_t i = 0; i < pixels_.size(); ++i)
+          pixels_[i] = static_cast<uint8_t>(i * 7 + (i >> 11) * 31);
       }
-      CLIPGLOT_ASSIGN_OR_RETURN(const EmbeddingView view, engine_->EmbedPixels({pixels_, kSide, kSide}, {}));
+      CLIPGLOT_ASSIGN_OR_RETURN(const EmbeddingView view,
+                                engine_->EmbedPixels({pixels_, kSide, kSide}, {}));
       answer.Add(view);
       return answer.Json();
     }
@@ -123,7 +134,8 @@ class Runner {
     }
     const std::vector<std::string_view> utf8(texts.begin(), texts.end());
     for (size_t done = 0; done < utf8.size();) {
-      CLIPGLOT_ASSIGN_OR_RETURN(const auto views, engine_->EmbedTexts(std::span(utf8).subspan(done), {}));
+      CLIPGLOT_ASSIGN_OR_RETURN(const auto views,
+                                engine_->EmbedTexts(std::span(utf8).subspan(done), {}));
       for (const EmbeddingView& view : views) answer.Add(view);
       done += views.size();
     }
@@ -141,7 +153,11 @@ int main() {
   clipglot::Runner runner;
   for (std::string line; std::getline(std::cin, line);) {
     const clipglot::Result<std::string> answer = runner.Ask(line);
-    std::cout << (answer.ok() ? *answer : clipglot::StrCat("{\"error\":", clipglot::JsonQuote(answer.status().detail()), "}")) << std::endl;
+    std::cout << (answer.ok()
+                      ? *answer
+                      : clipglot::StrCat(
+                            "{\"error\":", clipglot::JsonQuote(answer.status().detail()), "}"))
+              << std::endl;
   }
   return 0;
 }

@@ -20,7 +20,8 @@ export class Layers {
 
   /** x [..., columns] → [..., rows], with or without a bias. */
   linear(x, columns, rows, { bias = true } = {}) {
-    const product = this.dtype === "q8" ? this.#linearQ8(x, columns, rows) : this.#linearQ4(x, columns, rows);
+    const product =
+      this.dtype === "q8" ? this.#linearQ8(x, columns, rows) : this.#linearQ4(x, columns, rows);
     return bias ? this.graph.op("Add", [product, this.#bias(rows)]) : product;
   }
 
@@ -29,7 +30,8 @@ export class Layers {
   }
 
   #quantize(x) {
-    if (!this.#quantized.has(x)) this.#quantized.set(x, this.graph.op("DynamicQuantizeLinear", [x], {}, { outputs: 3 }));
+    if (!this.#quantized.has(x))
+      this.#quantized.set(x, this.graph.op("DynamicQuantizeLinear", [x], {}, { outputs: 3 }));
     return this.#quantized.get(x);
   }
 
@@ -50,44 +52,82 @@ export class Layers {
   #linearQ4(x, columns, rows) {
     const { graph } = this;
     const blocks = Math.ceil(columns / NIBBLE_BLOCK);
-    const weight = graph.tensor("uint8", [rows, blocks, NIBBLE_BLOCK / 2], randomBytes(rows * blocks * (NIBBLE_BLOCK / 2)));
-    const scales = graph.floats(new Float32Array(rows * blocks).fill(1 / (Math.sqrt(columns) * NIBBLE_SIGMA)));
-    return graph.op("MatMulNBits", [x, weight, scales], { K: columns, N: rows, bits: 4, block_size: NIBBLE_BLOCK }, { domain: "com.microsoft" });
+    const weight = graph.tensor(
+      "uint8",
+      [rows, blocks, NIBBLE_BLOCK / 2],
+      randomBytes(rows * blocks * (NIBBLE_BLOCK / 2)),
+    );
+    const scales = graph.floats(
+      new Float32Array(rows * blocks).fill(1 / (Math.sqrt(columns) * NIBBLE_SIGMA)),
+    );
+    return graph.op(
+      "MatMulNBits",
+      [x, weight, scales],
+      { K: columns, N: rows, bits: 4, block_size: NIBBLE_BLOCK },
+      { domain: "com.microsoft" },
+    );
   }
 
   /** Rows of a table: ids [...] → [..., columns]. */
   lookUp(ids, rows, columns) {
     const { graph } = this;
-    if (this.dtype === "q4") return graph.op("Gather", [graph.tensor("float32", [rows, columns], randomFloats(rows * columns, 0.05)), ids]);
+    if (this.dtype === "q4")
+      return graph.op("Gather", [
+        graph.tensor("float32", [rows, columns], randomFloats(rows * columns, 0.05)),
+        ids,
+      ]);
     const table = graph.tensor("uint8", [rows, columns], randomBytes(rows * columns));
-    return graph.op("DequantizeLinear", [graph.op("Gather", [table, ids]), graph.floats([0.05 / BYTE_SIGMA], []), graph.byte(ZERO_POINT)]);
+    return graph.op("DequantizeLinear", [
+      graph.op("Gather", [table, ids]),
+      graph.floats([0.05 / BYTE_SIGMA], []),
+      graph.byte(ZERO_POINT),
+    ]);
   }
 
   /** The convolution of patches: [batch, 3, size, size] → [batch, width, grid, grid]. */
   patches(pixels, width, patch) {
     const { graph } = this;
-    const dims = [width, 3, patch, patch], inputs = 3 * patch * patch;
+    const dims = [width, 3, patch, patch],
+      inputs = 3 * patch * patch;
     const form = { kernel_shape: [patch, patch], strides: [patch, patch] };
-    if (this.dtype === "q4") return graph.op("Conv", [pixels, graph.tensor("float32", dims, randomFloats(width * inputs, 1 / Math.sqrt(inputs))), this.#bias(width)], form);
+    if (this.dtype === "q4")
+      return graph.op(
+        "Conv",
+        [
+          pixels,
+          graph.tensor("float32", dims, randomFloats(width * inputs, 1 / Math.sqrt(inputs))),
+          this.#bias(width),
+        ],
+        form,
+      );
     const [values, scale, zero] = this.#quantize(pixels);
     const weight = graph.tensor("uint8", dims, randomBytes(width * inputs));
     const product = graph.op("ConvInteger", [values, weight, zero, graph.byte(ZERO_POINT)], form);
     const bias = graph.tensor("float32", [1, width, 1, 1], randomFloats(width, 0.02));
-    return graph.op("Add", [this.#scaled(product, scale, 1 / (Math.sqrt(inputs) * BYTE_SIGMA)), bias]);
+    return graph.op("Add", [
+      this.#scaled(product, scale, 1 / (Math.sqrt(inputs) * BYTE_SIGMA)),
+      bias,
+    ]);
   }
 
   norm(x, columns, epsilon) {
     const { graph } = this;
     const gain = graph.floats(new Float32Array(columns).fill(1));
     const shift = graph.floats(new Float32Array(columns));
-    return graph.op("LayerNormalization", [x, gain, shift], { axis: -1, epsilon: { float: epsilon } });
+    return graph.op("LayerNormalization", [x, gain, shift], {
+      axis: -1,
+      epsilon: { float: epsilon },
+    });
   }
 
   /** The exact GELU, as exporters write it. */
   gelu(x) {
     const { graph } = this;
     const erf = graph.op("Erf", [graph.op("Div", [x, graph.scalar(Math.SQRT2)])]);
-    return graph.op("Mul", [graph.op("Mul", [x, graph.op("Add", [erf, graph.scalar(1)])]), graph.scalar(0.5)]);
+    return graph.op("Mul", [
+      graph.op("Mul", [x, graph.op("Add", [erf, graph.scalar(1)])]),
+      graph.scalar(0.5),
+    ]);
   }
 
   silu(x) {
@@ -96,7 +136,11 @@ export class Layers {
 
   /** [batch, tokens, heads · dim] → [batch, heads, tokens, dim] */
   toHeads(x, heads, dim) {
-    return this.graph.op("Transpose", [this.graph.op("Reshape", [x, this.graph.ints([0, 0, heads, dim])])], { perm: [0, 2, 1, 3] });
+    return this.graph.op(
+      "Transpose",
+      [this.graph.op("Reshape", [x, this.graph.ints([0, 0, heads, dim])])],
+      { perm: [0, 2, 1, 3] },
+    );
   }
 
   /** softmax(q kᵀ / √dim + mask) v, back in [batch, tokens, heads · dim]. `mask`: "" or a name. */
@@ -106,7 +150,10 @@ export class Layers {
     scores = graph.op("Mul", [scores, graph.scalar(1 / Math.sqrt(dim))]);
     if (mask) scores = graph.op("Add", [scores, mask]);
     const mixed = graph.op("MatMul", [graph.op("Softmax", [scores], { axis: -1 }), v]);
-    return graph.op("Reshape", [graph.op("Transpose", [mixed], { perm: [0, 2, 1, 3] }), graph.ints([0, 0, heads * dim])]);
+    return graph.op("Reshape", [
+      graph.op("Transpose", [mixed], { perm: [0, 2, 1, 3] }),
+      graph.ints([0, 0, heads * dim]),
+    ]);
   }
 
   /** x / ‖x‖ along the last axis. */

@@ -3,7 +3,9 @@
 // A part is a Buffer, or { length, *pieces() } for bytes that are made when they are written. A field is a list of parts, so that
 // a message knows its length before its bytes exist.
 
-const VARINT = 0, BYTES = 2, FIXED32 = 5;
+const VARINT = 0,
+  BYTES = 2,
+  FIXED32 = 5;
 
 /** The bytes of an unsigned integer below 2^53, or of a negative one as protobuf writes int64. */
 export function varint(value) {

@@ -22,10 +22,11 @@ const floats = new Map(); // sigma → a block of normal numbers
 function floatBlock(sigma) {
   if (!floats.has(sigma)) {
     const block = new Float32Array(BLOCK / 4);
-    const scale = sigma * Math.sqrt(3 / 4) / 2 ** 7;
+    const scale = (sigma * Math.sqrt(3 / 4)) / 2 ** 7;
     for (let i = 0; i < block.length; i++) {
       const word = words[i];
-      block[i] = ((word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24) - 510) * scale;
+      block[i] =
+        ((word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24) - 510) * scale;
     }
     floats.set(sigma, Buffer.from(block.buffer));
   }

@@ -30,53 +30,105 @@ function fail(problem: string): never {
   throw new ConvertError("usage", `${problem}\n\n${usage}`);
 }
 
-function integer(name: string, text: string | undefined, lowest: number, highest: number): number | undefined {
+function integer(
+  name: string,
+  text: string | undefined,
+  lowest: number,
+  highest: number,
+): number | undefined {
   if (text === undefined) return undefined;
   const number = Number(text);
-  if (!/^\d+$/.test(text) || number < lowest || number > highest) fail(`--${name} ${text}: an integer from ${lowest} to ${highest} is expected`);
+  if (!/^\d+$/.test(text) || number < lowest || number > highest)
+    fail(`--${name} ${text}: an integer from ${lowest} to ${highest} is expected`);
   return number;
 }
 
 function readArguments(args: string[]): { options: ConvertOptions; quiet: boolean } {
-  const texts = ["out", "dtype", "towers", "model-id", "revision", "license", "parameters", "threads"] as const;
+  const texts = [
+    "out",
+    "dtype",
+    "towers",
+    "model-id",
+    "revision",
+    "license",
+    "parameters",
+    "threads",
+  ] as const;
   let parsed;
   try {
     parsed = parseArgs({
       args,
       allowPositionals: true,
-      options: { quiet: { type: "boolean" }, ...(Object.fromEntries(texts.map((name) => [name, { type: "string" }])) as Record<(typeof texts)[number], { type: "string" }>) },
+      options: {
+        quiet: { type: "boolean" },
+        ...(Object.fromEntries(texts.map((name) => [name, { type: "string" }])) as Record<
+          (typeof texts)[number],
+          { type: "string" }
+        >),
+      },
     });
   } catch (error) {
     return fail(reasonOf(error));
   }
-  const { positionals: [source, ...more], values } = parsed;
+  const {
+    positionals: [source, ...more],
+    values,
+  } = parsed;
   if (source === undefined || more.length > 0) fail("one source is expected");
   const { out, dtype = "q8" } = values;
   if (out === undefined) fail("--out is missing");
   if (dtype !== "f32" && dtype !== "q8" && dtype !== "q4") fail(`--dtype ${dtype}: q8, q4 or f32`);
   const towers = (values.towers ?? "text,vision").split(",");
-  if (!towers.every((tower): tower is Tower => tower === "text" || tower === "vision")) fail(`--towers ${values.towers}: text, vision or both`);
-  const optional = { modelId: values["model-id"], revision: values.revision, license: values.license, parameters: integer("parameters", values.parameters, 1, 2 ** 53), threads: integer("threads", values.threads, 1, 64) };
-  const given = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Partial<ConvertOptions>;
+  if (!towers.every((tower): tower is Tower => tower === "text" || tower === "vision"))
+    fail(`--towers ${values.towers}: text, vision or both`);
+  const optional = {
+    modelId: values["model-id"],
+    revision: values.revision,
+    license: values.license,
+    parameters: integer("parameters", values.parameters, 1, 2 ** 53),
+    threads: integer("threads", values.threads, 1, 64),
+  };
+  const given = Object.fromEntries(
+    Object.entries(optional).filter(([, value]) => value !== undefined),
+  ) as Partial<ConvertOptions>;
   return { options: { source, out, dtype, towers, ...given }, quiet: values.quiet === true };
 }
 
 async function convert(args: string[]): Promise<void> {
   const { options, quiet } = readArguments(args);
   const display = progressDisplay(process.stderr);
-  const { files, parameters, resumedShards, selfTest } = await convertModel({ ...options, ...(quiet ? {} : { onProgress: display.report }) }).finally(() => display.end());
-  const line = (bytes: number, text: string) => console.log(`${String(bytes).padStart(12)}  ${text}`);
+  const { files, parameters, resumedShards, selfTest } = await convertModel({
+    ...options,
+    ...(quiet ? {} : { onProgress: display.report }),
+  }).finally(() => display.end());
+  const line = (bytes: number, text: string) =>
+    console.log(`${String(bytes).padStart(12)}  ${text}`);
   for (const { path, bytes } of files) line(bytes, path);
-  line(files.reduce((sum, { bytes }) => sum + bytes, 0), `in all, ${options.out}`);
-  const reached = options.dtype === "f32" ? "" : `, cosine of ${options.dtype} to f32 at least ${selfTest.reached.toFixed(4)} in the self-test`;
+  line(
+    files.reduce((sum, { bytes }) => sum + bytes, 0),
+    `in all, ${options.out}`,
+  );
+  const reached =
+    options.dtype === "f32"
+      ? ""
+      : `, cosine of ${options.dtype} to f32 at least ${selfTest.reached.toFixed(4)} in the self-test`;
   const earlier = resumedShards > 0 ? `, ${resumedShards} files of an earlier run` : "";
-  console.log(`${parameters} parameters${reached}${earlier}, peak memory ${Math.round(process.resourceUsage().maxRSS / 1000)} MB`);
+  console.log(
+    `${parameters} parameters${reached}${earlier}, peak memory ${Math.round(process.resourceUsage().maxRSS / 1000)} MB`,
+  );
 }
 
 async function main([command, ...args]: string[]): Promise<number> {
   try {
     if (command === "convert" && !args.includes("--help")) await convert(args);
-    else if (command === "--version") console.log((JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string }).version);
+    else if (command === "--version")
+      console.log(
+        (
+          JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+            version: string;
+          }
+        ).version,
+      );
     else if (command === "--help" || command === "convert") console.log(usage);
     else fail(command === undefined ? "a command is expected" : `there is no command ${command}`);
     return 0;

@@ -10,17 +10,33 @@ import { EmbedError } from "../errors.js";
 import type { Patience } from "../loading/patience.js";
 import { assetUrls } from "../platform/assets.js";
 import type { DType, Tower } from "../shared/engine-types.js";
-import { EngineAdapter, type FinishedTensor, type PackConversation } from "../worker/engine-adapter.js";
+import {
+  EngineAdapter,
+  type FinishedTensor,
+  type PackConversation,
+} from "../worker/engine-adapter.js";
 import { nodeEngineFiles } from "../platform/node-files.js";
 import { startModule } from "../worker/module.js";
-import { chunkBytes, ConvertError, diskError, isPartial, NewFile, writeToDisk, writeWhole, type FileEntry, type Write } from "./disk.js";
+import {
+  chunkBytes,
+  ConvertError,
+  diskError,
+  isPartial,
+  NewFile,
+  writeToDisk,
+  writeWhole,
+  type FileEntry,
+  type Write,
+} from "./disk.js";
 import { formatVersion, removeOldPack, signedManifest } from "./manifest.js";
 import { planShards, type PlannedShard } from "./shards.js";
 import { openConvertSource, readJson, readRange, type ConvertSource } from "./source.js";
 import { loadState, removeState, saveState, stateName, type ConvertState } from "./state.js";
 
 /** Numbers of checkpoints that are known by name. */
-const knownParameters: { readonly [modelId: string]: number } = { "jinaai/jina-clip-v2": 865_278_476 };
+const knownParameters: { readonly [modelId: string]: number } = {
+  "jinaai/jina-clip-v2": 865_278_476,
+};
 
 // A thread of the engine broke: nobody could wait for it. The process ends, as with any error of its own.
 const lost = (reason: string) => {
@@ -103,7 +119,12 @@ class Conversion {
     this.#towers = options.towers ?? ["text", "vision"];
     this.#threads = options.threads ?? 1;
     this.#write = options.write ?? writeToDisk;
-    this.#identity = JSON.stringify([source.identity, this.#dtype, [...this.#towers].sort(), formatVersion]);
+    this.#identity = JSON.stringify([
+      source.identity,
+      this.#dtype,
+      [...this.#towers].sort(),
+      formatVersion,
+    ]);
   }
 
   async run(): Promise<ConvertResult> {
@@ -119,7 +140,8 @@ class Conversion {
       return await this.#finish(selfTest, state?.shards.length ?? 0);
     } catch (error) {
       this.#file?.abandon();
-      if (error instanceof EmbedError && error.code !== "network" && error.code !== "out-of-memory") this.#removeAll();
+      if (error instanceof EmbedError && error.code !== "network" && error.code !== "out-of-memory")
+        this.#removeAll();
       throw error;
     } finally {
       engine.dispose();
@@ -130,11 +152,15 @@ class Conversion {
   #prepareFolder(): ConvertState | undefined {
     try {
       mkdirSync(this.#folder, { recursive: true });
-      if (this.#source.folder !== undefined && realpathSync(this.#source.folder) === realpathSync(this.#folder))
+      if (
+        this.#source.folder !== undefined &&
+        realpathSync(this.#source.folder) === realpathSync(this.#folder)
+      )
         throw new ConvertError("usage", "the pack must go to another folder than its source");
       const state = loadState(this.#folder, this.#identity);
       removeOldPack(this.#folder, state?.shards.map(({ path }) => path) ?? []);
-      for (const name of readdirSync(this.#folder)) if (isPartial(name)) rmSync(join(this.#folder, name));
+      for (const name of readdirSync(this.#folder))
+        if (isPartial(name)) rmSync(join(this.#folder, name));
       return state;
     } catch (error) {
       throw diskError(this.#folder, error);
@@ -144,14 +170,31 @@ class Conversion {
   async #startEngine(): Promise<EngineAdapter> {
     const variant = this.#threads > 1 ? "simd-threads" : "simd";
     const { wasmFolder } = this.#options;
-    const base = wasmFolder === undefined ? undefined : pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
-    const urls = base === undefined ? assetUrls(variant) : { moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm` };
-    return new EngineAdapter(await startModule({ ...urls, threads: this.#threads, watched: { files: nodeEngineFiles(), threadWay: "address", silence: 10_000, onLost: lost } }));
+    const base =
+      wasmFolder === undefined
+        ? undefined
+        : pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
+    const urls =
+      base === undefined
+        ? assetUrls(variant)
+        : { moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm` };
+    return new EngineAdapter(
+      await startModule({
+        ...urls,
+        threads: this.#threads,
+        watched: { files: nodeEngineFiles(), threadWay: "address", silence: 10_000, onLost: lost },
+      }),
+    );
   }
 
   async #convert(engine: EngineAdapter, state: ConvertState | undefined): Promise<unknown> {
     const { open } = this.#source;
-    const options = { text: this.#towers.includes("text"), vision: this.#towers.includes("vision"), dtype: this.#dtype, threads: this.#threads };
+    const options = {
+      text: this.#towers.includes("text"),
+      vision: this.#towers.includes("vision"),
+      dtype: this.#dtype,
+      threads: this.#threads,
+    };
     this.#shards = [];
     this.#entries = [...(state?.shards ?? [])];
     this.#written = 0;
@@ -164,18 +207,28 @@ class Conversion {
     try {
       for (let range = conversation.want(); range !== undefined; range = conversation.want()) {
         const file = open.files[range.file];
-        if (file === undefined) throw new EmbedError("internal", `the core wants file ${range.file} of ${open.files.length}`);
+        if (file === undefined)
+          throw new EmbedError(
+            "internal",
+            `the core wants file ${range.file} of ${open.files.length}`,
+          );
         const { pointer, bytes } = conversation.reserve();
         let done = 0;
         await open.read(file, range.offset, range.length, (piece) => {
-          if (done + piece.length > bytes) throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
+          if (done + piece.length > bytes)
+            throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
           engine.heap.copyIn(pointer + done, piece);
           done += piece.length;
         });
-        if (done !== bytes) throw new EmbedError("network", `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`);
+        if (done !== bytes)
+          throw new EmbedError(
+            "network",
+            `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`,
+          );
         this.#commit(conversation, state);
       }
-      if (!conversation.done() || this.#entries.length < this.#shards.length) throw new EmbedError("internal", "not everything was read");
+      if (!conversation.done() || this.#entries.length < this.#shards.length)
+        throw new EmbedError("internal", "not everything was read");
       return conversation.selfTest();
     } finally {
       conversation.dispose();
@@ -187,7 +240,12 @@ class Conversion {
       conversation.commit();
     } catch (error) {
       // Before the first tensor, only a state can be an invalid argument.
-      throw state && this.#shards.length === 0 && error instanceof EmbedError && error.code === "invalid-argument" ? new StateRefused() : error;
+      throw state &&
+        this.#shards.length === 0 &&
+        error instanceof EmbedError &&
+        error.code === "invalid-argument"
+        ? new StateRefused()
+        : error;
     }
     if (this.#shards.length === 0) this.#plan(conversation, state);
     const total = conversation.totalBytes();
@@ -199,16 +257,32 @@ class Conversion {
     for (const tensor of finished) this.#take(tensor);
     const last = this.#shards[this.#entries.length - 1];
     if (finished.length > 0 && this.#written === 0 && last?.complete)
-      saveState(this.#folder, { identity: this.#identity, shards: this.#entries, core: conversation.saveState() }, this.#write);
-    this.#options.onProgress?.({ total, done: conversation.readBytes(), resumed: this.#resumedBytes, file: this.#shards[this.#entries.length]?.path ?? "" });
+      saveState(
+        this.#folder,
+        { identity: this.#identity, shards: this.#entries, core: conversation.saveState() },
+        this.#write,
+      );
+    this.#options.onProgress?.({
+      total,
+      done: conversation.readBytes(),
+      resumed: this.#resumedBytes,
+      file: this.#shards[this.#entries.length]?.path ?? "",
+    });
   }
 
   #plan(conversation: PackConversation, state: ConvertState | undefined): void {
     const tensors = conversation.plan();
     if (tensors.length === 0) return;
     this.#shards = planShards(tensors);
-    if (state?.shards.some(({ path, bytes }, i) => this.#shards[i]?.path !== path || this.#shards[i]?.bytes !== bytes)) throw new StateRefused();
-    const wanted = this.#shards.slice(this.#entries.length).reduce((sum, shard) => sum + shard.bytes, 0);
+    if (
+      state?.shards.some(
+        ({ path, bytes }, i) => this.#shards[i]?.path !== path || this.#shards[i]?.bytes !== bytes,
+      )
+    )
+      throw new StateRefused();
+    const wanted = this.#shards
+      .slice(this.#entries.length)
+      .reduce((sum, shard) => sum + shard.bytes, 0);
     let free = Infinity;
     try {
       const { bavail, bsize, blocks } = statfsSync(this.#folder);
@@ -216,20 +290,30 @@ class Conversion {
     } catch {
       // Not every file system tells; then writing will.
     }
-    if (wanted > free) throw new ConvertError("disk-full", `${this.#folder}: ${Math.ceil(wanted / 1e6)} MB are still to be written, ${Math.floor(free / 1e6)} MB are free`);
+    if (wanted > free)
+      throw new ConvertError(
+        "disk-full",
+        `${this.#folder}: ${Math.ceil(wanted / 1e6)} MB are still to be written, ${Math.floor(free / 1e6)} MB are free`,
+      );
   }
 
   #checkParameters(): void {
     const { modelId, parameters = knownParameters[modelId ?? ""] } = this.#options;
     if (parameters !== undefined && parameters !== this.#source.parameters)
-      throw new EmbedError("corrupt-model", `model.safetensors: ${this.#source.parameters} parameters, ${parameters} expected`);
+      throw new EmbedError(
+        "corrupt-model",
+        `model.safetensors: ${this.#source.parameters} parameters, ${parameters} expected`,
+      );
   }
 
   #take(tensor: FinishedTensor): void {
     const shard = this.#shards[this.#entries.length];
     const planned = shard?.tensors[this.#written];
     if (!shard || planned?.name !== tensor.name || planned.bytes !== tensor.bytes)
-      throw new EmbedError("internal", `tensor ${tensor.name} came where ${planned?.name ?? "none"} was planned`);
+      throw new EmbedError(
+        "internal",
+        `tensor ${tensor.name} came where ${planned?.name ?? "none"} was planned`,
+      );
     if (this.#written === 0) {
       this.#file = new NewFile(this.#folder, shard.path, this.#write);
       this.#file.add(shard.head);
@@ -242,26 +326,53 @@ class Conversion {
   }
 
   async #finish(selfTest: unknown, resumedShards: number): Promise<ConvertResult> {
-    const { modelId = this.#source.name, revision = "unknown", license = "unknown" } = this.#options;
+    const {
+      modelId = this.#source.name,
+      revision = "unknown",
+      license = "unknown",
+    } = this.#options;
     const { open } = this.#source;
     const config = await readJson(open, "config.json");
     const preprocessor = await readJson(open, "preprocessor_config.json");
     const tokenizer = this.#towers.includes("text") ? await this.#copyTokenizer() : undefined;
-    const shards = this.#entries.map((entry, i) => ({ tower: this.#shards[i]?.tower, ...entry, tensors: this.#shards[i]?.tensors.map(({ name }) => name) }));
+    const shards = this.#entries.map((entry, i) => ({
+      tower: this.#shards[i]?.tower,
+      ...entry,
+      tensors: this.#shards[i]?.tensors.map(({ name }) => name),
+    }));
     const text = signedManifest({
-      formatVersion, modelId, revision, license, dtype: this.#dtype, config, preprocessor, selfTest, ...(tokenizer ? { tokenizer } : {}), shards,
+      formatVersion,
+      modelId,
+      revision,
+      license,
+      dtype: this.#dtype,
+      config,
+      preprocessor,
+      selfTest,
+      ...(tokenizer ? { tokenizer } : {}),
+      shards,
     });
-    const files = [...(tokenizer ? [tokenizer] : []), ...this.#entries].map(({ path, bytes }) => ({ path, bytes }));
+    const files = [...(tokenizer ? [tokenizer] : []), ...this.#entries].map(({ path, bytes }) => ({
+      path,
+      bytes,
+    }));
     const manifest = writeWhole(this.#folder, "manifest.json", [text], this.#write);
     removeState(this.#folder);
     const { minCosine, reached } = selfTest as ConvertResult["selfTest"];
-    return { files: [{ path: manifest.path, bytes: manifest.bytes }, ...files], resumedShards, parameters: this.#source.parameters, selfTest: { minCosine, reached } };
+    return {
+      files: [{ path: manifest.path, bytes: manifest.bytes }, ...files],
+      resumedShards,
+      parameters: this.#source.parameters,
+      selfTest: { minCosine, reached },
+    };
   }
 
   async #copyTokenizer(): Promise<FileEntry> {
     const { open } = this.#source;
     // The order in which the core looks for it.
-    const from = ["tokenizer.json", "sentencepiece.bpe.model"].map((path) => open.files.find((file) => file.path === path)).find((file) => file);
+    const from = ["tokenizer.json", "sentencepiece.bpe.model"]
+      .map((path) => open.files.find((file) => file.path === path))
+      .find((file) => file);
     if (!from) throw new EmbedError("internal", "the tokenizer has gone");
     const to = (this.#file = new NewFile(this.#folder, from.path, this.#write));
     for (let at = 0; at < from.byteLength; at += chunkBytes)
@@ -273,7 +384,11 @@ class Conversion {
 
   /** The source is not to be had as it is: nothing that was made of it is worth keeping. */
   #removeAll(): void {
-    for (const name of [stateName, ...this.#shards.map((shard) => shard.path), ...this.#entries.map((entry) => entry.path)])
+    for (const name of [
+      stateName,
+      ...this.#shards.map((shard) => shard.path),
+      ...this.#entries.map((entry) => entry.path),
+    ])
       rmSync(join(this.#folder, name), { force: true });
   }
 }

@@ -21,14 +21,19 @@ export class ConvertError extends Error {
 
 /** Writes `length` bytes of `bytes` from `offset` at the file's end; gives how many it took. Tests put a full disk here. */
 export type Write = (file: number, bytes: Uint8Array, offset: number, length: number) => number;
-export const writeToDisk: Write = (file, bytes, offset, length) => writeSync(file, bytes, offset, length);
+export const writeToDisk: Write = (file, bytes, offset, length) =>
+  writeSync(file, bytes, offset, length);
 
 /** An error of the file system, named. */
 export function diskError(path: string, cause: unknown): ConvertError {
   if (cause instanceof ConvertError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === "ENOSPC" || code === "EDQUOT")
-    return new ConvertError("disk-full", `${path}: no space is left on the disk; make some and run the same command again, it goes on from here`, { cause });
+    return new ConvertError(
+      "disk-full",
+      `${path}: no space is left on the disk; make some and run the same command again, it goes on from here`,
+      { cause },
+    );
   return new ConvertError("disk", `${path}: ${message}`, { cause });
 }
 
@@ -124,7 +129,12 @@ export class NewFile {
   }
 }
 
-export function writeWhole(folder: string, path: string, pieces: Iterable<Uint8Array>, write: Write): FileEntry {
+export function writeWhole(
+  folder: string,
+  path: string,
+  pieces: Iterable<Uint8Array>,
+  write: Write,
+): FileEntry {
   const file = new NewFile(folder, path, write);
   for (const piece of pieces) file.add(piece);
   return file.finish();
@@ -142,12 +152,20 @@ export function isIntact(folder: string, { path, bytes, sha256 }: FileEntry): bo
     const hasher = new ChunkHasher();
     const buffer = new Uint8Array(chunkBytes);
     let total = 0;
-    for (let count = readSync(file, buffer, 0, chunkBytes, null); count > 0; count = readSync(file, buffer, 0, chunkBytes, null)) {
+    for (
+      let count = readSync(file, buffer, 0, chunkBytes, null);
+      count > 0;
+      count = readSync(file, buffer, 0, chunkBytes, null)
+    ) {
       hasher.update(buffer.subarray(0, count));
       total += count;
     }
     const found = hasher.finish();
-    return total === bytes && found.length === sha256.length && found.every((hash, i) => hash === sha256[i]);
+    return (
+      total === bytes &&
+      found.length === sha256.length &&
+      found.every((hash, i) => hash === sha256[i])
+    );
   } catch {
     return false;
   } finally {

@@ -24,11 +24,25 @@ export function removeOldPack(folder: string, kept: readonly string[]): void {
   }
   let files: string[];
   try {
-    const { shards, tokenizer, formatVersion: version } = JSON.parse(text) as { shards: { path: string }[]; tokenizer?: { path: string }; formatVersion: unknown };
+    const {
+      shards,
+      tokenizer,
+      formatVersion: version,
+    } = JSON.parse(text) as {
+      shards: { path: string }[];
+      tokenizer?: { path: string };
+      formatVersion: unknown;
+    };
     if (typeof version !== "number") throw new Error("no formatVersion");
-    files = [...shards, ...(tokenizer ? [tokenizer] : [])].map((entry) => entry.path).filter((name) => /^[\w-][\w.-]*$/.test(name));
+    files = [...shards, ...(tokenizer ? [tokenizer] : [])]
+      .map((entry) => entry.path)
+      .filter((name) => /^[\w-][\w.-]*$/.test(name));
   } catch (cause) {
-    throw new ConvertError("usage", `${path} is not the manifest of a pack; choose another folder, or remove it`, { cause });
+    throw new ConvertError(
+      "usage",
+      `${path} is not the manifest of a pack; choose another folder, or remove it`,
+      { cause },
+    );
   }
   rmSync(path);
   for (const name of files) if (!kept.includes(name)) rmSync(join(folder, name), { force: true });

@@ -9,7 +9,10 @@ export interface Screen {
 
 const megabytes = (bytes: number) => Math.round(bytes / 1e6);
 
-export function progressDisplay(screen: Screen, now: () => number = Date.now): { report(progress: ConvertProgress): void; end(): void } {
+export function progressDisplay(
+  screen: Screen,
+  now: () => number = Date.now,
+): { report(progress: ConvertProgress): void; end(): void } {
   const began = now();
   let shown = "";
   let drawn = -Infinity;
@@ -26,13 +29,17 @@ export function progressDisplay(screen: Screen, now: () => number = Date.now): {
         drawn = now();
         const width = 24;
         const bar = "#".repeat(Math.round(share * width)).padEnd(width, ".");
-        const line = `[${bar}] ${words}  ${file}`.slice(0, Math.max(20, (screen.columns ?? 80) - 1));
+        const line = `[${bar}] ${words}  ${file}`.slice(
+          0,
+          Math.max(20, (screen.columns ?? 80) - 1),
+        );
         screen.write(`\r${line.padEnd(shown.length)}`);
         shown = line;
         return;
       }
       const reached = Math.floor(share * 10);
-      if (tenth < 0 && resumed > 0) screen.write(`goes on behind ${megabytes(resumed)} MB of an earlier run\n`);
+      if (tenth < 0 && resumed > 0)
+        screen.write(`goes on behind ${megabytes(resumed)} MB of an earlier run\n`);
       if (reached <= tenth) return;
       tenth = reached;
       screen.write(`${words.trim()}\n`);

@@ -34,13 +34,22 @@ export function planShards(tensors: readonly PackedTensor[]): PlannedShard[] {
     const head = safetensorsHead(pending);
     const bytes = head.length + sum(pending);
     const path = `${first.group}-${String(number).padStart(2, "0")}.safetensors`;
-    if (bytes > shardBytes) throw new EmbedError("internal", `${path}: ${bytes} bytes, more than a shard may have`);
+    if (bytes > shardBytes)
+      throw new EmbedError("internal", `${path}: ${bytes} bytes, more than a shard may have`);
     const complete = next === undefined || next.unit !== pending.at(-1)?.unit;
-    shards.push({ path, tower: first.group.startsWith("text") ? "text" : "vision", tensors: pending, head, bytes, complete });
+    shards.push({
+      path,
+      tower: first.group.startsWith("text") ? "text" : "vision",
+      tensors: pending,
+      head,
+      bytes,
+      complete,
+    });
     pending = [];
   };
   // The header takes less than this for each tensor.
-  const fits = (more: readonly PackedTensor[]) => sum(pending) + sum(more) + (pending.length + more.length + 1) * 512 <= shardBytes;
+  const fits = (more: readonly PackedTensor[]) =>
+    sum(pending) + sum(more) + (pending.length + more.length + 1) * 512 <= shardBytes;
   for (let at = 0; at < tensors.length; ) {
     const first = tensors[at] as PackedTensor;
     let end = at;
@@ -57,7 +66,8 @@ export function planShards(tensors: readonly PackedTensor[]): PlannedShard[] {
   return shards;
 }
 
-const sum = (tensors: readonly PackedTensor[]) => tensors.reduce((bytes, tensor) => bytes + tensor.bytes, 0);
+const sum = (tensors: readonly PackedTensor[]) =>
+  tensors.reduce((bytes, tensor) => bytes + tensor.bytes, 0);
 
 /** Length prefix and header of a safetensors file with these tensors, one behind the other. */
 function safetensorsHead(tensors: readonly PackedTensor[]): Uint8Array {

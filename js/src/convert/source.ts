@@ -30,29 +30,44 @@ export interface ConvertSource {
 }
 
 /** `address`: a path, or an http:, https: or file: URL of the folder. Errors: EmbedError "network". */
-export async function openConvertSource(address: string, patience: Patience = defaultPatience): Promise<ConvertSource> {
+export async function openConvertSource(
+  address: string,
+  patience: Patience = defaultPatience,
+): Promise<ConvertSource> {
   const { open, name, folder, date } = await openAddress(address, patience);
   try {
     const hash = createHash("sha256");
     for (const { path, byteLength } of [...open.files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
       if (!/^[\w-][\w.-]*$/.test(path)) continue; // of subfolders nothing is read
       hash.update(`${path}\0${byteLength}\0`);
-      if (byteLength <= smallFileBytes && /\.(json|model)$/.test(path)) hash.update((await readFile(open, path)) ?? "");
+      if (byteLength <= smallFileBytes && /\.(json|model)$/.test(path))
+        hash.update((await readFile(open, path)) ?? "");
     }
     const header = await readHeader(open);
     hash.update(header).update(date);
-    return { open, name, ...(folder === undefined ? {} : { folder }), identity: hash.digest("hex"), parameters: countParameters(header) };
+    return {
+      open,
+      name,
+      ...(folder === undefined ? {} : { folder }),
+      identity: hash.digest("hex"),
+      parameters: countParameters(header),
+    };
   } catch (error) {
     await open.close();
     throw error;
   }
 }
 
-async function openAddress(address: string, patience: Patience): Promise<{ open: OpenSource; name: string; folder?: string; date: string }> {
+async function openAddress(
+  address: string,
+  patience: Patience,
+): Promise<{ open: OpenSource; name: string; folder?: string; date: string }> {
   if (/^https?:/i.test(address)) {
     const folder = folderAddress(new URL(address));
     const open = await openUrlSource(folder, { patience });
-    const date = await new HttpReader({ patience }).version(addressOf(folder, tensorFile) ?? "").catch(() => "");
+    const date = await new HttpReader({ patience })
+      .version(addressOf(folder, tensorFile) ?? "")
+      .catch(() => "");
     const { pathname, hostname } = new URL(folder);
     return { open, name: decodeURIComponent(pathname.split("/").at(-2) || hostname), date };
   }
@@ -70,7 +85,9 @@ async function openAddress(address: string, patience: Patience): Promise<{ open:
 /** A small file, whole; undefined when there is none. */
 export async function readFile(open: OpenSource, path: string): Promise<Uint8Array | undefined> {
   const file = open.files.find((entry) => entry.path === path);
-  return file && file.byteLength <= smallFileBytes ? readRange(open, path, 0, file.byteLength) : undefined;
+  return file && file.byteLength <= smallFileBytes
+    ? readRange(open, path, 0, file.byteLength)
+    : undefined;
 }
 
 export async function readJson(open: OpenSource, path: string): Promise<unknown> {
@@ -82,7 +99,12 @@ export async function readJson(open: OpenSource, path: string): Promise<unknown>
 }
 
 /** A range of a file, whole. */
-export async function readRange(open: OpenSource, path: string, offset: number, length: number): Promise<Uint8Array> {
+export async function readRange(
+  open: OpenSource,
+  path: string,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
   const file = open.files.find((entry) => entry.path === path);
   const bytes = new Uint8Array(length);
   let done = 0;
@@ -101,13 +123,22 @@ async function readHeader(open: OpenSource): Promise<Uint8Array> {
   if (!file || file.byteLength < 8) return new Uint8Array(0);
   const prefix = await readRange(open, tensorFile, 0, 8);
   const length = Number(new DataView(prefix.buffer).getBigUint64(0, true));
-  return length > headerBytes || 8 + length > file.byteLength ? new Uint8Array(0) : readRange(open, tensorFile, 8, length);
+  return length > headerBytes || 8 + length > file.byteLength
+    ? new Uint8Array(0)
+    : readRange(open, tensorFile, 8, length);
 }
 
 function countParameters(header: Uint8Array): number {
   try {
-    const table = JSON.parse(new TextDecoder().decode(header)) as Record<string, { shape: number[] }>;
-    const sizes = Object.entries(table).flatMap(([name, { shape }]) => (name === "__metadata__" || shape.length === 0 ? [] : [shape.reduce((product, size) => product * size, 1)]));
+    const table = JSON.parse(new TextDecoder().decode(header)) as Record<
+      string,
+      { shape: number[] }
+    >;
+    const sizes = Object.entries(table).flatMap(([name, { shape }]) =>
+      name === "__metadata__" || shape.length === 0
+        ? []
+        : [shape.reduce((product, size) => product * size, 1)],
+    );
     return sizes.reduce((sum, size) => sum + size, 0);
   } catch {
     return 0;

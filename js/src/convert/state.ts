@@ -19,8 +19,18 @@ export interface ConvertState {
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-export function saveState(folder: string, { identity, shards, core }: ConvertState, write: Write): void {
-  const line = JSON.stringify({ version, identity, shards, coreBytes: core.length, coreSha256: sha256(core) });
+export function saveState(
+  folder: string,
+  { identity, shards, core }: ConvertState,
+  write: Write,
+): void {
+  const line = JSON.stringify({
+    version,
+    identity,
+    shards,
+    coreBytes: core.length,
+    coreSha256: sha256(core),
+  });
   writeWhole(folder, stateName, [Buffer.from(`${line}\n`), core], write);
 }
 
@@ -33,10 +43,20 @@ export function loadState(folder: string, identity: string): ConvertState | unde
   try {
     const file = readFileSync(join(folder, stateName));
     const end = file.indexOf(10);
-    const head = JSON.parse(file.toString("utf8", 0, end)) as { version: number; identity: string; shards: FileEntry[]; coreSha256: string };
+    const head = JSON.parse(file.toString("utf8", 0, end)) as {
+      version: number;
+      identity: string;
+      shards: FileEntry[];
+      coreSha256: string;
+    };
     const core = file.subarray(end + 1);
     shards = head.shards.filter(({ path }) => /^[\w-]+\.safetensors$/.test(path));
-    if (head.version === version && head.identity === identity && head.coreSha256 === sha256(core) && head.shards.every((entry) => isIntact(folder, entry)))
+    if (
+      head.version === version &&
+      head.identity === identity &&
+      head.coreSha256 === sha256(core) &&
+      head.shards.every((entry) => isIntact(folder, entry))
+    )
       return { identity, shards: head.shards, core };
   } catch {
     // None, or not one.

@@ -108,7 +108,13 @@ export interface Engine extends Handle {
   embedText(text: number, bytes: number, options: TextOptions): Embedding;
   embedTexts(texts: number, count: number, options: TextOptions): Embeddings;
   embedEncodedImage(file: number, bytes: number, options: ImageOptions): Embedding;
-  embedPixels(rgba: number, bytes: number, width: number, height: number, options: ImageOptions): Embedding;
+  embedPixels(
+    rgba: number,
+    bytes: number,
+    width: number,
+    height: number,
+    options: ImageOptions,
+  ): Embedding;
   truncate(vector: number, count: number, dimensions: number): Embedding;
   countTokens(text: number, bytes: number, options: TextOptions): TokenCount;
   cancelFlag(): number;
@@ -168,7 +174,10 @@ export interface ModuleSettings {
   /** Asked every few milliseconds while a picture is decoded; true stops the call. */
   clipglotStop(): boolean;
   /** Brings the instance; calls `done` with it later. Left out: the module fetches the .wasm itself. */
-  instantiateWasm?(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void): object;
+  instantiateWasm?(
+    imports: WebAssembly.Imports,
+    done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+  ): object;
   /** Makes the worker of a thread; left out: `new Worker(url, options)`. Builds with threads only. */
   clipglotWorker?(url: URL, options: object): object;
   /** The heap of builds with threads; left out: the module makes its own. */

@@ -23,20 +23,37 @@ export interface Wanted {
 
 export function judge(response: Response, wanted: Wanted): Verdict {
   const { status } = response;
-  const passing = (why: string): Verdict => ({ kind: "passing", why, pause: 1000 * Math.max(0, Number(response.headers.get("Retry-After")) || 0) });
+  const passing = (why: string): Verdict => ({
+    kind: "passing",
+    why,
+    pause: 1000 * Math.max(0, Number(response.headers.get("Retry-After")) || 0),
+  });
   if (status === 200 || status === 203 || status === 206) {
-    if (wanted.head) return status === 206 ? passing(`${describe(response)} to a question for the whole`) : { kind: "ok" };
+    if (wanted.head)
+      return status === 206
+        ? passing(`${describe(response)} to a question for the whole`)
+        : { kind: "ok" };
     if (!response.body) return passing(`${describe(response)} without bytes`);
-    if (status !== 206) return isPage(response) && !isWholeFile(response, wanted) ? passing("is a web page") : { kind: "ok" };
+    if (status !== 206)
+      return isPage(response) && !isWholeFile(response, wanted)
+        ? passing("is a web page")
+        : { kind: "ok" };
     // Compressed: a range of the compressed bytes, which are not the file's.
     if (isEncoded(response)) return passing("a range of a compressed answer");
     const from = firstByte(response) ?? wanted.offset;
-    return from === wanted.offset ? { kind: "ok" } : passing(`asked for bytes from ${wanted.offset}, got bytes from ${from}`);
+    return from === wanted.offset
+      ? { kind: "ok" }
+      : passing(`asked for bytes from ${wanted.offset}, got bytes from ${from}`);
   }
   if (status === 404 || status === 410) return { kind: "absent", why: describe(response) };
   if (status >= 200 && status < 300) return passing(`${describe(response)}: no bytes`);
-  if (status === 304 || status === 408 || status === 425 || status === 429 || status >= 500) return passing(describe(response));
-  if (status === 416) return { kind: "refused", why: wanted.offset > 0 ? `ended after ${wanted.offset} bytes` : describe(response) };
+  if (status === 304 || status === 408 || status === 425 || status === 429 || status >= 500)
+    return passing(describe(response));
+  if (status === 416)
+    return {
+      kind: "refused",
+      why: wanted.offset > 0 ? `ended after ${wanted.offset} bytes` : describe(response),
+    };
   return { kind: "refused", why: `${describe(response)}${advice[status] ?? ""}` };
 }
 
@@ -48,12 +65,15 @@ const advice: { readonly [status: number]: string } = {
 };
 
 /** Servers of single-page applications answer any address with their start page, and networks with a page to sign in. */
-export const isPage = (response: Response): boolean => /^(text\/html|application\/xhtml\+xml)\b/i.test(response.headers.get("Content-Type") ?? "");
+export const isPage = (response: Response): boolean =>
+  /^(text\/html|application\/xhtml\+xml)\b/i.test(response.headers.get("Content-Type") ?? "");
 
 // Some servers call every file a page; one of the right length is the file.
-const isWholeFile = (response: Response, { wholeBytes }: Wanted) => wholeBytes !== undefined && !isEncoded(response) && contentLength(response) === wholeBytes;
+const isWholeFile = (response: Response, { wholeBytes }: Wanted) =>
+  wholeBytes !== undefined && !isEncoded(response) && contentLength(response) === wholeBytes;
 
-export const isEncoded = (response: Response): boolean => (response.headers.get("Content-Encoding") || "identity").toLowerCase() !== "identity";
+export const isEncoded = (response: Response): boolean =>
+  (response.headers.get("Content-Encoding") || "identity").toLowerCase() !== "identity";
 
 export function contentLength(response: Response): number | undefined {
   const text = response.headers.get("Content-Length") ?? "";
@@ -74,7 +94,10 @@ export function totalBytes(response: Response): number | undefined {
 
 /** What tells one version of a file from another: a date, or a tag without what compression adds to it. */
 export function versionOf(response: Response): string {
-  const tag = response.headers.get("ETag")?.replace(/^W\//, "").replace(/-{1,2}(gzip|br|zstd|deflate)"$/, '"');
+  const tag = response.headers
+    .get("ETag")
+    ?.replace(/^W\//, "")
+    .replace(/-{1,2}(gzip|br|zstd|deflate)"$/, '"');
   return response.headers.get("Last-Modified") ?? tag ?? "";
 }
 

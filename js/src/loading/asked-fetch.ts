@@ -5,7 +5,10 @@ import type { FetchAnswer, FetchQuestion } from "../shared/protocol.js";
 
 export class AskedFetch {
   readonly #post: (question: FetchQuestion) => void;
-  readonly #waiting = new Map<number, { resolve(answer: FetchAnswer): void; reject(error: unknown): void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve(answer: FetchAnswer): void; reject(error: unknown): void }
+  >();
   #next = 1;
 
   constructor(post: (question: FetchQuestion) => void) {
@@ -20,11 +23,18 @@ export class AskedFetch {
     };
     signal.addEventListener("abort", cancel, { once: true });
     const answer = await this.#ask({ type: "fetch-open", id, href, method, headers, cache });
-    if (answer.type !== "fetch-opened") throw new EmbedError("internal", "an answer to another question");
+    if (answer.type !== "fetch-opened")
+      throw new EmbedError("internal", "an answer to another question");
     const { status, statusText, hasBody } = answer;
     const body = hasBody ? this.#body(id, signal) : null;
     // Not a Response: that refuses some statuses.
-    return { status, statusText, ok: status >= 200 && status < 300, headers: new Headers(answer.headers.map(([name, value]): [string, string] => [name, value])), body } as Response;
+    return {
+      status,
+      statusText,
+      ok: status >= 200 && status < 300,
+      headers: new Headers(answer.headers.map(([name, value]): [string, string] => [name, value])),
+      body,
+    } as Response;
   };
 
   /** An answer came. */
@@ -36,11 +46,15 @@ export class AskedFetch {
     const read = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
       if (signal.aborted) throw new Error("was given up");
       const answer = await this.#ask({ type: "fetch-read", id });
-      if (answer.type !== "fetch-bytes") throw new EmbedError("internal", "an answer to another question");
+      if (answer.type !== "fetch-bytes")
+        throw new EmbedError("internal", "an answer to another question");
       if (answer.bytes) controller.enqueue(answer.bytes);
       else controller.close();
     };
-    return new ReadableStream({ pull: read, cancel: () => this.#post({ type: "fetch-cancel", id }) }, { highWaterMark: 0 });
+    return new ReadableStream(
+      { pull: read, cancel: () => this.#post({ type: "fetch-cancel", id }) },
+      { highWaterMark: 0 },
+    );
   }
 
   async #ask(question: FetchQuestion): Promise<FetchAnswer> {
@@ -49,7 +63,9 @@ export class AskedFetch {
       this.#post(question);
     });
     if (answer.type !== "fetch-failed") return answer;
-    throw answer.final ? new EmbedError("invalid-argument", answer.message) : new Error(answer.message);
+    throw answer.final
+      ? new EmbedError("invalid-argument", answer.message)
+      : new Error(answer.message);
   }
 
   #settle(id: number, answer: FetchAnswer): void {

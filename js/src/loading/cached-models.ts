@@ -1,7 +1,14 @@
 // What lies in the cache, for people who want to know and to clear it.
 import type { Tower } from "../shared/engine-types.js";
 import type { ModelStore } from "../shared/store.js";
-import { completeTowers, nameOf, readAccounts, removeAccount, sizesOf, sweep } from "./kept-accounts.js";
+import {
+  completeTowers,
+  nameOf,
+  readAccounts,
+  removeAccount,
+  sizesOf,
+  sweep,
+} from "./kept-accounts.js";
 import type { ModelKey } from "./model-key.js";
 
 export interface KeptModel {
@@ -26,9 +33,18 @@ export async function listKept(store: ModelStore): Promise<KeptModel[]> {
       totalBytes += file.byteLength;
     }
     const towers = new Set<Tower>();
-    for (const { files } of versions) for (const tower of completeTowers(files, await sizesOf(store, files))) towers.add(tower);
+    for (const { files } of versions)
+      for (const tower of completeTowers(files, await sizesOf(store, files))) towers.add(tower);
     const { modelId, revision, license } = newest.about;
-    models.push({ model, modelId, revision, license, bytes, totalBytes, towers: (["text", "vision"] as const).filter((tower) => towers.has(tower)) });
+    models.push({
+      model,
+      modelId,
+      revision,
+      license,
+      bytes,
+      totalBytes,
+      towers: (["text", "vision"] as const).filter((tower) => towers.has(tower)),
+    });
   }
   return models.sort((a, b) => (a.model < b.model ? -1 : 1));
 }
@@ -36,13 +52,15 @@ export async function listKept(store: ModelStore): Promise<KeptModel[]> {
 /** `address`: as `listKept` names it, or its key. Whether something was there. Errors: those of the store, e.g. of a file in use. */
 export async function deleteKept(store: ModelStore, address: string | ModelKey): Promise<boolean> {
   const accounts = await readAccounts(store);
-  const isMeant = (name: string, model: string) => (typeof address === "string" ? model === address : name === address.name);
+  const isMeant = (name: string, model: string) =>
+    typeof address === "string" ? model === address : name === address.name;
   const gone = [...accounts].filter(([name, { model }]) => isMeant(name, model));
   if (gone.length === 0) return false;
   const names = new Set<string>();
   for (const [name, { versions }] of gone) {
     accounts.delete(name);
-    for (const file of versions.flatMap(({ files }) => files)) names.add((await nameOf(file)) ?? "");
+    for (const file of versions.flatMap(({ files }) => files))
+      names.add((await nameOf(file)) ?? "");
   }
   names.delete("");
   await sweep(store, names, [...accounts.values()], true);

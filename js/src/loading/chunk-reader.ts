@@ -33,14 +33,18 @@ export class ChunkReader {
   #ahead: Coming | undefined;
 
   /** `heard`: is told of all bytes as they come. */
-  constructor(source: OpenSource, heard: (file: SourceFile, bytes: number, fromCache: boolean) => void) {
+  constructor(
+    source: OpenSource,
+    heard: (file: SourceFile, bytes: number, fromCache: boolean) => void,
+  ) {
     this.#source = source;
     this.#heard = heard;
   }
 
   /** Errors: those of the source. */
   async read(place: Place): Promise<Chunk> {
-    const coming = this.#ahead !== undefined && isAt(this.#ahead, place) ? this.#ahead : this.#begin(place);
+    const coming =
+      this.#ahead !== undefined && isAt(this.#ahead, place) ? this.#ahead : this.#begin(place);
     this.#ahead = undefined;
     await coming.filled;
     const offset = place.offset + place.length;
@@ -62,13 +66,18 @@ export class ChunkReader {
     const bytes = this.#buffer(place.length);
     const coming = { ...place, bytes, counted: 0 };
     const take: Take = (piece, fromCache) => {
-      if (coming.counted + piece.length > bytes.length) throw new EmbedError("internal", `${place.file.path}: more bytes than were wanted`);
+      if (coming.counted + piece.length > bytes.length)
+        throw new EmbedError("internal", `${place.file.path}: more bytes than were wanted`);
       bytes.set(piece, coming.counted);
       coming.counted += piece.length;
       this.#heard(place.file, piece.length, fromCache);
     };
     const filled = this.#source.read(place.file, place.offset, place.length, take).then(() => {
-      if (coming.counted !== place.length) throw new EmbedError("network", `${place.file.path}: ${coming.counted} of ${place.length} bytes at ${place.offset}`);
+      if (coming.counted !== place.length)
+        throw new EmbedError(
+          "network",
+          `${place.file.path}: ${coming.counted} of ${place.length} bytes at ${place.offset}`,
+        );
     });
     const sha256 = filled.then(() => hash(bytes));
     for (const promise of [filled, sha256]) promise.catch(() => {});
@@ -79,12 +88,14 @@ export class ChunkReader {
   #buffer(length: number): Uint8Array<ArrayBuffer> {
     this.#turn = 1 - this.#turn;
     let buffer = this.#buffers[this.#turn];
-    if (!buffer || buffer.length < length) this.#buffers[this.#turn] = buffer = new Uint8Array(length);
+    if (!buffer || buffer.length < length)
+      this.#buffers[this.#turn] = buffer = new Uint8Array(length);
     return buffer.subarray(0, length);
   }
 }
 
-const isAt = (a: Place, b: Place) => a.file === b.file && a.offset === b.offset && a.length === b.length;
+const isAt = (a: Place, b: Place) =>
+  a.file === b.file && a.offset === b.offset && a.length === b.length;
 
 // Not on pages without https; then the engine hashes.
 async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -3,7 +3,19 @@
 // off, stalls or is turned away for the moment is taken up again where it ended, after a pause. Servers that ignore Range work
 // too: what comes before the range is passed over.
 import { EmbedError } from "../errors.js";
-import { contentLength, failed, isEncoded, isPage, judge, networkError, shownAddress, totalBytes, versionOf, type Verdict, type Wanted } from "./answers.js";
+import {
+  contentLength,
+  failed,
+  isEncoded,
+  isPage,
+  judge,
+  networkError,
+  shownAddress,
+  totalBytes,
+  versionOf,
+  type Verdict,
+  type Wanted,
+} from "./answers.js";
 import { Body, type Room } from "./body.js";
 import { Attempts, inTime, Passing, Watch, type Patience } from "./patience.js";
 
@@ -36,9 +48,13 @@ export interface RemoteFile {
 }
 
 /** A file that was brought whole, or why there is none. */
-export type Whole = { readonly bytes: Uint8Array<ArrayBuffer>; readonly version: string } | { readonly bytes?: undefined; readonly why: string };
+export type Whole =
+  | { readonly bytes: Uint8Array<ArrayBuffer>; readonly version: string }
+  | { readonly bytes?: undefined; readonly why: string };
 /** How long a file is; `bytes` when it had to be brought to know that. */
-export type Size = { readonly byteLength: number; readonly bytes?: Uint8Array<ArrayBuffer> } | { readonly byteLength?: undefined; readonly why: string };
+export type Size =
+  | { readonly byteLength: number; readonly bytes?: Uint8Array<ArrayBuffer> }
+  | { readonly byteLength?: undefined; readonly why: string };
 
 /** Rather read on than ask again, if so many bytes lie between. */
 const passOverBytes = 256 << 10;
@@ -77,13 +93,20 @@ export class HttpReader {
   }
 
   /** Gives exactly `length` bytes from `offset`. Errors: "network". */
-  async read(file: RemoteFile, offset: number, length: number, cache: CacheUse, take: (piece: Uint8Array) => void): Promise<void> {
+  async read(
+    file: RemoteFile,
+    offset: number,
+    length: number,
+    cache: CacheUse,
+    take: (piece: Uint8Array) => void,
+  ): Promise<void> {
     const end = offset + length;
     const closings = this.#closings;
     let given = offset;
     await this.#attempts.until(async () => {
       while (given < end) {
-        if (this.#closings !== closings) throw networkError(file.href, "nobody waits for it any more");
+        if (this.#closings !== closings)
+          throw networkError(file.href, "nobody waits for it any more");
         const open = await this.#openAt(file, given, cache);
         while (open.at < end) {
           const piece = await this.#next(open, end);
@@ -110,7 +133,9 @@ export class HttpReader {
   whole(href: string, limit: number, cache: CacheUse, deadline?: number): Promise<Whole> {
     const attempt = () => this.#bring(href, limit, { method: "GET", cache });
     if (deadline === undefined) return this.#attempts.until(attempt);
-    return this.#once(href, deadline, (stop) => this.#bring(href, limit, { method: "GET", cache }, stop));
+    return this.#once(href, deadline, (stop) =>
+      this.#bring(href, limit, { method: "GET", cache }, stop),
+    );
   }
 
   /**
@@ -177,22 +202,34 @@ export class HttpReader {
       open.watch.end(piece?.length ?? 0);
     } catch (error) {
       await this.#drop();
-      throw new Passing(failed(open.href, `broke off after ${open.at} bytes`, open.watch.late ? open.watch.reason : error));
+      throw new Passing(
+        failed(
+          open.href,
+          `broke off after ${open.at} bytes`,
+          open.watch.late ? open.watch.reason : error,
+        ),
+      );
     }
     if (!piece) {
       await this.#drop();
-      throw new Passing(networkError(open.href, `ended after ${open.at} bytes, ${end} were wanted`));
+      throw new Passing(
+        networkError(open.href, `ended after ${open.at} bytes, ${end} were wanted`),
+      );
     }
     return piece;
   }
 
   async #openAt(file: RemoteFile, offset: number, cache: CacheUse): Promise<OpenFile> {
     const open = this.#open;
-    if (open?.href === file.href && offset >= open.at && offset - open.at <= passOverBytes) return open;
+    if (open?.href === file.href && offset >= open.at && offset - open.at <= passOverBytes)
+      return open;
     await this.#drop();
     const { href } = file;
     const stop = new AbortController();
-    const wanted: Wanted = { offset, ...(file.byteLength === undefined ? {} : { wholeBytes: file.byteLength }) };
+    const wanted: Wanted = {
+      offset,
+      ...(file.byteLength === undefined ? {} : { wholeBytes: file.byteLength }),
+    };
     let response = await this.#ask(href, { method: "GET", cache, ...from(offset) }, stop);
     // A range of a compressed response is none of the file.
     if (response.status === 206 && isEncoded(response)) {
@@ -202,12 +239,29 @@ export class HttpReader {
     this.#accept(href, judge(response, wanted), stop);
     if (file.unverified) {
       this.#checkVersion(href, response, stop);
-      const length = response.status === 206 ? totalBytes(response) : isEncoded(response) ? undefined : contentLength(response);
-      if (length !== undefined && length !== file.byteLength) this.#accept(href, { kind: "passing", why: `is ${length} bytes long, not ${file.byteLength}`, pause: 0 }, stop);
+      const length =
+        response.status === 206
+          ? totalBytes(response)
+          : isEncoded(response)
+            ? undefined
+            : contentLength(response);
+      if (length !== undefined && length !== file.byteLength)
+        this.#accept(
+          href,
+          { kind: "passing", why: `is ${length} bytes long, not ${file.byteLength}`, pause: 0 },
+          stop,
+        );
     }
     const at = response.status === 206 ? offset : 0;
     const body = new Body(response.body as ReadableStream<Uint8Array>, this.#room);
-    this.#open = { href, body, stop, watch: new Watch(this.#patience, () => stop.abort()), at, rest: new Uint8Array(0) };
+    this.#open = {
+      href,
+      body,
+      stop,
+      watch: new Watch(this.#patience, () => stop.abort()),
+      at,
+      rest: new Uint8Array(0),
+    };
     return this.#open;
   }
 
@@ -219,11 +273,21 @@ export class HttpReader {
   }
 
   // Brings a file from its beginning to its end. What is not there, or not for us, is no error: the caller knows what it means.
-  async #bring(href: string, limit: number, request: Request, stop = new AbortController()): Promise<Whole> {
+  async #bring(
+    href: string,
+    limit: number,
+    request: Request,
+    stop = new AbortController(),
+  ): Promise<Whole> {
     const response = await this.#ask(href, request, stop);
-    if (isPage(response) && response.ok) return this.#without(stop, "is a web page, of the server or of a network that wants a sign-in");
+    if (isPage(response) && response.ok)
+      return this.#without(
+        stop,
+        "is a web page, of the server or of a network that wants a sign-in",
+      );
     const verdict = judge(response, { offset: 0 });
-    if (verdict.kind === "absent" || verdict.kind === "refused") return this.#without(stop, verdict.why);
+    if (verdict.kind === "absent" || verdict.kind === "refused")
+      return this.#without(stop, verdict.why);
     this.#accept(href, verdict, stop);
     const bytes = await this.#collect(href, response, limit, stop);
     this.#attempts.done();
@@ -235,7 +299,12 @@ export class HttpReader {
     return { why };
   }
 
-  async #collect(href: string, response: Response, limit: number, stop: AbortController): Promise<Uint8Array<ArrayBuffer>> {
+  async #collect(
+    href: string,
+    response: Response,
+    limit: number,
+    stop: AbortController,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const body = new Body(response.body as ReadableStream<Uint8Array>, this.#room);
     const watch = new Watch(this.#patience, () => stop.abort());
     const pieces: Uint8Array[] = [];
@@ -247,18 +316,27 @@ export class HttpReader {
         watch.end(piece?.length ?? 0);
         if (!piece) break;
         length += piece.length;
-        if (length > limit) throw new EmbedError("corrupt-model", `${shownAddress(href)}: more than ${limit} bytes`);
+        if (length > limit)
+          throw new EmbedError("corrupt-model", `${shownAddress(href)}: more than ${limit} bytes`);
         pieces.push(piece.slice());
       }
     } catch (error) {
       stop.abort();
       if (error instanceof EmbedError) throw error;
-      throw new Passing(failed(href, `broke off after ${length} bytes`, watch.late ? watch.reason : error));
+      throw new Passing(
+        failed(href, `broke off after ${length} bytes`, watch.late ? watch.reason : error),
+      );
     } finally {
       watch.stop();
     }
-    const announced = response.status === 206 ? totalBytes(response) : isEncoded(response) ? undefined : contentLength(response);
-    if (announced !== undefined && announced !== length) throw new Passing(networkError(href, `ended after ${length} of ${announced} bytes`));
+    const announced =
+      response.status === 206
+        ? totalBytes(response)
+        : isEncoded(response)
+          ? undefined
+          : contentLength(response);
+    if (announced !== undefined && announced !== length)
+      throw new Passing(networkError(href, `ended after ${length} of ${announced} bytes`));
     if (length === 0) throw new Passing(networkError(href, "came without bytes"));
     const bytes = new Uint8Array(length);
     let at = 0;
@@ -269,32 +347,50 @@ export class HttpReader {
     return bytes;
   }
 
-  async #headOf(href: string, stop = new AbortController()): Promise<{ version: string } & ({ size: number } | { absent: boolean; why: string })> {
+  async #headOf(
+    href: string,
+    stop = new AbortController(),
+  ): Promise<{ version: string } & ({ size: number } | { absent: boolean; why: string })> {
     const response = await this.#ask(href, { method: "HEAD", cache: "no-cache" }, stop);
     const version = versionOf(response);
     if (response.ok && isPage(response)) return { version: "", absent: true, why: "is a web page" };
     const verdict = judge(response, { offset: 0, head: true });
     if (verdict.kind === "passing" && response.status !== 501) this.#accept(href, verdict, stop);
-    const size = verdict.kind === "ok" && !isEncoded(response) ? contentLength(response) : undefined;
+    const size =
+      verdict.kind === "ok" && !isEncoded(response) ? contentLength(response) : undefined;
     if (size) return { version, size }; // some say 0 for what they do not know
     return { version, absent: verdict.kind === "absent", why: "why" in verdict ? verdict.why : "" };
   }
 
   async #sizeByRange(href: string, limit: number): Promise<Size> {
     const stop = new AbortController();
-    const response = await this.#ask(href, { method: "GET", cache: "no-cache", headers: { Range: "bytes=0-0" } }, stop);
-    const total = response.status === 206 && !isEncoded(response) ? totalBytes(response) : undefined;
+    const response = await this.#ask(
+      href,
+      { method: "GET", cache: "no-cache", headers: { Range: "bytes=0-0" } },
+      stop,
+    );
+    const total =
+      response.status === 206 && !isEncoded(response) ? totalBytes(response) : undefined;
     stop.abort();
     if (total !== undefined) return { byteLength: total };
     const whole = await this.#bring(href, limit, { method: "GET", cache: "no-cache" });
-    return whole.bytes ? { byteLength: whole.bytes.length, bytes: whole.bytes } : { why: whole.why };
+    return whole.bytes
+      ? { byteLength: whole.bytes.length, bytes: whole.bytes }
+      : { why: whole.why };
   }
 
-  async #ask(href: string, { headers, ...request }: Request, stop: AbortController): Promise<Response> {
+  async #ask(
+    href: string,
+    { headers, ...request }: Request,
+    stop: AbortController,
+  ): Promise<Response> {
     const all = Object.fromEntries(this.#headers);
     for (const name of Object.keys(all)) if (name.toLowerCase() === "range") delete all[name];
     try {
-      return await inTime(this.#fetch(href, { ...request, headers: { ...all, ...headers }, signal: stop.signal }), this.#patience.idle);
+      return await inTime(
+        this.#fetch(href, { ...request, headers: { ...all, ...headers }, signal: stop.signal }),
+        this.#patience.idle,
+      );
     } catch (error) {
       stop.abort();
       if (error instanceof EmbedError) throw error;
@@ -302,12 +398,20 @@ export class HttpReader {
     }
   }
 
-  async #once<T>(href: string, deadline: number, action: (stop: AbortController) => Promise<T>): Promise<T> {
+  async #once<T>(
+    href: string,
+    deadline: number,
+    action: (stop: AbortController) => Promise<T>,
+  ): Promise<T> {
     const stop = new AbortController();
     try {
       return await inTime(action(stop), deadline);
     } catch (problem) {
-      throw problem instanceof Passing ? problem.error : problem instanceof EmbedError ? problem : failed(href, "cannot be fetched", problem);
+      throw problem instanceof Passing
+        ? problem.error
+        : problem instanceof EmbedError
+          ? problem
+          : failed(href, "cannot be fetched", problem);
     } finally {
       stop.abort();
     }

@@ -15,7 +15,12 @@ export const content = "content";
 export interface Version {
   readonly manifest: Uint8Array<ArrayBuffer>;
   readonly files: readonly ManifestFile[];
-  readonly about: { readonly modelId: string; readonly revision: string; readonly license: string; readonly dtype: string };
+  readonly about: {
+    readonly modelId: string;
+    readonly revision: string;
+    readonly license: string;
+    readonly dtype: string;
+  };
 }
 
 /** What is known of one address. */
@@ -34,7 +39,16 @@ export function versionFrom(manifest: Uint8Array<ArrayBuffer>, where: string): V
   const files = filesOfManifest(text, where);
   const given = JSON.parse(text) as { readonly [name: string]: unknown };
   const word = (name: string) => (typeof given[name] === "string" ? given[name] : "");
-  return { manifest, files, about: { modelId: word("modelId"), revision: word("revision"), license: word("license"), dtype: word("dtype") } };
+  return {
+    manifest,
+    files,
+    about: {
+      modelId: word("modelId"),
+      revision: word("revision"),
+      license: word("license"),
+      dtype: word("dtype"),
+    },
+  };
 }
 
 const fileOf = (name: string) => `${name}.json`;
@@ -44,20 +58,34 @@ export async function readAccount(store: ModelStore, name: string): Promise<Acco
   try {
     const bytes = await store.readWhole(accounts, fileOf(name));
     if (!bytes) return undefined;
-    const { model, versions, uses } = JSON.parse(new TextDecoder().decode(bytes)) as { model: string; versions: string[]; uses: number[] };
+    const { model, versions, uses } = JSON.parse(new TextDecoder().decode(bytes)) as {
+      model: string;
+      versions: string[];
+      uses: number[];
+    };
     const read: Version[] = [];
     for (const text of versions) {
       const manifest = new TextEncoder().encode(text);
       if (await isWhole(manifest)) read.push(versionFrom(manifest, model));
     }
-    return read.length > 0 ? { model: String(model), versions: read, uses: uses.filter(Number.isFinite) } : undefined;
+    return read.length > 0
+      ? { model: String(model), versions: read, uses: uses.filter(Number.isFinite) }
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
-export async function writeAccount(store: ModelStore, name: string, { model, versions, uses }: Account): Promise<void> {
-  const text = JSON.stringify({ model, uses, versions: versions.map(({ manifest }) => new TextDecoder().decode(manifest)) });
+export async function writeAccount(
+  store: ModelStore,
+  name: string,
+  { model, versions, uses }: Account,
+): Promise<void> {
+  const text = JSON.stringify({
+    model,
+    uses,
+    versions: versions.map(({ manifest }) => new TextDecoder().decode(manifest)),
+  });
   await store.writeWhole(accounts, fileOf(name), new TextEncoder().encode(text));
 }
 
@@ -72,7 +100,8 @@ export async function readAccounts(store: ModelStore): Promise<Map<string, Accou
   return all;
 }
 
-export const removeAccount = (store: ModelStore, name: string): Promise<boolean> => store.remove(accounts, fileOf(name));
+export const removeAccount = (store: ModelStore, name: string): Promise<boolean> =>
+  store.remove(accounts, fileOf(name));
 
 /** Bytes that a file of this length may be relied on to hold: all, or whole chunks. */
 export function usable(file: { readonly byteLength: number }, bytes: number): number {
@@ -90,13 +119,25 @@ export async function nameOf(file: ManifestFile): Promise<string | undefined> {
 }
 
 /** Bytes of each file that are there. */
-export async function sizesOf(store: ModelStore, files: readonly ManifestFile[]): Promise<Map<ManifestFile, number>> {
+export async function sizesOf(
+  store: ModelStore,
+  files: readonly ManifestFile[],
+): Promise<Map<ManifestFile, number>> {
   const there = await store.files(content);
-  return new Map(await Promise.all(files.map(async (file) => [file, usable(file, there.get((await nameOf(file)) ?? "") ?? 0)] as const)));
+  return new Map(
+    await Promise.all(
+      files.map(
+        async (file) => [file, usable(file, there.get((await nameOf(file)) ?? "") ?? 0)] as const,
+      ),
+    ),
+  );
 }
 
 /** Towers of which nothing is missing. */
-export function completeTowers(files: readonly ManifestFile[], sizes: ReadonlyMap<ManifestFile, number>): Set<Tower> {
+export function completeTowers(
+  files: readonly ManifestFile[],
+  sizes: ReadonlyMap<ManifestFile, number>,
+): Set<Tower> {
   const towers = new Set(files.map(({ tower }) => tower));
   for (const file of files) if ((sizes.get(file) ?? 0) < file.byteLength) towers.delete(file.tower);
   return towers;
@@ -106,7 +147,12 @@ export function completeTowers(files: readonly ManifestFile[], sizes: ReadonlyMa
  * Removes files that no account speaks of. What came since `before`, a list of what was there, is left alone: its account may
  * be on its way. Files that are in use stay for another time; with `strict` that is an error.
  */
-export async function sweep(store: ModelStore, before: Iterable<string>, spared: readonly Account[], strict = false): Promise<void> {
+export async function sweep(
+  store: ModelStore,
+  before: Iterable<string>,
+  spared: readonly Account[],
+  strict = false,
+): Promise<void> {
   const wanted = new Set<string | undefined>();
   for (const { versions } of spared) {
     for (const { files } of versions) for (const file of files) wanted.add(await nameOf(file));

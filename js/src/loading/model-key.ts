@@ -42,6 +42,7 @@ function lasting(href: string): string {
 export function addressOf(address: ModelAddress, path: string): string | undefined {
   if (typeof address !== "string") return Object.hasOwn(address, path) ? address[path] : undefined;
   const end = address.search(/[?#]/);
-  const [folder, query] = end < 0 ? [address, ""] : [address.slice(0, end), address.slice(end).replace(/#.*$/s, "")];
+  const [folder, query] =
+    end < 0 ? [address, ""] : [address.slice(0, end), address.slice(end).replace(/#.*$/s, "")];
   return folder + path.split("/").map(encodeURIComponent).join("/") + query;
 }

@@ -34,7 +34,10 @@ export function hasty(patience: Patience): Patience {
 /** Failed for the moment: another attempt may work. */
 export class Passing {
   /** `pause`: milliseconds that the server asked for. */
-  constructor(readonly error: EmbedError, readonly pause = 0) {}
+  constructor(
+    readonly error: EmbedError,
+    readonly pause = 0,
+  ) {}
 }
 
 /** Counts the attempts of a load. */
@@ -94,7 +97,8 @@ export class Watch {
     this.#idle = idle;
     this.#least = least ?? defaultLeast;
     const look = () => {
-      if (this.#since === undefined || this.#waited + performance.now() - this.#since < idle) return;
+      if (this.#since === undefined || this.#waited + performance.now() - this.#since < idle)
+        return;
       this.late = true;
       end();
     };
@@ -122,7 +126,8 @@ export class Watch {
   }
 }
 
-export const silence = (milliseconds: number): Error => new Error(`nothing came for ${milliseconds / 1000} s`);
+export const silence = (milliseconds: number): Error =>
+  new Error(`nothing came for ${milliseconds / 1000} s`);
 
 /** Settles as `promise` does, or rejects when that takes too long. */
 export async function inTime<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
@@ -137,4 +142,5 @@ export async function inTime<T>(promise: Promise<T>, milliseconds: number): Prom
   }
 }
 
-const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+const sleep = (milliseconds: number) =>
+  new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

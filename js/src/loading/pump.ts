@@ -47,7 +47,11 @@ export async function load(
 function explained(error: unknown, { absent }: OpenSource): unknown {
   if (!(error instanceof EmbedError) || error.code !== "corrupt-model") return error;
   for (const [path, why] of absent ?? []) {
-    if (error.detail.startsWith(`${path}: missing`) || (/\bneither\b/.test(error.detail) && error.detail.includes(path))) return new EmbedError("network", `${path}: ${why}`, { cause: error });
+    if (
+      error.detail.startsWith(`${path}: missing`) ||
+      (/\bneither\b/.test(error.detail) && error.detail.includes(path))
+    )
+      return new EmbedError("network", `${path}: ${why}`, { cause: error });
   }
   return error;
 }
@@ -56,8 +60,15 @@ function explained(error: unknown, { absent }: OpenSource): unknown {
  * `copyIn` puts a piece at a place of the heap. A range whose hash does not fit is brought again, if the source has another
  * road to it. Errors: those of the source, and whatever the taker throws.
  */
-export async function pump(source: OpenSource, taker: Taker, copyIn: (pointer: number, piece: Uint8Array) => void, progress: ProgressMeter): Promise<void> {
-  const chunks = new ChunkReader(source, (file, bytes, fromCache) => progress.add(file, bytes, fromCache));
+export async function pump(
+  source: OpenSource,
+  taker: Taker,
+  copyIn: (pointer: number, piece: Uint8Array) => void,
+  progress: ProgressMeter,
+): Promise<void> {
+  const chunks = new ChunkReader(source, (file, bytes, fromCache) =>
+    progress.add(file, bytes, fromCache),
+  );
   try {
     await bringAll(chunks, source, taker, copyIn, progress);
   } catch (error) {
@@ -76,7 +87,11 @@ async function bringAll(
 ): Promise<void> {
   for (let range = taker.want(); range !== undefined; range = taker.want()) {
     const file = source.files[range.file];
-    if (file === undefined) throw new EmbedError("internal", `the engine wants file ${range.file} of ${source.files.length}`);
+    if (file === undefined)
+      throw new EmbedError(
+        "internal",
+        `the engine wants file ${range.file} of ${source.files.length}`,
+      );
     progress.begin(file);
     if (!range.hashed) {
       await bring(source, file, range, taker, copyIn, progress);
@@ -90,7 +105,11 @@ async function bringAll(
 
 function room(taker: Taker, range: Range): { readonly pointer: number; readonly bytes: number } {
   const place = taker.reserve();
-  if (place.bytes !== range.length) throw new EmbedError("internal", `the engine wants ${range.length} bytes and reserves ${place.bytes}`);
+  if (place.bytes !== range.length)
+    throw new EmbedError(
+      "internal",
+      `the engine wants ${range.length} bytes and reserves ${place.bytes}`,
+    );
   return place;
 }
 
@@ -106,12 +125,14 @@ async function bring(
   const { pointer, bytes } = room(taker, range);
   let done = 0;
   await source.read(file, range.offset, range.length, (piece, fromCache) => {
-    if (done + piece.length > bytes) throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
+    if (done + piece.length > bytes)
+      throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
     copyIn(pointer + done, piece);
     done += piece.length;
     progress.add(file, piece.length, fromCache);
   });
-  if (done !== bytes) throw new EmbedError("network", `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`);
+  if (done !== bytes)
+    throw new EmbedError("network", `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`);
 }
 
 // Whether the engine took the range; if not, the source has agreed to bring it again.
@@ -149,7 +170,10 @@ export class ProgressMeter {
   readonly #name: string;
   readonly #report: (progress: LoadProgress) => void;
   /** Of each path: bytes of this attempt, and what was said of it. A load that begins anew counts them again, in silence. */
-  readonly #files = new Map<string, { counted: number; said: number; fromCache: boolean | undefined }>();
+  readonly #files = new Map<
+    string,
+    { counted: number; said: number; fromCache: boolean | undefined }
+  >();
   #current: SourceFile | undefined;
   #all = 0;
   #total: number | undefined;
@@ -209,7 +233,15 @@ export class ProgressMeter {
     this.#current = undefined;
     this.#total = this.#all;
     this.#sayTotal();
-    this.#report({ status: "ready", name: this.#name, file: "", loaded: this.#all, total: this.#all, progress: 100, fromCache: this.#allFromCache && this.#all > 0 });
+    this.#report({
+      status: "ready",
+      name: this.#name,
+      file: "",
+      loaded: this.#all,
+      total: this.#all,
+      progress: 100,
+      fromCache: this.#allFromCache && this.#all > 0,
+    });
   }
 
   #of(file: SourceFile): { counted: number; said: number; fromCache: boolean | undefined } {
@@ -225,14 +257,32 @@ export class ProgressMeter {
 
   #say(status: "initiate" | "download" | "progress" | "done", file: SourceFile): void {
     const known = this.#of(file);
-    const progress = file.byteLength > 0 ? Math.min(100, (100 * known.said) / file.byteLength) : 100;
+    const progress =
+      file.byteLength > 0 ? Math.min(100, (100 * known.said) / file.byteLength) : 100;
     const fromCache = known.fromCache ?? file.fromCache ?? false;
-    this.#report({ status, name: this.#name, file: file.path, loaded: known.said, total: file.byteLength, progress, fromCache });
+    this.#report({
+      status,
+      name: this.#name,
+      file: file.path,
+      loaded: known.said,
+      total: file.byteLength,
+      progress,
+      fromCache,
+    });
   }
 
   #sayTotal(): void {
-    if (this.#total) this.#percent = Math.max(this.#percent, Math.min(100, (100 * this.#all) / this.#total));
+    if (this.#total)
+      this.#percent = Math.max(this.#percent, Math.min(100, (100 * this.#all) / this.#total));
     const fromCache = this.#allFromCache && this.#all > 0;
-    this.#report({ status: "progress_total", name: this.#name, file: "", loaded: this.#all, total: this.#total, progress: this.#percent, fromCache });
+    this.#report({
+      status: "progress_total",
+      name: this.#name,
+      file: "",
+      loaded: this.#all,
+      total: this.#total,
+      progress: this.#percent,
+      fromCache,
+    });
   }
 }

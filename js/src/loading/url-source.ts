@@ -33,7 +33,10 @@ export interface UrlSourceOptions extends Omit<HttpOptions, "patience"> {
 }
 
 /** Errors: EmbedError. */
-export async function openUrlSource(address: ModelAddress, options: UrlSourceOptions = {}): Promise<OpenSource> {
+export async function openUrlSource(
+  address: ModelAddress,
+  options: UrlSourceOptions = {},
+): Promise<OpenSource> {
   const source = new UrlSource(address, options);
   try {
     await source.list();
@@ -79,7 +82,16 @@ class UrlSource implements OpenSource {
   readonly #sentFrom = new Map<SourceFile, number>();
   #closings = 0;
 
-  constructor(address: ModelAddress, { store, patience = defaultPatience, towers = ["text", "vision"], onNotKept = () => {}, ...http }: UrlSourceOptions) {
+  constructor(
+    address: ModelAddress,
+    {
+      store,
+      patience = defaultPatience,
+      towers = ["text", "vision"],
+      onNotKept = () => {},
+      ...http
+    }: UrlSourceOptions,
+  ) {
     this.#address = address;
     this.#http = new HttpReader({ patience, ...http });
     this.#patience = patience;
@@ -99,16 +111,26 @@ class UrlSource implements OpenSource {
     const why = href === undefined ? "has no address" : await this.#listPack(href);
     if (why === undefined) return;
     const { files, absent } = await findCheckpoint(this.#address, this.#http, why);
-    if (this.#keeps) this.#notKept("a checkpoint has no hashes to tell its versions apart; `clipglot convert` makes a pack of it");
+    if (this.#keeps)
+      this.#notKept(
+        "a checkpoint has no hashes to tell its versions apart; `clipglot convert` makes a pack of it",
+      );
     this.#checkpoint = files;
-    this.files = files.map(({ path, href, bytes, byteLength }) => ({ path, byteLength, remote: { href, unverified: true, byteLength }, ...(bytes ? { whole: bytes } : {}) }));
+    this.files = files.map(({ path, href, bytes, byteLength }) => ({
+      path,
+      byteLength,
+      remote: { href, unverified: true, byteLength },
+      ...(bytes ? { whole: bytes } : {}),
+    }));
     // Of a file that is just not there, the engine speaks better.
-    for (const [path, reason] of absent) if (!/^(404|410)\b/.test(reason)) this.absent.set(path, reason);
+    for (const [path, reason] of absent)
+      if (!/^(404|410)\b/.test(reason)) this.absent.set(path, reason);
   }
 
   async read(listed: SourceFile, offset: number, length: number, take: Take): Promise<void> {
     const file = listed as UrlFile;
-    if (file.whole) return take(file.whole.subarray(offset, offset + length), file.fromCache ?? false);
+    if (file.whole)
+      return take(file.whole.subarray(offset, offset + length), file.fromCache ?? false);
     const closings = this.#closings;
     const end = offset + length;
     let at = offset;
@@ -123,11 +145,13 @@ class UrlSource implements OpenSource {
       take(piece, true);
       at += bytes;
     }
-    if (this.#closings !== closings) throw networkError(file.remote.href, "nobody waits for it any more");
+    if (this.#closings !== closings)
+      throw networkError(file.remote.href, "nobody waits for it any more");
     if (at < end) {
       if (!this.#sentFrom.has(file)) this.#sentFrom.set(file, at); // and so does all behind it
       // With a store, the browser's own cache would only hold everything once more. What no hash tells apart must be of today.
-      const cache: CacheUse = this.#renewed.has(file) || this.#keeps ? "no-store" : file.entry ? "default" : "no-cache";
+      const cache: CacheUse =
+        this.#renewed.has(file) || this.#keeps ? "no-store" : file.entry ? "default" : "no-cache";
       await this.#http.read(file.remote, at, end - at, cache, (piece) => {
         this.#keep(at, piece);
         at += piece.length;
@@ -160,7 +184,11 @@ class UrlSource implements OpenSource {
 
   async otherwise(error: unknown): Promise<boolean> {
     const { code } = error instanceof EmbedError ? error : { code: "internal" };
-    if (!this.#version || !["network", "corrupt-model", "unsupported-version", "unsupported-model"].includes(code)) return false;
+    if (
+      !this.#version ||
+      !["network", "corrupt-model", "unsupported-version", "unsupported-model"].includes(code)
+    )
+      return false;
     await this.close();
     const fallback = this.#fallback;
     // The server may have been given a new version in between. A network that failed a moment ago is not asked when there is a copy.
@@ -178,9 +206,15 @@ class UrlSource implements OpenSource {
   }
 
   async finished(): Promise<void> {
-    const versions = this.#checkpoint.map(({ href, version }) => this.#http.changed(href, version, keptTime(this.#patience)));
+    const versions = this.#checkpoint.map(({ href, version }) =>
+      this.#http.changed(href, version, keptTime(this.#patience)),
+    );
     const changed = (await Promise.all(versions)).indexOf(true);
-    if (changed >= 0) throw networkError(this.#checkpoint[changed]!.href, "changed during the download; load again");
+    if (changed >= 0)
+      throw networkError(
+        this.#checkpoint[changed]!.href,
+        "changed during the download; load again",
+      );
     if (this.#keeps) await this.#kept?.settle().catch(() => {}); // a disk that is full or cannot be written: another time
   }
 
@@ -195,7 +229,10 @@ class UrlSource implements OpenSource {
     if (this.#open?.file === file) return this.#open;
     await this.#closeStored();
     const there = this.#keeps || file.fromCache; // or it would be made
-    const stored = file.entry && there && (await this.#kept?.open(file.entry, keep).catch((error: unknown) => this.#notKept(error)));
+    const stored =
+      file.entry &&
+      there &&
+      (await this.#kept?.open(file.entry, keep).catch((error: unknown) => this.#notKept(error)));
     this.#open = { file, stored: stored || undefined };
     return this.#open;
   }
@@ -236,7 +273,8 @@ class UrlSource implements OpenSource {
     try {
       let came = await this.#http.whole(href, manifestBytes, "no-cache");
       // Damaged on its way, or an old response of some cache.
-      if (came.bytes && canHash() && !(await isWhole(came.bytes))) came = await this.#http.whole(href, manifestBytes, "reload");
+      if (came.bytes && canHash() && !(await isWhole(came.bytes)))
+        came = await this.#http.whole(href, manifestBytes, "reload");
       if (!came.bytes && !stored) return came.why;
       if (came.bytes && canHash() && (await isWhole(came.bytes))) {
         await this.#take(versionFrom(came.bytes, href), false);
@@ -258,7 +296,11 @@ class UrlSource implements OpenSource {
   // The manifest, asked for once, in a time that a load with a kept copy can wait. Nothing when none comes.
   async #askOnce(href: string, cache: CacheUse): Promise<Version | undefined> {
     try {
-      return await this.#askInTime(href, cache, performance.now() + (this.#fallback ? keptTime(this.#patience) : this.#patience.idle));
+      return await this.#askInTime(
+        href,
+        cache,
+        performance.now() + (this.#fallback ? keptTime(this.#patience) : this.#patience.idle),
+      );
     } catch {
       return undefined;
     }
@@ -284,15 +326,34 @@ class UrlSource implements OpenSource {
     const isFallback = fallback !== undefined && sameBytes(fallback.manifest, version.manifest);
     if (isFallback) this.#fallback = undefined;
     this.#http.patience = fallback && !isFallback ? hasty(this.#patience) : this.#patience;
-    const wasKept = isKept || (this.#kept?.versions.some(({ manifest }) => sameBytes(manifest, version.manifest)) ?? false);
-    if (!isKept && this.#keeps) await this.#kept?.note(version).catch((error: unknown) => this.#notKept(error));
+    const wasKept =
+      isKept ||
+      (this.#kept?.versions.some(({ manifest }) => sameBytes(manifest, version.manifest)) ?? false);
+    if (!isKept && this.#keeps)
+      await this.#kept?.note(version).catch((error: unknown) => this.#notKept(error));
     const there = await this.#kept?.sizes(version.files).catch(() => undefined);
     this.files = version.files.flatMap((entry) => {
       const { path, byteLength } = entry;
       const href = addressOf(this.#address, path);
       // A file without an address is left out; the engine says so if it needs it.
-      return href === undefined ? [] : [{ path, byteLength, entry, remote: { href, byteLength }, fromCache: (there?.get(entry) ?? 0) > 0 }];
+      return href === undefined
+        ? []
+        : [
+            {
+              path,
+              byteLength,
+              entry,
+              remote: { href, byteLength },
+              fromCache: (there?.get(entry) ?? 0) > 0,
+            },
+          ];
     });
-    this.files.push({ path: manifestName, byteLength: version.manifest.length, whole: version.manifest, remote: { href: "" }, fromCache: wasKept });
+    this.files.push({
+      path: manifestName,
+      byteLength: version.manifest.length,
+      whole: version.manifest,
+      remote: { href: "" },
+      fromCache: wasKept,
+    });
   }
 }

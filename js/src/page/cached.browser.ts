@@ -8,6 +8,9 @@ export async function listHere(_options: CacheOptions): Promise<CachedModel[]> {
   return listIn(await browserStore());
 }
 
-export async function deleteHere(model: URL | string | ModelAddresses, _options: CacheOptions): Promise<boolean> {
+export async function deleteHere(
+  model: URL | string | ModelAddresses,
+  _options: CacheOptions,
+): Promise<boolean> {
   return deleteIn(await browserStore(), model, browserPlatform);
 }

@@ -7,7 +7,10 @@ import { reading } from "./fence.js";
 import { deleteIn, listIn } from "./cached.js";
 
 function storeOf({ cache }: CacheOptions) {
-  const folder = cache === undefined ? false : reading("cache", () => nodePlatform.describeCache(checkAddress("cache", cache)));
+  const folder =
+    cache === undefined
+      ? false
+      : reading("cache", () => nodePlatform.describeCache(checkAddress("cache", cache)));
   if (typeof folder !== "string") throw invalid("cache must be the folder that load() was given");
   return nodeStore(folder);
 }
@@ -16,6 +19,9 @@ export async function listHere(options: CacheOptions): Promise<CachedModel[]> {
   return listIn(storeOf(options));
 }
 
-export async function deleteHere(model: URL | string | ModelAddresses, options: CacheOptions): Promise<boolean> {
+export async function deleteHere(
+  model: URL | string | ModelAddresses,
+  options: CacheOptions,
+): Promise<boolean> {
   return deleteIn(storeOf(options), model, nodePlatform);
 }

@@ -19,7 +19,11 @@ export async function listIn(store: ModelStore | undefined): Promise<CachedModel
   }
 }
 
-export async function deleteIn(store: ModelStore | undefined, model: URL | string | ModelAddresses, platform: PagePlatform): Promise<boolean> {
+export async function deleteIn(
+  store: ModelStore | undefined,
+  model: URL | string | ModelAddresses,
+  platform: PagePlatform,
+): Promise<boolean> {
   const address = reading("model", () => addressOf(model, platform));
   if (!store) return false;
   try {
@@ -28,12 +32,25 @@ export async function deleteIn(store: ModelStore | undefined, model: URL | strin
     const key = address && (await keyOf(address));
     return key !== undefined && (await deleteKept(store, key));
   } catch (cause) {
-    throw new EmbedError("invalid-argument", "model: cannot be deleted, perhaps because it is being loaded", { cause });
+    throw new EmbedError(
+      "invalid-argument",
+      "model: cannot be deleted, perhaps because it is being loaded",
+      { cause },
+    );
   }
 }
 
-function addressOf(model: URL | string | ModelAddresses, platform: PagePlatform): ModelAddress | undefined {
-  const of = (source: SourceDescription) => (source.kind === "url" ? source.href : source.kind === "addresses" ? source.addresses : undefined);
-  if (typeof model === "object" && model !== null && "files" in model) return of(describeAddresses(model, platform));
+function addressOf(
+  model: URL | string | ModelAddresses,
+  platform: PagePlatform,
+): ModelAddress | undefined {
+  const of = (source: SourceDescription) =>
+    source.kind === "url"
+      ? source.href
+      : source.kind === "addresses"
+        ? source.addresses
+        : undefined;
+  if (typeof model === "object" && model !== null && "files" in model)
+    return of(describeAddresses(model, platform));
   return of(platform.describeFolder(checkAddress("model", model)));
 }

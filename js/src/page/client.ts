@@ -1,7 +1,16 @@
 // The caller's side of one engine: starts it, sends calls, ends it. One of its lives: loading → ready → ended.
 import { EmbedError } from "../errors.js";
 import type { EngineInfo, LoadProgress, LoadWarning } from "../shared/engine-types.js";
-import type { AnswerOf, Call, CallKind, CallOf, CancelFlag, FromWorker, LoadRequest, WireError } from "../shared/protocol.js";
+import type {
+  AnswerOf,
+  Call,
+  CallKind,
+  CallOf,
+  CancelFlag,
+  FromWorker,
+  LoadRequest,
+  WireError,
+} from "../shared/protocol.js";
 import { isPromise, isUint8Array } from "../shared/values.js";
 import { reasonOf } from "../shared/reason.js";
 import type { FetchLike, ModelSource } from "../types.js";
@@ -58,7 +67,11 @@ export class EngineClient {
   load(request: LoadRequest, hooks: LoadHooks): Promise<EngineInfo> {
     this.#hooks = hooks;
     const { signal } = hooks;
-    if (hooks.fetch) this.#fetches = new UserFetch(hooks.fetch, (answer, transfer) => this.#end ?? this.#port.post(answer, transfer));
+    if (hooks.fetch)
+      this.#fetches = new UserFetch(
+        hooks.fetch,
+        (answer, transfer) => this.#end ?? this.#port.post(answer, transfer),
+      );
     const onAbort = () => this.#fail(signal?.reason);
     return new Promise<EngineInfo>((resolve, reject) => {
       this.#loaded = { resolve, reject };
@@ -68,14 +81,29 @@ export class EngineClient {
       try {
         this.#port.post({ type: "load", request }, []);
       } catch (cause) {
-        this.#fail(new EmbedError("invalid-argument", `model cannot be sent to the engine's worker: ${reasonOf(cause)}`, { cause }));
+        this.#fail(
+          new EmbedError(
+            "invalid-argument",
+            `model cannot be sent to the engine's worker: ${reasonOf(cause)}`,
+            { cause },
+          ),
+        );
       }
     }).finally(() => signal?.removeEventListener("abort", onAbort));
   }
 
   /** `prepare` runs when the call's turn comes. `slow`: it may give a promise, and others go before while that waits. */
-  call<K extends CallKind>(prepare: () => Prepared<K> | Promise<Prepared<K>>, lane: Lane, signal?: AbortSignal, onProgress?: (done: number, total: number) => void, slow = false): Promise<AnswerOf<K>> {
-    const toRequest = ({ call, transfer }: Prepared<K>): Request => ({ call: call as Call, transfer: transfer ?? [] });
+  call<K extends CallKind>(
+    prepare: () => Prepared<K> | Promise<Prepared<K>>,
+    lane: Lane,
+    signal?: AbortSignal,
+    onProgress?: (done: number, total: number) => void,
+    slow = false,
+  ): Promise<AnswerOf<K>> {
+    const toRequest = ({ call, transfer }: Prepared<K>): Request => ({
+      call: call as Call,
+      transfer: transfer ?? [],
+    });
     const request = () => {
       const prepared = prepare();
       return isPromise(prepared) ? prepared.then(toRequest) : toRequest(prepared);
@@ -147,7 +175,9 @@ export class EngineClient {
       const given = await this.#hooks?.source?.read(path, offset, length, this.#reading.signal);
       if (this.#end) return;
       if (!isUint8Array(given) || given.byteLength !== length)
-        throw new Error(`read("${path}", ${offset}, ${length}) must give ${length} bytes in a Uint8Array`);
+        throw new Error(
+          `read("${path}", ${offset}, ${length}) must give ${length} bytes in a Uint8Array`,
+        );
       const bytes = new Uint8Array(given);
       this.#port.post({ type: "source-bytes", read, bytes }, [bytes.buffer]);
     } catch (error) {
@@ -159,7 +189,11 @@ export class EngineClient {
     try {
       this.#port.post({ type: "call", id, call }, transfer);
     } catch (cause) {
-      throw new EmbedError("invalid-argument", `cannot be sent to the engine's worker: ${reasonOf(cause)}`, { cause });
+      throw new EmbedError(
+        "invalid-argument",
+        `cannot be sent to the engine's worker: ${reasonOf(cause)}`,
+        { cause },
+      );
     }
   }
 

@@ -13,13 +13,25 @@ import { nearestName, type OptionKind, type OptionNames } from "./option-names.j
 export type Given<T> = { readonly [K in keyof T]?: T[K] };
 
 /** Runs a public function that has options. */
-export async function fenced<T extends object, R>(names: OptionNames<NoInfer<T>>, options: T | undefined | null, act: (options: Given<T>) => R | PromiseLike<R>): Promise<R> {
-  return fencedMethod(() => undefined, names, options, (_, given) => act(given));
+export async function fenced<T extends object, R>(
+  names: OptionNames<NoInfer<T>>,
+  options: T | undefined | null,
+  act: (options: Given<T>) => R | PromiseLike<R>,
+): Promise<R> {
+  return fencedMethod(
+    () => undefined,
+    names,
+    options,
+    (_, given) => act(given),
+  );
 }
 
 /** The same for a method; `find` gives its object, or throws when the method was called without. */
 export async function fencedMethod<S, T extends object, R>(
-  find: () => S, names: OptionNames<NoInfer<T>>, options: T | undefined | null, act: (self: S, options: Given<T>) => R | PromiseLike<R>,
+  find: () => S,
+  names: OptionNames<NoInfer<T>>,
+  options: T | undefined | null,
+  act: (self: S, options: Given<T>) => R | PromiseLike<R>,
 ): Promise<R> {
   const border = new Border();
   try {
@@ -55,20 +67,29 @@ export function reading<R>(name: string, read: () => R): R {
     return read();
   } catch (error) {
     if (error instanceof EmbedError) throw error;
-    throw new EmbedError("invalid-argument", `${name} cannot be read: ${reasonOf(error)}`, { cause: error });
+    throw new EmbedError("invalid-argument", `${name} cannot be read: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
 /** The options that `given` has. A name that is not in `names` is refused, with the one that was probably meant. */
-export function readOptions<T extends object>(name: string, given: T | undefined | null, names: OptionNames<NoInfer<T>>): Given<T> {
+export function readOptions<T extends object>(
+  name: string,
+  given: T | undefined | null,
+  names: OptionNames<NoInfer<T>>,
+): Given<T> {
   return reading(name, () => {
     if (given === undefined || given === null) return {} as Given<T>;
-    if (typeof given !== "object" || Array.isArray(given)) throw invalid(`${name} must be an object, not ${shown(given)}`);
+    if (typeof given !== "object" || Array.isArray(given))
+      throw invalid(`${name} must be an object, not ${shown(given)}`);
     const known = Object.keys(names);
     for (const key of Object.keys(given)) {
       if (known.includes(key)) continue;
       const near = nearestName(key, known);
-      throw invalid(`${name}.${key.slice(0, 40)} is unknown; ${near ? `did you mean "${near}"?` : `there are: ${known.join(", ")}`}`);
+      throw invalid(
+        `${name}.${key.slice(0, 40)} is unknown; ${near ? `did you mean "${near}"?` : `there are: ${known.join(", ")}`}`,
+      );
     }
     const taken: { [name: string]: unknown } = {};
     for (const key of known) {
@@ -80,7 +101,9 @@ export function readOptions<T extends object>(name: string, given: T | undefined
 }
 
 function typed(error: unknown): EmbedError {
-  return error instanceof EmbedError ? error : new EmbedError("internal", reasonOf(error), { cause: error });
+  return error instanceof EmbedError
+    ? error
+    : new EmbedError("internal", reasonOf(error), { cause: error });
 }
 
 // What a call has on the other side: a signal to listen to, callbacks to call.
@@ -90,7 +113,11 @@ class Border {
   #release: (() => void) | undefined;
 
   /** `self` is the object whose methods the callbacks may be. */
-  take<T>(options: Given<T>, names: { readonly [name: string]: OptionKind }, self: unknown): Given<T> {
+  take<T>(
+    options: Given<T>,
+    names: { readonly [name: string]: OptionKind },
+    self: unknown,
+  ): Given<T> {
     const inside: { [name: string]: unknown } = { ...options };
     for (const [name, kind] of Object.entries(names)) {
       const value = inside[name];
@@ -106,7 +133,11 @@ class Border {
     reading(name, () => {
       const given = value as AbortSignal;
       const fits = typeof given === "object" && typeof given.aborted === "boolean";
-      if (!fits || typeof given.addEventListener !== "function" || typeof given.removeEventListener !== "function")
+      if (
+        !fits ||
+        typeof given.addEventListener !== "function" ||
+        typeof given.removeEventListener !== "function"
+      )
         throw invalid(`${name} must be an AbortSignal, not ${shown(value)}`);
       // A reason of undefined becomes the platform's AbortError.
       const onAbort = () => this.#control.abort(member(given, "reason"));
@@ -117,13 +148,18 @@ class Border {
   }
 
   #wrap(name: string, value: unknown, self: unknown): (...args: unknown[]) => void {
-    if (typeof value !== "function") throw invalid(`${name} must be a function, not ${shown(value)}`);
-    const failed = (cause: unknown) => this.#control.abort(new EmbedError("invalid-argument", `${name} threw: ${reasonOf(cause)}`, { cause }));
+    if (typeof value !== "function")
+      throw invalid(`${name} must be a function, not ${shown(value)}`);
+    const failed = (cause: unknown) =>
+      this.#control.abort(
+        new EmbedError("invalid-argument", `${name} threw: ${reasonOf(cause)}`, { cause }),
+      );
     return (...args) => {
       try {
         const given: unknown = Reflect.apply(value, self, args);
         // Of an async function the error comes later.
-        if (typeof given === "object" && given !== null) new Promise((resolve) => resolve(given)).catch(failed);
+        if (typeof given === "object" && given !== null)
+          new Promise((resolve) => resolve(given)).catch(failed);
       } catch (error) {
         failed(error);
       }

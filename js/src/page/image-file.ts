@@ -23,17 +23,31 @@ export interface PictureFile {
 }
 
 /** Errors, also of the two functions: EmbedError "invalid-image", "invalid-argument" or "out-of-memory". */
-export function openPicture(input: PictureInput & { readonly kind: "blob" | "bytes" }): PictureFile {
+export function openPicture(
+  input: PictureInput & { readonly kind: "blob" | "bytes" },
+): PictureFile {
   if (input.kind === "blob") return blobFile(input.blob);
   const bytes = viewOf(input.bytes);
-  return { name: "", type: "", size: bytes.length, head: () => bytes.subarray(0, headBytes), copy: () => copyOf(bytes) };
+  return {
+    name: "",
+    type: "",
+    size: bytes.length,
+    head: () => bytes.subarray(0, headBytes),
+    copy: () => copyOf(bytes),
+  };
 }
 
 function viewOf(given: ArrayBuffer | SharedArrayBuffer | ArrayBufferView): Uint8Array {
   try {
-    return ArrayBuffer.isView(given) ? new Uint8Array(given.buffer, given.byteOffset, given.byteLength) : new Uint8Array(given);
+    return ArrayBuffer.isView(given)
+      ? new Uint8Array(given.buffer, given.byteOffset, given.byteLength)
+      : new Uint8Array(given);
   } catch (cause) {
-    throw new EmbedError("invalid-argument", "the image's bytes are gone: their buffer was detached (transferred) or made smaller", { cause });
+    throw new EmbedError(
+      "invalid-argument",
+      "the image's bytes are gone: their buffer was detached (transferred) or made smaller",
+      { cause },
+    );
   }
 }
 
@@ -47,7 +61,10 @@ function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 function blobFile(blob: BlobLike): PictureFile {
   const [name, type] = [member(blob, "name"), member(blob, "type")];
-  const file = typeof name === "string" && name !== "" ? JSON.stringify(name.length > 80 ? `…${name.slice(-80)}` : name) : "";
+  const file =
+    typeof name === "string" && name !== ""
+      ? JSON.stringify(name.length > 80 ? `…${name.slice(-80)}` : name)
+      : "";
   const label = file || "the image's Blob";
   const { size } = blob;
   const read = async (part: BlobLike, expected: number) => {
@@ -55,12 +72,20 @@ function blobFile(blob: BlobLike): PictureFile {
     try {
       buffer = await part.arrayBuffer();
     } catch (cause) {
-      throw new EmbedError("invalid-image", `${label} cannot be read; was it removed or changed since it was chosen? ${reasonOf(cause)}`, { cause });
+      throw new EmbedError(
+        "invalid-image",
+        `${label} cannot be read; was it removed or changed since it was chosen? ${reasonOf(cause)}`,
+        { cause },
+      );
     }
-    if (!isBuffer(buffer)) throw invalid(`${label}: arrayBuffer() must give an ArrayBuffer, not ${shown(buffer)}`);
+    if (!isBuffer(buffer))
+      throw invalid(`${label}: arrayBuffer() must give an ArrayBuffer, not ${shown(buffer)}`);
     const bytes = viewOf(buffer);
     if (bytes.length !== expected || member(blob, "size") !== size)
-      throw new EmbedError("invalid-image", `${label} changed while it was read: ${bytes.length} bytes came where there were ${expected}`);
+      throw new EmbedError(
+        "invalid-image",
+        `${label} changed while it was read: ${bytes.length} bytes came where there were ${expected}`,
+      );
     return bytes;
   };
   return {
@@ -69,12 +94,15 @@ function blobFile(blob: BlobLike): PictureFile {
     size,
     async head() {
       // Of an empty one all is read: in browsers a file that was removed says that it is empty, and only reading it tells.
-      return size === 0 ? read(blob, 0) : read(sliceOf(blob, label, Math.min(size, headBytes)), Math.min(size, headBytes));
+      return size === 0
+        ? read(blob, 0)
+        : read(sliceOf(blob, label, Math.min(size, headBytes)), Math.min(size, headBytes));
     },
     async copy() {
       const bytes = await read(blob, size);
       // The platform's own Blobs give a fresh buffer; others, and those of other realms, may give the one that they keep.
-      const fresh = typeof Blob === "function" && blob instanceof Blob && tagOf(bytes.buffer) === "ArrayBuffer";
+      const fresh =
+        typeof Blob === "function" && blob instanceof Blob && tagOf(bytes.buffer) === "ArrayBuffer";
       return fresh ? (bytes as Uint8Array<ArrayBuffer>) : copyOf(bytes);
     },
   };
@@ -87,7 +115,11 @@ function sliceOf(blob: BlobLike, label: string, end: number): BlobLike {
   } catch (cause) {
     throw new EmbedError("invalid-image", `${label} cannot be read: ${reasonOf(cause)}`, { cause });
   }
-  if (typeof part !== "object" || part === null || typeof member(part, "arrayBuffer") !== "function")
+  if (
+    typeof part !== "object" ||
+    part === null ||
+    typeof member(part, "arrayBuffer") !== "function"
+  )
     throw invalid(`${label}: slice() must give a Blob, not ${shown(part)}`);
   return part as BlobLike;
 }

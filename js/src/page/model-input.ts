@@ -21,17 +21,23 @@ export function readModel(model: LoadOptions["model"], platform: PagePlatform): 
 }
 
 function read(model: LoadOptions["model"] | undefined, platform: PagePlatform): ModelInput {
-  if (model === undefined) throw invalid("model is missing: a URL, files, addresses or a ModelSource");
+  if (model === undefined)
+    throw invalid("model is missing: a URL, files, addresses or a ModelSource");
   if (model === "") throw invalid("model must not be an empty string");
   if (typeof model === "string" || isUrl(model)) {
     const name = typeof model === "string" ? model : model.href;
     const folder = platform.describeFolder(name);
     return { name, describe: async () => folder, source: undefined };
   }
-  if (typeof model !== "object" || model === null) throw invalid(`model must be a URL, files, addresses or a ModelSource, not ${shown(model)}`);
+  if (typeof model !== "object" || model === null)
+    throw invalid(`model must be a URL, files, addresses or a ModelSource, not ${shown(model)}`);
   if ("list" in model && "read" in model) {
     const source = model as ModelSource;
-    return { name: "ModelSource", source, describe: async () => ({ kind: "custom", files: checkList(await source.list()) }) };
+    return {
+      name: "ModelSource",
+      source,
+      describe: async () => ({ kind: "custom", files: checkList(await source.list()) }),
+    };
   }
   if ("files" in model) {
     const files = describeAddresses(model as ModelAddresses, platform);
@@ -39,36 +45,53 @@ function read(model: LoadOptions["model"] | undefined, platform: PagePlatform): 
   }
   if (typeof (model as ArrayLike<FileLike>).length === "number") {
     const files = pickedFiles(model as ArrayLike<FileLike>);
-    return { name: "files", source: files, describe: async () => ({ kind: "custom", files: await files.list() }) };
+    return {
+      name: "files",
+      source: files,
+      describe: async () => ({ kind: "custom", files: await files.list() }),
+    };
   }
   throw invalid(`model must be a URL, files, addresses or a ModelSource, not ${shown(model)}`);
 }
 
 /** What `{ files }` stands for. */
-export function describeAddresses(model: ModelAddresses, platform: PagePlatform): SourceDescription {
+export function describeAddresses(
+  model: ModelAddresses,
+  platform: PagePlatform,
+): SourceDescription {
   const { files } = readOptions("model", model, addressNames);
-  if (typeof files !== "object" || files === null) throw invalid(`model.files must be an object, not ${shown(files)}`);
+  if (typeof files !== "object" || files === null)
+    throw invalid(`model.files must be an object, not ${shown(files)}`);
   const addresses = Object.entries(files).map(([path, address]) => {
-    if (typeof address !== "string" && !isUrl(address)) throw invalid(`model.files["${path}"] must be a URL, not ${shown(address)}`);
+    if (typeof address !== "string" && !isUrl(address))
+      throw invalid(`model.files["${path}"] must be a URL, not ${shown(address)}`);
     return [path, typeof address === "string" ? address : address.href] as const;
   });
-  if (!("manifest.json" in files || "config.json" in files)) throw invalid("model.files has neither manifest.json nor config.json");
+  if (!("manifest.json" in files || "config.json" in files))
+    throw invalid("model.files has neither manifest.json nor config.json");
   return platform.describeFiles(addresses);
 }
 
 /** No model has so many files; a list that claims more is not walked. */
 const mostFiles = 100_000;
 type Listed = readonly { readonly path: string; readonly byteLength: number }[];
-const isSize = (bytes: unknown): bytes is number => Number.isSafeInteger(bytes) && (bytes as number) >= 0;
+const isSize = (bytes: unknown): bytes is number =>
+  Number.isSafeInteger(bytes) && (bytes as number) >= 0;
 
 // An odd entry beside a model is left out. If no model is left, it is the fault.
 function checkList(files: unknown): Listed {
   if (!Array.isArray(files)) throw invalid(`model.list() must give an array, not ${shown(files)}`);
-  if (files.length > mostFiles) throw invalid(`model.list() gave ${files.length} files, at most ${mostFiles} are looked at`);
-  const listed = files.map((file) => ({ path: member(file, "path"), byteLength: member(file, "byteLength") }));
-  const isEntry = (entry: { path: unknown; byteLength: unknown }): entry is Listed[number] => typeof entry.path === "string" && isSize(entry.byteLength);
+  if (files.length > mostFiles)
+    throw invalid(`model.list() gave ${files.length} files, at most ${mostFiles} are looked at`);
+  const listed = files.map((file) => ({
+    path: member(file, "path"),
+    byteLength: member(file, "byteLength"),
+  }));
+  const isEntry = (entry: { path: unknown; byteLength: unknown }): entry is Listed[number] =>
+    typeof entry.path === "string" && isSize(entry.byteLength);
   const good = listed.filter(isEntry);
   const odd = listed.findIndex((entry) => !isEntry(entry));
-  if (odd >= 0 && !good.some(({ path }) => modelNames.includes(path))) throw invalid(`model.list()[${odd}] must have a path and a byteLength`);
+  if (odd >= 0 && !good.some(({ path }) => modelNames.includes(path)))
+    throw invalid(`model.list()[${odd}] must have a path and a byteLength`);
   return good;
 }

@@ -8,7 +8,11 @@ import type { WorkerPort } from "../shared/worker-port.js";
  * `silence`: milliseconds after which a worker that says nothing is looked into. Errors: EmbedError, or the reason of the signal;
  * no worker is left then.
  */
-export async function openWorker(ways: readonly WorkerWay[], silence: number, signal: AbortSignal | undefined): Promise<WorkerPort> {
+export async function openWorker(
+  ways: readonly WorkerWay[],
+  silence: number,
+  signal: AbortSignal | undefined,
+): Promise<WorkerPort> {
   const errors: EmbedError[] = [];
   for (const way of ways) {
     signal?.throwIfAborted();
@@ -32,7 +36,10 @@ export async function openWorker(ways: readonly WorkerWay[], silence: number, si
     if (!way.another(fault)) break;
   }
   const [first, second] = errors;
-  if (first && second) throw new EmbedError(first.code, `${first.detail}; nor by a blob: ${second.detail}`, { cause: first.cause });
+  if (first && second)
+    throw new EmbedError(first.code, `${first.detail}; nor by a blob: ${second.detail}`, {
+      cause: first.cause,
+    });
   throw first ?? new EmbedError("internal", "there is no way to start a worker");
 }
 
@@ -46,14 +53,24 @@ function refused(url: string, cause: unknown): EmbedError {
     : nameOf(cause) === "SecurityError"
       ? "; the script must be of the page's own origin, or a Content-Security-Policy must allow workers from blobs (worker-src blob:)"
       : "";
-  return new EmbedError("invalid-argument", `the engine's worker ${url} cannot be made: ${said}${hint}`, { cause });
+  return new EmbedError(
+    "invalid-argument",
+    `the engine's worker ${url} cannot be made: ${said}${hint}`,
+    { cause },
+  );
 }
 
 /** Waits for the worker's first word; gives what is wrong when it does not come. Rejects with the signal's reason. */
-async function greeting(port: WorkerPort, way: WorkerWay, silence: number, signal: AbortSignal | undefined): Promise<WorkerFault | undefined> {
+async function greeting(
+  port: WorkerPort,
+  way: WorkerWay,
+  silence: number,
+  signal: AbortSignal | undefined,
+): Promise<WorkerFault | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let onAbort = () => {};
-  const late = (milliseconds: number) => new Promise<"late">((resolve) => (timer = setTimeout(() => resolve("late"), milliseconds)));
+  const late = (milliseconds: number) =>
+    new Promise<"late">((resolve) => (timer = setTimeout(() => resolve("late"), milliseconds)));
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -77,7 +94,12 @@ async function greeting(port: WorkerPort, way: WorkerWay, silence: number, signa
       } else heard = fault;
     }
     if (heard === "hello") return undefined;
-    if (heard === "late") return { none: false, headerMissing: false, reason: `${way.url}: no word of it for ${(2 * silence) / 1000} s, although the file comes; perhaps a file that it imports does not` };
+    if (heard === "late")
+      return {
+        none: false,
+        headerMissing: false,
+        reason: `${way.url}: no word of it for ${(2 * silence) / 1000} s, although the file comes; perhaps a file that it imports does not`,
+      };
     const fault = await Promise.race([way.explain(silence), aborted]);
     if (heard.broken === "") return fault;
     return { ...fault, reason: `${heard.broken} (${fault.none ? way.url : fault.reason})` };

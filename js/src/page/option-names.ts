@@ -1,6 +1,16 @@
 // The names of all options, one table for each type of types.ts; a name that is in no table is refused. The compiler compares
 // each table with its type, so a new option cannot be forgotten here.
-import type { CacheOptions, EmbedOptions, ImageOptions, IndexOptions, LoadOptions, ManyOptions, ModelAddresses, SearchOptions, TextOptions } from "../types.js";
+import type {
+  CacheOptions,
+  EmbedOptions,
+  ImageOptions,
+  IndexOptions,
+  LoadOptions,
+  ManyOptions,
+  ModelAddresses,
+  SearchOptions,
+  TextOptions,
+} from "../types.js";
 
 /** How the border (fence.ts) takes an option: as it is, as the call's signal, or as a callback whose errors end the call. */
 export type OptionKind = "value" | "signal" | "callback";
@@ -59,7 +69,10 @@ export const addressNames: OptionNames<ModelAddresses> = { files: "value" };
 /** The known name that `name` was probably meant to be; nothing when none is like it. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const given = name.toLowerCase().slice(0, 40);
-  let [best, least] = [undefined as string | undefined, Math.max(2, Math.ceil(given.length / 2)) + 1];
+  let [best, least] = [
+    undefined as string | undefined,
+    Math.max(2, Math.ceil(given.length / 2)) + 1,
+  ];
   for (const candidate of known) {
     const away = editDistance(given, candidate.toLowerCase());
     if (away < least) [best, least] = [candidate, away];
@@ -76,7 +89,8 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
       next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, change);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) next[j] = Math.min(next[j]!, before[j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        next[j] = Math.min(next[j]!, before[j - 2]! + 1);
     }
     [before, row] = [row, next];
   }

@@ -20,21 +20,39 @@ interface Picked {
  */
 export function pickedFiles(files: ArrayLike<FileLike>): ModelSource {
   const named: Picked[] = [];
-  for (let i = 0; i < files.length; i++) { // one by one: what says that it is endless ends at its first wrong item
+  for (let i = 0; i < files.length; i++) {
+    // one by one: what says that it is endless ends at its first wrong item
     const file = files[i] as FileLike;
     const name = member(file, "name");
-    if (typeof name !== "string" || typeof member(file, "slice") !== "function" || typeof member(file, "arrayBuffer") !== "function")
+    if (
+      typeof name !== "string" ||
+      typeof member(file, "slice") !== "function" ||
+      typeof member(file, "arrayBuffer") !== "function"
+    )
       throw invalid(`model[${i}] must be a File, not ${shown(file)}`);
     const [inFolder, byteLength] = [member(file, "webkitRelativePath"), member(file, "size")];
     // Something odd beside the model does not matter.
     if (!Number.isSafeInteger(byteLength) || (byteLength as number) < 0) continue;
-    named.push({ path: typeof inFolder === "string" && inFolder !== "" ? inFolder : name, byteLength: byteLength as number, file });
+    named.push({
+      path: typeof inFolder === "string" && inFolder !== "" ? inFolder : name,
+      byteLength: byteLength as number,
+      file,
+    });
   }
   const root = modelNames
-    .flatMap((name) => named.filter(({ path }) => path === name || path.endsWith(`/${name}`)).map(({ path }) => path.slice(0, -name.length)))
+    .flatMap((name) =>
+      named
+        .filter(({ path }) => path === name || path.endsWith(`/${name}`))
+        .map(({ path }) => path.slice(0, -name.length)),
+    )
     .sort((a, b) => a.length - b.length)[0];
-  if (root === undefined) throw invalid(`model: none of the ${files.length} files is ${modelNames.join(" or ")}`);
-  const inside = new Map(named.filter(({ path }) => path.startsWith(root)).map((entry) => [entry.path.slice(root.length), entry]));
+  if (root === undefined)
+    throw invalid(`model: none of the ${files.length} files is ${modelNames.join(" or ")}`);
+  const inside = new Map(
+    named
+      .filter(({ path }) => path.startsWith(root))
+      .map((entry) => [entry.path.slice(root.length), entry]),
+  );
   return {
     async list() {
       // In browsers a file that was removed says that it is empty; only reading it tells.
@@ -61,14 +79,24 @@ async function readNamed(entry: Picked, offset: number, length: number): Promise
 }
 
 // Errors do not name the file: whoever asked for it does.
-async function readPart({ file, byteLength }: Picked, offset: number, length: number): Promise<Uint8Array> {
+async function readPart(
+  { file, byteLength }: Picked,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
     const part = offset === 0 && length === byteLength ? file : file.slice(offset, offset + length);
     bytes = new Uint8Array(await part.arrayBuffer());
   } catch (cause) {
-    throw new Error(`cannot be read; was it removed or changed since it was chosen? ${reasonOf(cause)}`, { cause });
+    throw new Error(
+      `cannot be read; was it removed or changed since it was chosen? ${reasonOf(cause)}`,
+      { cause },
+    );
   }
-  if (bytes.length !== length) throw new Error(`${bytes.length} bytes came where there were ${length}; it changed since it was chosen`);
+  if (bytes.length !== length)
+    throw new Error(
+      `${bytes.length} bytes came where there were ${length}; it changed since it was chosen`,
+    );
   return bytes;
 }

@@ -49,7 +49,13 @@ export class CallQueue<Q> {
   }
 
   /** `prepare` makes the request when its turn comes, so that waiting calls hold no copies of their inputs. `slow`: it may give a promise. */
-  submit(prepare: () => Q | Promise<Q>, lane: Lane, signal?: AbortSignal, onProgress?: (done: number, total: number) => void, slow = false): Promise<unknown> {
+  submit(
+    prepare: () => Q | Promise<Q>,
+    lane: Lane,
+    signal?: AbortSignal,
+    onProgress?: (done: number, total: number) => void,
+    slow = false,
+  ): Promise<unknown> {
     if (this.#ended) return Promise.reject(this.#ended.reason);
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise<unknown>((resolve, reject) => {
@@ -60,7 +66,17 @@ export class CallQueue<Q> {
         signal?.removeEventListener("abort", onAbort);
         act(value);
       };
-      const job: Job<Q> = { id: this.#nextId++, lane, prepare, slow, request: undefined, resolve: settle(resolve), reject: settle(reject), onProgress, settled: false };
+      const job: Job<Q> = {
+        id: this.#nextId++,
+        lane,
+        prepare,
+        slow,
+        request: undefined,
+        resolve: settle(resolve),
+        reject: settle(reject),
+        onProgress,
+        settled: false,
+      };
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiting[lane].push(job);
       this.#next();
@@ -88,7 +104,11 @@ export class CallQueue<Q> {
   end(reason: unknown): void {
     if (this.#ended) return;
     this.#ended = { reason };
-    const jobs = [this.#running, ...this.#waiting.interactive.splice(0), ...this.#waiting.background.splice(0)];
+    const jobs = [
+      this.#running,
+      ...this.#waiting.interactive.splice(0),
+      ...this.#waiting.background.splice(0),
+    ];
     this.#running = undefined;
     for (const job of jobs) job?.reject(reason);
     this.#setBusy(false);
@@ -127,14 +147,19 @@ export class CallQueue<Q> {
         job.reject(error);
       }
     }
-    this.#setBusy(this.#running !== undefined || this.#waiting.interactive.length + this.#waiting.background.length > 0);
+    this.#setBusy(
+      this.#running !== undefined ||
+        this.#waiting.interactive.length + this.#waiting.background.length > 0,
+    );
   }
 
   // The oldest call whose request is made, or can begin to be.
   #choose(): Job<Q> | undefined {
     for (const lane of [this.#waiting.interactive, this.#waiting.background]) {
       const held = lane.filter(({ request, slow }) => slow && request !== undefined).length;
-      const job = lane.find(({ request, slow }) => (request === undefined ? !slow || held < preparedAtOnce : request !== "busy"));
+      const job = lane.find(({ request, slow }) =>
+        request === undefined ? !slow || held < preparedAtOnce : request !== "busy",
+      );
       if (job) return job;
     }
     return undefined;
@@ -153,7 +178,11 @@ export class CallQueue<Q> {
         return;
       }
       this.#setBusy(true);
-      made.then((request) => { job.request = { made: request }; }, fail).finally(() => this.#next());
+      made
+        .then((request) => {
+          job.request = { made: request };
+        }, fail)
+        .finally(() => this.#next());
     } catch (error) {
       fail(error);
     }

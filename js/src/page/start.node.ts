@@ -10,11 +10,17 @@ export async function startHere(options: LoadOptions): Promise<StartedEngine> {
     return await startEngine(nodePlatform, options);
   } catch (error) {
     throw isHubName(options.model) && isMissing(error)
-      ? new EmbedError(error.code, `${error.detail}; "${options.model}" was taken for a folder, since names of model hubs are not looked up: give a path or the URL of a folder`, { cause: error.cause })
+      ? new EmbedError(
+          error.code,
+          `${error.detail}; "${options.model}" was taken for a folder, since names of model hubs are not looked up: give a path or the URL of a folder`,
+          { cause: error.cause },
+        )
       : error;
   }
 }
 
 // "jinaai/jina-clip-v2" is how other packages name a model.
-const isHubName = (model: unknown): model is string => typeof model === "string" && /^[\w.-]+\/[\w.-]+$/.test(model) && !model.startsWith(".");
-const isMissing = (error: unknown): error is EmbedError => error instanceof EmbedError && error.code === "network" && /ENOENT/.test(reasonOf(error.cause));
+const isHubName = (model: unknown): model is string =>
+  typeof model === "string" && /^[\w.-]+\/[\w.-]+$/.test(model) && !model.startsWith(".");
+const isMissing = (error: unknown): error is EmbedError =>
+  error instanceof EmbedError && error.code === "network" && /ENOENT/.test(reasonOf(error.cause));

@@ -8,7 +8,17 @@ import { reasonOf } from "../shared/reason.js";
 import { chooseVariant, fallbackChoices, maxThreads, variantNames } from "../shared/variants.js";
 import type { LoadOptions } from "../types.js";
 import { abortable } from "./abort.js";
-import { checkAddress, checkBoolean, checkFunction, checkInteger, checkOptions, checkSignal, checkWord, invalid, shown } from "./arguments.js";
+import {
+  checkAddress,
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  checkWord,
+  invalid,
+  shown,
+} from "./arguments.js";
 import { EngineClient } from "./client.js";
 import { reading } from "./fence.js";
 import type { PictureRules } from "./image-input.js";
@@ -24,7 +34,10 @@ export interface StartedEngine {
 }
 
 /** Errors: EmbedError, or the reason of the signal; nothing is left running then. */
-export async function startEngine(platform: PagePlatform, options: LoadOptions): Promise<StartedEngine> {
+export async function startEngine(
+  platform: PagePlatform,
+  options: LoadOptions,
+): Promise<StartedEngine> {
   checkOptions("options", options);
   checkSignal(options.signal);
   checkFunction("onProgress", options.onProgress);
@@ -33,13 +46,20 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   options.signal?.throwIfAborted();
   const towers = reading("towers", () => checkTowers(options.towers));
   const wanted = checkWord("variant", options.variant, ["auto", ...variantNames], "auto");
-  const threads = options.threads === undefined ? undefined : checkInteger("threads", options.threads, 1, maxThreads);
+  const threads =
+    options.threads === undefined
+      ? undefined
+      : checkInteger("threads", options.threads, 1, maxThreads);
   const dtype = checkWord("dtype", options.dtype, ["f32", "q8", "q4"], "q8");
   const maxTokens = checkInteger("maxTokens", options.maxTokens ?? 512, 2, 8192);
   const maxPixels = checkInteger("maxPixels", options.maxPixels ?? 64_000_000, 1, 2 ** 31);
   const model = readModel(options.model, platform);
   const { cache: keep } = options;
-  const cache = reading("cache", () => platform.describeCache(keep === undefined || typeof keep === "boolean" ? keep : checkAddress("cache", keep)));
+  const cache = reading("cache", () =>
+    platform.describeCache(
+      keep === undefined || typeof keep === "boolean" ? keep : checkAddress("cache", keep),
+    ),
+  );
   const headers = reading("headers", () => readHeaders(options.headers));
   checkFunction("fetch", options.fetch);
   const selfTest = checkBoolean("selfTest", options.selfTest, true);
@@ -50,17 +70,47 @@ export async function startEngine(platform: PagePlatform, options: LoadOptions):
   const choice = chooseVariant(wanted, threads, can);
   const locate = (build: typeof choice) => ({
     ...build,
-    ...(options.assetBase === undefined ? assetUrls(build.variant) : movedAssets(platform, options.assetBase, build.variant)),
+    ...(options.assetBase === undefined
+      ? assetUrls(build.variant)
+      : movedAssets(platform, options.assetBase, build.variant)),
   });
-  const builds = [locate(choice), ...(wanted === "auto" ? fallbackChoices(choice).map(locate) : [])] as [BuildRequest, ...BuildRequest[]];
+  const builds = [
+    locate(choice),
+    ...(wanted === "auto" ? fallbackChoices(choice).map(locate) : []),
+  ] as [BuildRequest, ...BuildRequest[]];
 
   const ways = platform.workerWays(options.createWorker);
   const source = await abortable(describe(model), options.signal);
   const port = await openWorker(ways, startTimeout, options.signal);
   const client = new EngineClient(port);
-  const request = { source, sourceName: model.name, builds, startTimeout, cache, headers, fetches: options.fetch !== undefined, selfTest, profile, towers, dtype, maxTokens, maxPixels };
-  const info = await client.load(request, { signal: options.signal, onProgress: options.onProgress, onWarning: options.onWarning, source: model.source, fetch: options.fetch });
-  return { client, info, profiled: profile, pictures: { maxPixels, decode: options.decode, platformDecodes: platform.decodesPictures } };
+  const request = {
+    source,
+    sourceName: model.name,
+    builds,
+    startTimeout,
+    cache,
+    headers,
+    fetches: options.fetch !== undefined,
+    selfTest,
+    profile,
+    towers,
+    dtype,
+    maxTokens,
+    maxPixels,
+  };
+  const info = await client.load(request, {
+    signal: options.signal,
+    onProgress: options.onProgress,
+    onWarning: options.onWarning,
+    source: model.source,
+    fetch: options.fetch,
+  });
+  return {
+    client,
+    info,
+    profiled: profile,
+    pictures: { maxPixels, decode: options.decode, platformDecodes: platform.decodesPictures },
+  };
 }
 
 async function describe(model: ReturnType<typeof readModel>) {
@@ -74,14 +124,25 @@ async function describe(model: ReturnType<typeof readModel>) {
 
 function checkTowers(towers: readonly Tower[] | undefined): readonly Tower[] {
   if (towers === undefined) return ["text", "vision"];
-  if (!Array.isArray(towers) || towers.length === 0) throw invalid('towers must be an array with "text", "vision" or both');
+  if (!Array.isArray(towers) || towers.length === 0)
+    throw invalid('towers must be an array with "text", "vision" or both');
   for (const tower of towers as unknown[]) {
-    if (tower !== "text" && tower !== "vision") throw invalid(`towers: there is no tower ${shown(tower)}`);
+    if (tower !== "text" && tower !== "vision")
+      throw invalid(`towers: there is no tower ${shown(tower)}`);
   }
   return [...new Set(towers)];
 }
 
-function movedAssets(platform: PagePlatform, base: URL | string, variant: string): { moduleUrl: string; wasmUrl: string } {
-  const folder = reading("assetBase", () => platform.resolveFolder(checkAddress("assetBase", base)));
-  return { moduleUrl: `${folder}clipglot-${variant}.mjs`, wasmUrl: `${folder}clipglot-${variant}.wasm` };
+function movedAssets(
+  platform: PagePlatform,
+  base: URL | string,
+  variant: string,
+): { moduleUrl: string; wasmUrl: string } {
+  const folder = reading("assetBase", () =>
+    platform.resolveFolder(checkAddress("assetBase", base)),
+  );
+  return {
+    moduleUrl: `${folder}clipglot-${variant}.mjs`,
+    wasmUrl: `${folder}clipglot-${variant}.wasm`,
+  };
 }

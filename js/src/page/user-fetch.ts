@@ -43,18 +43,43 @@ export class UserFetch {
     for (const id of [...this.#open.keys()]) this.#end(id);
   }
 
-  async #begin({ id, href, method, headers, cache }: FetchQuestion & { type: "fetch-open" }): Promise<void> {
+  async #begin({
+    id,
+    href,
+    method,
+    headers,
+    cache,
+  }: FetchQuestion & { type: "fetch-open" }): Promise<void> {
     const stop = new AbortController();
     const open: OpenResponse = { stop, rest: new Uint8Array(0) };
     this.#open.set(id, open);
-    const response = await this.#fetch(href, { method, headers: { ...headers }, cache, signal: stop.signal });
+    const response = await this.#fetch(href, {
+      method,
+      headers: { ...headers },
+      cache,
+      signal: stop.signal,
+    });
     const body = checkResponse(response);
     // Given up meanwhile.
-    if (stop.signal.aborted) return void body?.getReader().cancel().catch(() => {});
+    if (stop.signal.aborted)
+      return void body
+        ?.getReader()
+        .cancel()
+        .catch(() => {});
     if (body) open.reader = body.getReader();
     const given: [string, string][] = [];
     response.headers.forEach((value, name) => given.push([String(name), String(value)]));
-    this.#post({ type: "fetch-opened", id, status: response.status, statusText: String(response.statusText ?? ""), headers: given, hasBody: body != null }, []);
+    this.#post(
+      {
+        type: "fetch-opened",
+        id,
+        status: response.status,
+        statusText: String(response.statusText ?? ""),
+        headers: given,
+        hasBody: body != null,
+      },
+      [],
+    );
   }
 
   async #read(id: number): Promise<void> {
@@ -66,7 +91,8 @@ export class UserFetch {
         this.#open.delete(id);
         return this.#post({ type: "fetch-bytes", id }, []);
       }
-      if (!ArrayBuffer.isView(value)) throw new OddAnswer(`fetch: the body must give Uint8Arrays, not ${shown(value)}`);
+      if (!ArrayBuffer.isView(value))
+        throw new OddAnswer(`fetch: the body must give Uint8Arrays, not ${shown(value)}`);
       open.rest = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
     }
     const bytes = open.rest.slice(0, pieceBytes); // a copy: the rest, and the user's buffer, stay
@@ -86,11 +112,19 @@ export class UserFetch {
 class OddAnswer extends Error {}
 
 function checkResponse(response: ResponseLike): ResponseLike["body"] {
-  if (typeof response !== "object" || response === null || typeof response.status !== "number" || typeof response.headers?.forEach !== "function")
+  if (
+    typeof response !== "object" ||
+    response === null ||
+    typeof response.status !== "number" ||
+    typeof response.headers?.forEach !== "function"
+  )
     throw new OddAnswer(`fetch must give a Response, not ${shown(response)}`);
   const { body } = response;
   if (body === null || body === undefined) return null;
-  if (typeof body.getReader !== "function") throw new OddAnswer(`fetch: the body of its Response must be a ReadableStream, not ${shown(body)}`);
+  if (typeof body.getReader !== "function")
+    throw new OddAnswer(
+      `fetch: the body of its Response must be a ReadableStream, not ${shown(body)}`,
+    );
   if (body.locked) throw new OddAnswer("fetch: the body of its Response is read already");
   return body;
 }
@@ -106,12 +140,15 @@ export function readHeaders(given: unknown): readonly (readonly [string, string]
   const add = (pair: unknown) => {
     if (pairs.push(pair) > mostHeaders) throw invalid(`headers: more than ${mostHeaders}`);
   };
-  const { forEach } = given as { forEach?: (each: (value: unknown, name: unknown) => void) => void };
+  const { forEach } = given as {
+    forEach?: (each: (value: unknown, name: unknown) => void) => void;
+  };
   if (Symbol.iterator in given) for (const pair of given as Iterable<unknown>) add(pair);
   else if (typeof forEach === "function") forEach.call(given, (value, name) => add([name, value]));
   else for (const pair of Object.entries(given)) add(pair);
   return pairs.map((pair) => {
-    if (!Array.isArray(pair) || pair.length !== 2) throw invalid("headers must be an object, a Headers, or a list of [name, value]");
+    if (!Array.isArray(pair) || pair.length !== 2)
+      throw invalid("headers must be an object, a Headers, or a list of [name, value]");
     const [name, value] = [String(pair[0]), String(pair[1])];
     try {
       new Headers([[name, value]]);

@@ -11,6 +11,9 @@ export function folderAddress(url: URL): string {
 /** Refuses what no fetch takes. */
 export function withoutSecrets(url: URL): URL {
   if (url.username !== "" || url.password !== "")
-    throw new EmbedError("invalid-argument", `model: an address cannot hold a name and a password (${url.host}); use the option headers`);
+    throw new EmbedError(
+      "invalid-argument",
+      `model: an address cannot hold a name and a password (${url.host}); use the option headers`,
+    );
   return url;
 }

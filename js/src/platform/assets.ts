@@ -4,12 +4,19 @@ import { EmbedError } from "../errors.js";
 import type { Variant } from "../shared/engine-types.js";
 import { reasonOf } from "../shared/reason.js";
 
-export function assetUrls(variant: Variant): { readonly moduleUrl: string; readonly wasmUrl: string } {
+export function assetUrls(variant: Variant): {
+  readonly moduleUrl: string;
+  readonly wasmUrl: string;
+} {
   try {
     const { module, wasm } = addresses[variant]();
     return { moduleUrl: module.href, wasmUrl: wasm.href };
   } catch (cause) {
-    throw new EmbedError("invalid-argument", `assetBase: the addresses of the engine's files are not known here, so it must be given (${reasonOf(cause)})`, { cause });
+    throw new EmbedError(
+      "invalid-argument",
+      `assetBase: the addresses of the engine's files are not known here, so it must be given (${reasonOf(cause)})`,
+      { cause },
+    );
   }
 }
 

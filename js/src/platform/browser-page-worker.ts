@@ -13,13 +13,27 @@ const noWorker =
 
 /** Throws an EmbedError where no worker can be. */
 export function browserWorkerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[] {
-  if (!createWorker && typeof globalThis.Worker !== "function") throw new EmbedError("invalid-argument", noWorker);
+  if (!createWorker && typeof globalThis.Worker !== "function")
+    throw new EmbedError("invalid-argument", noWorker);
   const { url, options } = scriptOfWorker();
   const explain = (silence: number) => explainScript(url, silence);
-  if (createWorker) return [{ url, open: () => portOf(checkWorker(createWorker(url, options), url)), another: () => false, explain }];
+  if (createWorker)
+    return [
+      {
+        url,
+        open: () => portOf(checkWorker(createWorker(url, options), url)),
+        another: () => false,
+        explain,
+      },
+    ];
   return [
     // Where the script is on another origin, the first way throws; where a header is missing, the worker dies.
-    { url, open: () => portOf(new Worker(trustedAddress(url), options)), another: ({ none, headerMissing }) => none || headerMissing, explain },
+    {
+      url,
+      open: () => portOf(new Worker(trustedAddress(url), options)),
+      another: ({ none, headerMissing }) => none || headerMissing,
+      explain,
+    },
     { url, open: () => blobPort(url, options), another: () => false, explain },
   ];
 }
@@ -38,15 +52,29 @@ function scriptOfWorker(): Script {
   const own = Object.getOwnPropertyDescriptor(scope, "Worker");
   let script: Script | undefined;
   class AddressOnly {
-    constructor(url: unknown, { type, name = "clipglot" }: { type?: "module" | "classic"; name?: string } = {}) {
+    constructor(
+      url: unknown,
+      { type, name = "clipglot" }: { type?: "module" | "classic"; name?: string } = {},
+    ) {
       script = { url: String(url), options: type === undefined ? { name } : { type, name } };
     }
   }
   try {
-    Object.defineProperty(scope, "Worker", { value: AddressOnly, configurable: true, writable: true });
-    new Worker(new URL("../worker/main.browser.js", import.meta.url), { type: "module", name: "clipglot" });
+    Object.defineProperty(scope, "Worker", {
+      value: AddressOnly,
+      configurable: true,
+      writable: true,
+    });
+    new Worker(new URL("../worker/main.browser.js", import.meta.url), {
+      type: "module",
+      name: "clipglot",
+    });
   } catch (cause) {
-    throw new EmbedError("internal", `the address of the engine's worker is not known: ${reasonOf(cause)}`, { cause });
+    throw new EmbedError(
+      "internal",
+      `the address of the engine's worker is not known: ${reasonOf(cause)}`,
+      { cause },
+    );
   } finally {
     if (own) Object.defineProperty(scope, "Worker", own);
     else delete scope.Worker;
@@ -57,10 +85,18 @@ function scriptOfWorker(): Script {
 
 function checkWorker(given: WorkerLike, url: string): Worker {
   const worker = given as Partial<Worker> | null | undefined;
-  const fits = typeof worker === "object" && worker !== null && [worker.postMessage, worker.terminate, worker.addEventListener].every((member) => typeof member === "function");
+  const fits =
+    typeof worker === "object" &&
+    worker !== null &&
+    [worker.postMessage, worker.terminate, worker.addEventListener].every(
+      (member) => typeof member === "function",
+    );
   if (!fits) {
     drop(given); // an async function would give a promise
-    throw new EmbedError("invalid-argument", `createWorker must give a Worker of ${url}, not ${tagOf(given)}`);
+    throw new EmbedError(
+      "invalid-argument",
+      `createWorker must give a Worker of ${url}, not ${tagOf(given)}`,
+    );
   }
   return worker as Worker;
 }
@@ -111,6 +147,7 @@ async function explainScript(url: string, silence: number): Promise<WorkerFault>
 }
 
 function bundlerHint(url: string): string {
-  if (/\/(\.vite|deps|node_modules\/\.vite)\//.test(url)) return '; Vite\'s development server moved the package away from its files: add optimizeDeps: { exclude: ["clipglot"] }';
+  if (/\/(\.vite|deps|node_modules\/\.vite)\//.test(url))
+    return '; Vite\'s development server moved the package away from its files: add optimizeDeps: { exclude: ["clipglot"] }';
   return "; a bundler that does not know `new Worker(new URL(…))` leaves the worker out: see API.md, Starting, and `createWorker`";
 }

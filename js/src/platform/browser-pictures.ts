@@ -45,7 +45,11 @@ const tileSide = 2048;
 // A canvas multiplies colours by alpha and so loses them where alpha is small. Textures do not: the bitmap is read again
 // through them, in tiles, since they have a largest side. Where there is no WebGL, what the canvas gave stays.
 async function readHidden(bitmap: ImageBitmap, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const gl = new OffscreenCanvas(1, 1).getContext("webgl", { premultipliedAlpha: false, antialias: false, depth: false });
+  const gl = new OffscreenCanvas(1, 1).getContext("webgl", {
+    premultipliedAlpha: false,
+    antialias: false,
+    depth: false,
+  });
   if (!gl) return;
   const { width, height } = bitmap;
   gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, false);
@@ -57,10 +61,21 @@ async function readHidden(bitmap: ImageBitmap, bytes: Uint8Array<ArrayBuffer>): 
       for (let x = 0; x < width; x += tileSide) {
         const [w, h] = [Math.min(tileSide, width - x), Math.min(tileSide, height - y)];
         const whole = w === width && h === height;
-        const part = whole ? bitmap : await createImageBitmap(bitmap, x, y, w, h, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+        const part = whole
+          ? bitmap
+          : await createImageBitmap(bitmap, x, y, w, h, {
+              premultiplyAlpha: "none",
+              colorSpaceConversion: "none",
+            });
         gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, part);
         if (!whole) part.close();
-        gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, gl.getParameter(gl.TEXTURE_BINDING_2D) as WebGLTexture, 0);
+        gl.framebufferTexture2D(
+          gl.FRAMEBUFFER,
+          gl.COLOR_ATTACHMENT0,
+          gl.TEXTURE_2D,
+          gl.getParameter(gl.TEXTURE_BINDING_2D) as WebGLTexture,
+          0,
+        );
         if (gl.checkFramebufferStatus(gl.FRAMEBUFFER) !== gl.FRAMEBUFFER_COMPLETE) return;
         const tile = new Uint8Array(w * h * 4);
         gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, tile);
@@ -74,7 +89,14 @@ async function readHidden(bitmap: ImageBitmap, bytes: Uint8Array<ArrayBuffer>): 
 }
 
 // Where the texture agrees with the canvas about alpha; a driver that gives something else is not believed.
-function takeColours(tile: Uint8Array, tileWidth: number, bytes: Uint8Array, width: number, x: number, y: number): void {
+function takeColours(
+  tile: Uint8Array,
+  tileWidth: number,
+  bytes: Uint8Array,
+  width: number,
+  x: number,
+  y: number,
+): void {
   for (let i = 0; i < tile.length; i += 4) {
     const at = 4 * ((y + Math.floor(i / 4 / tileWidth)) * width + x + ((i / 4) % tileWidth));
     if (bytes[at + 3] === tile[i + 3]) bytes.set(tile.subarray(i, i + 3), at);

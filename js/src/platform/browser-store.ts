@@ -35,7 +35,8 @@ class BrowserStore implements ModelStore {
 
   async folders(): Promise<string[]> {
     const names = [];
-    for await (const [name, handle] of this.#root.entries()) if (handle.kind === "directory") names.push(name);
+    for await (const [name, handle] of this.#root.entries())
+      if (handle.kind === "directory") names.push(name);
     return names;
   }
 
@@ -67,7 +68,12 @@ class BrowserStore implements ModelStore {
     }
   }
 
-  async open(folder: string, name: string, bytes: number, keep: (size: number) => number): Promise<StoredFile | undefined> {
+  async open(
+    folder: string,
+    name: string,
+    bytes: number,
+    keep: (size: number) => number,
+  ): Promise<StoredFile | undefined> {
     const handle = await (await this.#folder(folder)).getFileHandle(name, { create: true });
     const isComplete = (size: number) => size === bytes && keep(size) === size;
     // Complete: nobody writes to it any more, so others may read it, too. This is tried without a lock, because a model has dozens
@@ -78,7 +84,12 @@ class BrowserStore implements ModelStore {
     if (!release) return undefined;
     try {
       const size = await sizeOf(handle);
-      if (!isComplete(size)) return new WrittenFile(await untilFree(() => handle.createSyncAccessHandle()), keep(size), release);
+      if (!isComplete(size))
+        return new WrittenFile(
+          await untilFree(() => handle.createSyncAccessHandle()),
+          keep(size),
+          release,
+        );
       // Another load has completed it meanwhile.
       const file = await openToRead(handle, isComplete);
       release();
@@ -90,16 +101,22 @@ class BrowserStore implements ModelStore {
   }
 
   async #folder(name: string): Promise<FileSystemDirectoryHandle> {
-    const known = this.#folders.get(name) ?? (await this.#root.getDirectoryHandle(name, { create: true }));
+    const known =
+      this.#folders.get(name) ?? (await this.#root.getDirectoryHandle(name, { create: true }));
     this.#folders.set(name, known);
     return known;
   }
 
   async remove(folder: string, name?: string): Promise<boolean> {
     if (name === undefined) this.#folders.delete(folder);
-    const parent = name === undefined ? this.#root : await ifThere(this.#root.getDirectoryHandle(folder));
+    const parent =
+      name === undefined ? this.#root : await ifThere(this.#root.getDirectoryHandle(folder));
     if (!parent) return false;
-    return (await untilFree(() => ifThere(parent.removeEntry(name ?? folder, { recursive: true }).then(() => true)))) ?? false;
+    return (
+      (await untilFree(() =>
+        ifThere(parent.removeEntry(name ?? folder, { recursive: true }).then(() => true)),
+      )) ?? false
+    );
   }
 }
 
@@ -139,9 +156,14 @@ class WrittenFile implements StoredFile {
 
 // Several loads can read a file at once through handles that only read, where there are such, and else through a Blob. Nothing if
 // its size is not the wanted one.
-async function openToRead(handle: FileSystemFileHandle, isComplete: (size: number) => boolean): Promise<StoredFile | undefined> {
+async function openToRead(
+  handle: FileSystemFileHandle,
+  isComplete: (size: number) => boolean,
+): Promise<StoredFile | undefined> {
   try {
-    const open = handle.createSyncAccessHandle as (options: { mode: string }) => Promise<FileSystemSyncAccessHandle>;
+    const open = handle.createSyncAccessHandle as (options: {
+      mode: string;
+    }) => Promise<FileSystemSyncAccessHandle>;
     const access = await open.call(handle, { mode: "read-only" });
     const size = access.getSize();
     if (isComplete(size)) return new WrittenFile(access, size, () => {});
@@ -153,7 +175,8 @@ async function openToRead(handle: FileSystemFileHandle, isComplete: (size: numbe
     if (!isComplete(file.size)) return undefined;
     return {
       size: file.size,
-      read: async (offset, length) => new Uint8Array(await file.slice(offset, offset + length).arrayBuffer()),
+      read: async (offset, length) =>
+        new Uint8Array(await file.slice(offset, offset + length).arrayBuffer()),
       append() {
         throw new Error("is complete");
       },
@@ -168,7 +191,8 @@ async function untilFree<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action();
     } catch (error) {
-      if ((error as DOMException).name !== "NoModificationAllowedError" || waited >= usePatience) throw error;
+      if ((error as DOMException).name !== "NoModificationAllowedError" || waited >= usePatience)
+        throw error;
       await new Promise((resolve) => setTimeout(resolve, usePause));
     }
   }
@@ -180,7 +204,11 @@ async function hold(name: string, size: () => Promise<number>): Promise<(() => v
   for (let before = await size().catch(() => -1); ; ) {
     const release = await new Promise<(() => void) | undefined>((resolve) => {
       navigator.locks
-        .request(name, { signal: AbortSignal.timeout(patience) }, () => new Promise<void>((done) => resolve(done)))
+        .request(
+          name,
+          { signal: AbortSignal.timeout(patience) },
+          () => new Promise<void>((done) => resolve(done)),
+        )
         .catch(() => resolve(undefined));
     });
     if (release) return release;

@@ -12,9 +12,21 @@ function isPolicyRefusal(message: string): boolean {
 /** `first`: the file's first bytes. */
 export function compileFailure(url: string, error: unknown, first: Uint8Array): StartFailure {
   const message = reasonOf(error);
-  if (nameOf(error) === "RangeError") return new StartFailure("memory", `${url}: there is no memory to compile it: ${message}`, { cause: error });
+  if (nameOf(error) === "RangeError")
+    return new StartFailure("memory", `${url}: there is no memory to compile it: ${message}`, {
+      cause: error,
+    });
   if (isPolicyRefusal(message))
-    return new StartFailure("policy", `the page's Content-Security-Policy forbids WebAssembly; add 'wasm-unsafe-eval' to its script-src (${message})`, { cause: error });
-  if (magic.some((byte, i) => first[i] !== byte)) return new StartFailure("files", `${url}: not a WebAssembly file: ${message}`, { cause: error });
-  return new StartFailure("compile", `${url}: cannot be compiled here, or is damaged: ${message}`, { cause: error });
+    return new StartFailure(
+      "policy",
+      `the page's Content-Security-Policy forbids WebAssembly; add 'wasm-unsafe-eval' to its script-src (${message})`,
+      { cause: error },
+    );
+  if (magic.some((byte, i) => first[i] !== byte))
+    return new StartFailure("files", `${url}: not a WebAssembly file: ${message}`, {
+      cause: error,
+    });
+  return new StartFailure("compile", `${url}: cannot be compiled here, or is damaged: ${message}`, {
+    cause: error,
+  });
 }

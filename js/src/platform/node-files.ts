@@ -13,7 +13,9 @@ export function nodeEngineFiles(): EngineFiles {
       try {
         return (await import(url)) as object;
       } catch (error) {
-        throw new StartFailure("files", `${url}: cannot be imported: ${reasonOf(error)}`, { cause: error });
+        throw new StartFailure("files", `${url}: cannot be imported: ${reasonOf(error)}`, {
+          cause: error,
+        });
       }
     },
     async compile(url) {
@@ -21,7 +23,9 @@ export function nodeEngineFiles(): EngineFiles {
       try {
         bytes = await readFile(fileURLToPath(url));
       } catch (error) {
-        throw new StartFailure("files", `${url}: cannot be read: ${reasonOf(error)}`, { cause: error });
+        throw new StartFailure("files", `${url}: cannot be read: ${reasonOf(error)}`, {
+          cause: error,
+        });
       }
       try {
         return await WebAssembly.compile(bytes);
@@ -40,7 +44,9 @@ function startThread(url: string, options: object, _way: ThreadWay, events: Thre
   try {
     worker = new Worker(new URL(url), options as WorkerOptions);
   } catch (error) {
-    throw new StartFailure("threads", `the worker of a thread cannot start: ${reasonOf(error)}`, { cause: error });
+    throw new StartFailure("threads", `the worker of a thread cannot start: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
   const failed = (error: unknown) => events.failed(reasonOf(error));
   worker.on("error", failed);

@@ -10,10 +10,13 @@ import type { ModelStore, StoredFile } from "../shared/store.js";
 // What somebody else has put into the folder is passed over: other files, pipes, links that lead nowhere, what vanishes.
 export function nodeStore(root: string): ModelStore {
   return {
-    folders: async () => (await entries(root)).filter((entry) => entry.isDirectory()).map(({ name }) => name),
+    folders: async () =>
+      (await entries(root)).filter((entry) => entry.isDirectory()).map(({ name }) => name),
     async files(folder) {
       const sizes = new Map<string, number>();
-      for (const { name } of (await entries(join(root, folder))).filter((entry) => entry.isFile())) {
+      for (const { name } of (await entries(join(root, folder))).filter((entry) =>
+        entry.isFile(),
+      )) {
         const info = await stat(join(root, folder, name)).catch(() => undefined);
         if (info?.isFile()) sizes.set(name, info.size);
       }
@@ -41,7 +44,8 @@ export function nodeStore(root: string): ModelStore {
       const info = await ifThere(stat(path));
       if (info && !info.isFile()) throw new Error(`${path} is not a file`);
       // A complete file is not written any more, and may lie where nobody can write.
-      if (info?.size === bytes && keep(bytes) === bytes) return new DiskFile(openSync(path, "r"), keep);
+      if (info?.size === bytes && keep(bytes) === bytes)
+        return new DiskFile(openSync(path, "r"), keep);
       await mkdir(join(root, folder), { recursive: true });
       closeSync(openSync(path, "a")); // made if need be
       return new DiskFile(openSync(path, "r+"), keep);
@@ -80,7 +84,8 @@ class DiskFile implements StoredFile {
   }
 
   append(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done, bytes.length - done, this.size + done);
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(this.#file, bytes, done, bytes.length - done, this.size + done);
     this.size += bytes.length;
   }
 
@@ -89,7 +94,8 @@ class DiskFile implements StoredFile {
   }
 }
 
-const entries = async (path: string) => (await ifThere(readdir(path, { withFileTypes: true }))) ?? [];
+const entries = async (path: string) =>
+  (await ifThere(readdir(path, { withFileTypes: true }))) ?? [];
 
 /** Nothing when it is not there. */
 async function ifThere<T>(promise: Promise<T>): Promise<T | undefined> {

@@ -6,7 +6,14 @@ import { parentPort } from "node:worker_threads";
 import { EmbedError } from "../errors.js";
 import type { WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
-import { checkpointBinaries, checkpointTexts, filesOfManifest, manifestBytes, manifestName, modelNames } from "../shared/model-files.js";
+import {
+  checkpointBinaries,
+  checkpointTexts,
+  filesOfManifest,
+  manifestBytes,
+  manifestName,
+  modelNames,
+} from "../shared/model-files.js";
 import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
 import { nodeEngineFiles } from "./node-files.js";
 import { nodeStore } from "./node-store.js";
@@ -37,7 +44,10 @@ export async function openPath(folder: string): Promise<OpenSource> {
   });
   if (!first.isDirectory()) throw failed(folder, new Error("not a folder"));
   const manifest = await readText(placeOf(manifestName), manifestBytes);
-  const paths = manifest === undefined ? [...checkpointTexts, ...checkpointBinaries] : [manifestName, ...namedFiles(manifest)];
+  const paths =
+    manifest === undefined
+      ? [...checkpointTexts, ...checkpointBinaries]
+      : [manifestName, ...namedFiles(manifest)];
   return openFiles(await find(paths, placeOf, false), placeOf);
 }
 
@@ -46,7 +56,10 @@ export async function openPaths(paths: { readonly [path: string]: string }): Pro
   const placeOf = (path: string) => paths[path] ?? path;
   const found = await find(Object.keys(paths), placeOf, true);
   if (!found.files.some(({ path }) => modelNames.includes(path)))
-    throw new EmbedError("network", modelNames.flatMap((name) => found.absent.get(name) ?? []).join("; "));
+    throw new EmbedError(
+      "network",
+      modelNames.flatMap((name) => found.absent.get(name) ?? []).join("; "),
+    );
   return openFiles(found, placeOf);
 }
 
@@ -77,7 +90,11 @@ interface Found {
 }
 
 /** `saysMissing`: what is not there was named by the caller; else "missing" is what the engine says of it. */
-async function find(paths: readonly string[], placeOf: (path: string) => string, saysMissing: boolean): Promise<Found> {
+async function find(
+  paths: readonly string[],
+  placeOf: (path: string) => string,
+  saysMissing: boolean,
+): Promise<Found> {
   const files: SourceFile[] = [];
   const absent = new Map<string, string>();
   for (const path of paths) {
@@ -88,7 +105,8 @@ async function find(paths: readonly string[], placeOf: (path: string) => string,
       else absent.set(path, `${place} is not a file`);
     } catch (cause) {
       // Perhaps nobody needs it.
-      if (saysMissing || (cause as NodeJS.ErrnoException).code !== "ENOENT") absent.set(path, failed(place, cause).detail);
+      if (saysMissing || (cause as NodeJS.ErrnoException).code !== "ENOENT")
+        absent.set(path, failed(place, cause).detail);
     }
   }
   return { files, absent };
@@ -113,7 +131,10 @@ function openFiles({ files, absent }: Found, placeOf: (path: string) => string):
       try {
         if (current?.path !== path) {
           await close();
-          current = { path, handle: await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)) };
+          current = {
+            path,
+            handle: await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)),
+          };
         }
         const { handle } = current;
         const readPiece = async (from: number, bytes: number) => {

@@ -19,7 +19,8 @@ export const nodePlatform: PagePlatform = {
     noSimdBecause: "this Node has none",
     threads: true,
     noThreadsBecause: "",
-    noRelaxedSimdBecause: "this Node has no relaxed SIMD; Node 20 has it behind --experimental-wasm-relaxed-simd",
+    noRelaxedSimdBecause:
+      "this Node has no relaxed SIMD; Node 20 has it behind --experimental-wasm-relaxed-simd",
     processors: availableParallelism(),
   }),
   workerWays,
@@ -27,17 +28,33 @@ export const nodePlatform: PagePlatform = {
   describeFolder,
   describeFiles(files) {
     const onDisk = files.filter(([, address]) => !/^(https?|data|blob):/i.test(address));
-    if (onDisk.length === 0) return { kind: "addresses", addresses: Object.fromEntries(files.map(([path, address]) => [path, withoutSecrets(urlOf(address)).href])) };
-    if (onDisk.length < files.length) throw new EmbedError("invalid-argument", "model.files: some are on disk and some are not");
-    return { kind: "paths", paths: Object.fromEntries(files.map(([path, address]) => [path, pathOf(describeFolder(address))])) };
+    if (onDisk.length === 0)
+      return {
+        kind: "addresses",
+        addresses: Object.fromEntries(
+          files.map(([path, address]) => [path, withoutSecrets(urlOf(address)).href]),
+        ),
+      };
+    if (onDisk.length < files.length)
+      throw new EmbedError("invalid-argument", "model.files: some are on disk and some are not");
+    return {
+      kind: "paths",
+      paths: Object.fromEntries(
+        files.map(([path, address]) => [path, pathOf(describeFolder(address))]),
+      ),
+    };
   },
   describeCache(cache = false) {
-    if (cache === true || cache === "") throw new EmbedError("invalid-argument", "cache must be a folder in Node");
+    if (cache === true || cache === "")
+      throw new EmbedError("invalid-argument", "cache must be a folder in Node");
     return cache && pathOf(describeFolder(cache));
   },
   resolveFolder(address) {
     const folder = describeFolder(address);
-    const href = folder.kind === "url" ? folder.href.replace(/\?.*$/s, "") : pathToFileURL((folder as { path: string }).path).href;
+    const href =
+      folder.kind === "url"
+        ? folder.href.replace(/\?.*$/s, "")
+        : pathToFileURL((folder as { path: string }).path).href;
     return href.endsWith("/") ? href : `${href}/`;
   },
 };
@@ -46,7 +63,11 @@ function describeFolder(model: string): SourceDescription {
   if (/^https?:/i.test(model)) return { kind: "url", href: folderAddress(urlOf(model)) };
   if (/^file:/i.test(model)) return { kind: "path", path: fileURLToPath(model) };
   const scheme = /^[a-z][a-z0-9+.-]+:/i.exec(model)?.[0]; // two letters or more: "C:" is a drive
-  if (scheme) throw new EmbedError("invalid-argument", `model: Node reads http:, https: and file: URLs and paths, not ${scheme}`);
+  if (scheme)
+    throw new EmbedError(
+      "invalid-argument",
+      `model: Node reads http:, https: and file: URLs and paths, not ${scheme}`,
+    );
   return { kind: "path", path: resolve(model) };
 }
 
@@ -60,32 +81,55 @@ function urlOf(address: string): URL {
 
 function pathOf(folder: SourceDescription): string {
   if (folder.kind === "path") return folder.path;
-  throw new EmbedError("invalid-argument", `not a path or a file: URL: ${folder.kind === "url" ? folder.href : folder.kind}`);
+  throw new EmbedError(
+    "invalid-argument",
+    `not a path or a file: URL: ${folder.kind === "url" ? folder.href : folder.kind}`,
+  );
 }
 
 function workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[] {
   const url = new URL("../worker/main.node.js", import.meta.url);
   // No flags for the thread: some that a process may have (--input-type) break a worker that is a file, and V8's hold for
   // the whole process anyway.
-  const own = () => new Worker(new URL("../worker/main.node.js", import.meta.url), { name: "clipglot", execArgv: [] }); // as tracers of files see it
-  const open = () => portOf(createWorker ? checkWorker(createWorker(url.href, { name: "clipglot" }), url.href) : own());
+  const own = () =>
+    new Worker(new URL("../worker/main.node.js", import.meta.url), {
+      name: "clipglot",
+      execArgv: [],
+    }); // as tracers of files see it
+  const open = () =>
+    portOf(
+      createWorker ? checkWorker(createWorker(url.href, { name: "clipglot" }), url.href) : own(),
+    );
   return [{ url: url.href, open, another: () => false, explain: async () => explainScript(url) }];
 }
 
 function checkWorker(given: WorkerLike, url: string): Worker {
   const worker = given as Partial<Worker> | null | undefined;
-  const fits = typeof worker === "object" && worker !== null && [worker.postMessage, worker.terminate, worker.on, worker.ref, worker.unref].every((member) => typeof member === "function");
+  const fits =
+    typeof worker === "object" &&
+    worker !== null &&
+    [worker.postMessage, worker.terminate, worker.on, worker.ref, worker.unref].every(
+      (member) => typeof member === "function",
+    );
   if (!fits) {
     drop(given); // an async function would give a promise
-    throw new EmbedError("invalid-argument", `createWorker must give a Worker of node:worker_threads with ${url}, not ${tagOf(given)}`);
+    throw new EmbedError(
+      "invalid-argument",
+      `createWorker must give a Worker of node:worker_threads with ${url}, not ${tagOf(given)}`,
+    );
   }
   return worker as Worker;
 }
 
 function explainScript(url: URL) {
   const missing = url.protocol === "file:" && !existsSync(url);
-  const hint = "a bundler that moves this package must leave it out (`external`, `serverExternalPackages`) or bring its worker: see API.md, Starting, and `createWorker`";
-  return { none: !missing, headerMissing: false, reason: missing ? `${url.href}: there is no such file; ${hint}` : url.href };
+  const hint =
+    "a bundler that moves this package must leave it out (`external`, `serverExternalPackages`) or bring its worker: see API.md, Starting, and `createWorker`";
+  return {
+    none: !missing,
+    headerMissing: false,
+    reason: missing ? `${url.href}: there is no such file; ${hint}` : url.href,
+  };
 }
 
 function portOf(worker: Worker): WorkerPort {

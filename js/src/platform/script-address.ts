@@ -40,6 +40,7 @@ export function trustedAddress(url: string): string {
  * become a worker where the other may not: `url` is on another origin, or lacks Cross-Origin-Embedder-Policy. To be given back.
  */
 export function blobAddress(url: string, type: "module" | "classic"): string {
-  const line = type === "module" ? `import ${JSON.stringify(url)};` : `importScripts(${JSON.stringify(url)});`;
+  const line =
+    type === "module" ? `import ${JSON.stringify(url)};` : `importScripts(${JSON.stringify(url)});`;
   return URL.createObjectURL(new Blob([line], { type: "text/javascript" }));
 }

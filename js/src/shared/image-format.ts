@@ -87,7 +87,8 @@ export function sniff(head: Uint8Array, byteLength: number): ImageFormat | undef
   if (start.startsWith("ftyp", 4)) return isoMedia(head, start);
   const row = rows.find(([, , , bytes]) => start.startsWith(bytes));
   if (row) return { name: row[0], mime: row[1], decoder: row[2] };
-  if (start.length > 188 && start[0] === "G" && start[188] === "G") return { name: "video (MPEG transport stream)", mime: "video/mp2t", decoder: "none" };
+  if (start.length > 188 && start[0] === "G" && start[188] === "G")
+    return { name: "video (MPEG transport stream)", mime: "video/mp2t", decoder: "none" };
   return text(start);
 }
 
@@ -104,45 +105,76 @@ function riff(head: Uint8Array, start: string, byteLength: number): ImageFormat 
   const kind = start.slice(8, 12);
   if (kind === "AVI ") return { name: "video (AVI)", mime: "video/x-msvideo", decoder: "none" };
   if (kind === "WAVE") return { name: "audio (WAV)", mime: "audio/wav", decoder: "none" };
-  if (kind !== "WEBP") return { name: `RIFF file of kind "${kind.trim()}"`, mime: "application/octet-stream", decoder: "none" };
+  if (kind !== "WEBP")
+    return {
+      name: `RIFF file of kind "${kind.trim()}"`,
+      mime: "application/octet-stream",
+      decoder: "none",
+    };
   const end = new DataView(head.buffer, head.byteOffset).getUint32(4, true) + 8;
   const webp = { name: "WebP", mime: "image/webp", decoder: "other" } as const;
   return byteLength < end ? { ...webp, damage: `it ends at byte ${byteLength} of ${end}` } : webp;
 }
 
 const brandOf: { readonly [brand: string]: readonly [name: string, mime: string] } = {
-  avif: ["AVIF", "image/avif"], avis: ["AVIF", "image/avif"],
-  heic: ["HEIC photo", "image/heic"], heix: ["HEIC photo", "image/heic"], heim: ["HEIC photo", "image/heic"], heis: ["HEIC photo", "image/heic"],
-  hevc: ["HEIC photo", "image/heic"], hevx: ["HEIC photo", "image/heic"], hevm: ["HEIC photo", "image/heic"], hevs: ["HEIC photo", "image/heic"],
+  avif: ["AVIF", "image/avif"],
+  avis: ["AVIF", "image/avif"],
+  heic: ["HEIC photo", "image/heic"],
+  heix: ["HEIC photo", "image/heic"],
+  heim: ["HEIC photo", "image/heic"],
+  heis: ["HEIC photo", "image/heic"],
+  hevc: ["HEIC photo", "image/heic"],
+  hevx: ["HEIC photo", "image/heic"],
+  hevm: ["HEIC photo", "image/heic"],
+  hevs: ["HEIC photo", "image/heic"],
   crx: ["camera RAW (CR3)", "image/x-canon-cr3"],
 };
 
 // The brand, and the brands that it is compatible with: a picture may begin with the general "mif1".
 function isoMedia(head: Uint8Array, start: string): ImageFormat {
-  const length = Math.min(start.length, Math.max(16, new DataView(head.buffer, head.byteOffset).getUint32(0)));
+  const length = Math.min(
+    start.length,
+    Math.max(16, new DataView(head.buffer, head.byteOffset).getUint32(0)),
+  );
   const brands = [start.slice(8, 12)];
   for (let at = 16; at + 4 <= length; at += 4) brands.push(start.slice(at, at + 4));
   for (const brand of brands) {
     const known = brandOf[brand.trim()];
     if (known) return { name: known[0], mime: known[1], decoder: "other" };
   }
-  if (brands.some((brand) => brand === "mif1" || brand === "msf1")) return { name: "HEIF photo", mime: "image/heif", decoder: "other" };
+  if (brands.some((brand) => brand === "mif1" || brand === "msf1"))
+    return { name: "HEIF photo", mime: "image/heif", decoder: "other" };
   const major = brands[0]!.trim();
   if (major === "qt") return { name: "video (MOV)", mime: "video/quicktime", decoder: "none" };
-  if (/^M4A|^M4B|^F4A/.test(major)) return { name: "audio (M4A)", mime: "audio/mp4", decoder: "none" };
+  if (/^M4A|^M4B|^F4A/.test(major))
+    return { name: "audio (M4A)", mime: "audio/mp4", decoder: "none" };
   if (/^3g/.test(major)) return { name: "video (3GP)", mime: "video/3gpp", decoder: "none" };
   return { name: "video (MP4)", mime: "video/mp4", decoder: "none" };
 }
 
 function text(start: string): ImageFormat | undefined {
-  if (/^P[1-7]\s/.test(start)) return { name: "PNM", mime: "image/x-portable-anymap", decoder: "none" };
-  if (/^\0+$/.test(start)) return { name: "file of zeros only, perhaps a download that did not end", mime: "application/octet-stream", decoder: "none" };
+  if (/^P[1-7]\s/.test(start))
+    return { name: "PNM", mime: "image/x-portable-anymap", decoder: "none" };
+  if (/^\0+$/.test(start))
+    return {
+      name: "file of zeros only, perhaps a download that did not end",
+      mime: "application/octet-stream",
+      decoder: "none",
+    };
   const words = start.replace(/^(\xef\xbb\xbf)?\s*/, "");
-  if (/^(<\?xml[^]*)?<svg[\s>]/i.test(words) || /^<!DOCTYPE svg/i.test(words)) return { name: "SVG", mime: "image/svg+xml", decoder: "none" };
-  if (/^<(!DOCTYPE html|html|head|body|script)/i.test(words)) return { name: "HTML page", mime: "text/html", decoder: "none" };
+  if (/^(<\?xml[^]*)?<svg[\s>]/i.test(words) || /^<!DOCTYPE svg/i.test(words))
+    return { name: "SVG", mime: "image/svg+xml", decoder: "none" };
+  if (/^<(!DOCTYPE html|html|head|body|script)/i.test(words))
+    return { name: "HTML page", mime: "text/html", decoder: "none" };
   if (/^<\?xml/i.test(words)) return { name: "XML", mime: "text/xml", decoder: "none" };
-  if (words.length > 0 && /^[\t\n\r\x20-\x7e\x80-\xff]+$/.test(words) && !/[\x80-\xff]/.test(words.slice(0, 4))) {
-    return /^[{[]/.test(words) ? { name: "JSON or other text", mime: "text/plain", decoder: "none" } : { name: "text", mime: "text/plain", decoder: "none" };
+  if (
+    words.length > 0 &&
+    /^[\t\n\r\x20-\x7e\x80-\xff]+$/.test(words) &&
+    !/[\x80-\xff]/.test(words.slice(0, 4))
+  ) {
+    return /^[{[]/.test(words)
+      ? { name: "JSON or other text", mime: "text/plain", decoder: "none" }
+      : { name: "text", mime: "text/plain", decoder: "none" };
   }
   return undefined;
 }

@@ -14,7 +14,11 @@ export const textBytes = 64 << 20;
 export const wholeBytes = 256 << 20;
 
 /** Text files of an upstream checkpoint, small enough to be brought whole; the first must be there. */
-export const checkpointTexts = ["config.json", "preprocessor_config.json", "tokenizer.json"] as const;
+export const checkpointTexts = [
+  "config.json",
+  "preprocessor_config.json",
+  "tokenizer.json",
+] as const;
 export const checkpointBinaries = ["model.safetensors", "sentencepiece.bpe.model"] as const;
 
 /** A file that a manifest names. */
@@ -41,12 +45,24 @@ export function filesOfManifest(text: string, where: string): readonly ManifestF
   }
   if (typeof manifest !== "object" || manifest === null) throw damaged("not a JSON object");
   const { tokenizer, shards } = manifest as { tokenizer?: unknown; shards?: unknown };
-  const entries = [...(Array.isArray(shards) ? (shards as unknown[]) : []), ...(tokenizer == null ? [] : [tokenizer])];
+  const entries = [
+    ...(Array.isArray(shards) ? (shards as unknown[]) : []),
+    ...(tokenizer == null ? [] : [tokenizer]),
+  ];
   return entries.flatMap((entry) => {
-    const { path, bytes, sha256, tower } = (entry ?? {}) as { path?: unknown; bytes?: unknown; sha256?: unknown; tower?: unknown };
+    const { path, bytes, sha256, tower } = (entry ?? {}) as {
+      path?: unknown;
+      bytes?: unknown;
+      sha256?: unknown;
+      tower?: unknown;
+    };
     if (path === "" || path === undefined) return []; // a pack without a text tower has no tokenizer
     // A path must not lead out of the folder. The engine refuses such a manifest too, but it has not seen it yet.
-    if (typeof path !== "string" || !/^[\w.-]+(\/[\w.-]+)*$/.test(path) || path.split("/").some((name) => /^\.+$/.test(name)))
+    if (
+      typeof path !== "string" ||
+      !/^[\w.-]+(\/[\w.-]+)*$/.test(path) ||
+      path.split("/").some((name) => /^\.+$/.test(name))
+    )
       throw damaged(`not a plain relative path: ${JSON.stringify(path)?.slice(0, 100)}`);
     if (!Number.isSafeInteger(bytes) || (bytes as number) < 0) throw damaged(`no size for ${path}`);
     const byteLength = bytes as number;
@@ -56,5 +72,9 @@ export function filesOfManifest(text: string, where: string): readonly ManifestF
 }
 
 function areHashes(value: unknown, bytes: number): value is readonly string[] {
-  return Array.isArray(value) && value.length === Math.ceil(bytes / chunkBytes) && value.every((hash) => typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash));
+  return (
+    Array.isArray(value) &&
+    value.length === Math.ceil(bytes / chunkBytes) &&
+    value.every((hash) => typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash))
+  );
 }

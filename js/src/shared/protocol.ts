@@ -3,7 +3,14 @@
 // One load, then one call at a time: the page sends the next call when the answer to the last one is there. Everything is
 // structured-cloneable. Vectors are transferred, so each has one owner.
 import type { ErrorCode } from "../errors.js";
-import type { DType, EngineInfo, LoadProgress, LoadWarning, Tower, Variant } from "./engine-types.js";
+import type {
+  DType,
+  EngineInfo,
+  LoadProgress,
+  LoadWarning,
+  Tower,
+  Variant,
+} from "./engine-types.js";
 
 /** A file whose bytes come through `slice(…).arrayBuffer()`: a Blob, without naming the platform's type. */
 export interface BlobLike {
@@ -18,7 +25,10 @@ export type SourceDescription =
   | { readonly kind: "addresses"; readonly addresses: { readonly [path: string]: string } } // a URL for each file
   | { readonly kind: "path"; readonly path: string } // a folder on disk, in Node
   | { readonly kind: "paths"; readonly paths: { readonly [path: string]: string } } // a path for each file, in Node
-  | { readonly kind: "custom"; readonly files: readonly { readonly path: string; readonly byteLength: number }[] };
+  | {
+      readonly kind: "custom";
+      readonly files: readonly { readonly path: string; readonly byteLength: number }[];
+    };
 
 /** One build of the engine, and where it lies. */
 export interface BuildRequest {
@@ -70,22 +80,63 @@ export interface ImageSettings extends VectorSettings {
 export type ImagePayload =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** `decoder`: "custom" where the user's decoder made the pixels of a file. */
-  | { readonly kind: "rgba"; readonly bytes: Uint8Array; readonly width: number; readonly height: number; readonly decoder: "custom" | undefined }
+  | {
+      readonly kind: "rgba";
+      readonly bytes: Uint8Array;
+      readonly width: number;
+      readonly height: number;
+      readonly decoder: "custom" | undefined;
+    }
   | { readonly kind: "bitmap"; readonly bitmap: unknown };
 
 /** Each call with its answer. */
 export interface Calls {
-  "embed-text": { readonly call: { readonly text: string; readonly settings: TextSettings; readonly report: boolean }; readonly answer: EmbeddingAnswer };
+  "embed-text": {
+    readonly call: {
+      readonly text: string;
+      readonly settings: TextSettings;
+      readonly report: boolean;
+    };
+    readonly answer: EmbeddingAnswer;
+  };
   /** The first of the texts, as many as the engine computes at once, at least one. */
-  "embed-texts": { readonly call: { readonly texts: readonly string[]; readonly settings: TextSettings }; readonly answer: EmbeddingsAnswer };
-  "embed-image": { readonly call: { readonly image: ImagePayload; readonly settings: ImageSettings; readonly report: boolean }; readonly answer: EmbeddingAnswer };
-  "count-tokens": { readonly call: { readonly text: string; readonly settings: TextSettings }; readonly answer: { readonly tokens: number; readonly maxTokens: number } };
-  "index-create": { readonly call: { readonly dimensions: number }; readonly answer: { readonly index: number } };
+  "embed-texts": {
+    readonly call: { readonly texts: readonly string[]; readonly settings: TextSettings };
+    readonly answer: EmbeddingsAnswer;
+  };
+  "embed-image": {
+    readonly call: {
+      readonly image: ImagePayload;
+      readonly settings: ImageSettings;
+      readonly report: boolean;
+    };
+    readonly answer: EmbeddingAnswer;
+  };
+  "count-tokens": {
+    readonly call: { readonly text: string; readonly settings: TextSettings };
+    readonly answer: { readonly tokens: number; readonly maxTokens: number };
+  };
+  "index-create": {
+    readonly call: { readonly dimensions: number };
+    readonly answer: { readonly index: number };
+  };
   /** `rows`: [count, dimensions]; the answer says the row of the first. */
-  "index-add": { readonly call: { readonly index: number; readonly rows: Float32Array }; readonly answer: { readonly firstRow: number } };
-  "index-search": { readonly call: { readonly index: number; readonly query: Float32Array; readonly k: number }; readonly answer: { readonly rows: Uint32Array; readonly scores: Float32Array } };
-  "index-clear": { readonly call: { readonly index: number }; readonly answer: Record<never, never> };
-  "index-dispose": { readonly call: { readonly index: number }; readonly answer: Record<never, never> };
+  "index-add": {
+    readonly call: { readonly index: number; readonly rows: Float32Array };
+    readonly answer: { readonly firstRow: number };
+  };
+  "index-search": {
+    readonly call: { readonly index: number; readonly query: Float32Array; readonly k: number };
+    readonly answer: { readonly rows: Uint32Array; readonly scores: Float32Array };
+  };
+  "index-clear": {
+    readonly call: { readonly index: number };
+    readonly answer: Record<never, never>;
+  };
+  "index-dispose": {
+    readonly call: { readonly index: number };
+    readonly answer: Record<never, never>;
+  };
   profile: { readonly call: Record<never, never>; readonly answer: readonly ProfileEntry[] };
   /** For tests: what no user needs. */
   diagnostics: { readonly call: Record<never, never>; readonly answer: Diagnostics };
@@ -119,7 +170,15 @@ export interface EmbeddingsAnswer {
 
 /** One kind of work: how often it was done, and the time without the work inside it. */
 export interface ProfileEntry {
-  readonly kind: "input" | "linear" | "quantization" | "attention" | "rotary" | "norm" | "activation" | "other";
+  readonly kind:
+    | "input"
+    | "linear"
+    | "quantization"
+    | "attention"
+    | "rotary"
+    | "norm"
+    | "activation"
+    | "other";
   readonly calls: number;
   readonly milliseconds: number;
 }
@@ -146,21 +205,34 @@ export type CancelFlag = SharedArrayBuffer;
 /** What a worker asks of a fetch on the caller's side; `id` names the response. */
 export type FetchQuestion =
   | {
-      readonly type: "fetch-open"; readonly id: number; readonly href: string; readonly method: "GET" | "HEAD";
-      readonly headers: Record<string, string>; readonly cache: "default" | "no-cache" | "no-store" | "reload";
+      readonly type: "fetch-open";
+      readonly id: number;
+      readonly href: string;
+      readonly method: "GET" | "HEAD";
+      readonly headers: Record<string, string>;
+      readonly cache: "default" | "no-cache" | "no-store" | "reload";
     }
   | { readonly type: "fetch-read"; readonly id: number }
   | { readonly type: "fetch-cancel"; readonly id: number };
 
 export type FetchAnswer =
   | {
-      readonly type: "fetch-opened"; readonly id: number; readonly status: number; readonly statusText: string;
-      readonly headers: readonly (readonly [string, string])[]; readonly hasBody: boolean;
+      readonly type: "fetch-opened";
+      readonly id: number;
+      readonly status: number;
+      readonly statusText: string;
+      readonly headers: readonly (readonly [string, string])[];
+      readonly hasBody: boolean;
     }
   /** The next bytes; without `bytes`, the end. */
   | { readonly type: "fetch-bytes"; readonly id: number; readonly bytes?: Uint8Array<ArrayBuffer> }
   /** `final`: another attempt would fail, too. */
-  | { readonly type: "fetch-failed"; readonly id: number; readonly message: string; readonly final: boolean };
+  | {
+      readonly type: "fetch-failed";
+      readonly id: number;
+      readonly message: string;
+      readonly final: boolean;
+    };
 
 export type ToWorker =
   | FetchAnswer
@@ -174,8 +246,18 @@ export type FromWorker =
   | { readonly type: "hello" }
   | { readonly type: "progress"; readonly progress: LoadProgress }
   | { readonly type: "warning"; readonly warning: LoadWarning }
-  | { readonly type: "source-read"; readonly read: number; readonly path: string; readonly offset: number; readonly length: number }
-  | { readonly type: "ready"; readonly info: EngineInfo; readonly cancelFlag: CancelFlag | undefined }
+  | {
+      readonly type: "source-read";
+      readonly read: number;
+      readonly path: string;
+      readonly offset: number;
+      readonly length: number;
+    }
+  | {
+      readonly type: "ready";
+      readonly info: EngineInfo;
+      readonly cancelFlag: CancelFlag | undefined;
+    }
   | { readonly type: "load-failed"; readonly error: WireError }
   /** Layers of the running call, if it asked (`report`). */
   | { readonly type: "layer"; readonly id: number; readonly done: number; readonly total: number }

@@ -8,10 +8,19 @@ const deepest = 4;
 /** A sentence for people; never empty. */
 export function reasonOf(thrown: unknown, depth = 0): string {
   if (typeof thrown === "string") return thrown || "no reason was given";
-  if ((typeof thrown !== "object" && typeof thrown !== "function") || thrown === null) return String(thrown);
-  const [message, name, filename, lineno, type] = ["message", "name", "filename", "lineno", "type"].map((key) => member(thrown, key));
+  if ((typeof thrown !== "object" && typeof thrown !== "function") || thrown === null)
+    return String(thrown);
+  const [message, name, filename, lineno, type] = [
+    "message",
+    "name",
+    "filename",
+    "lineno",
+    "type",
+  ].map((key) => member(thrown, key));
   if (typeof message === "string" && message !== "") {
-    return typeof filename === "string" && filename !== "" ? `${message} (${filename}:${String(lineno)})` : message;
+    return typeof filename === "string" && filename !== ""
+      ? `${message} (${filename}:${String(lineno)})`
+      : message;
   }
   const inner = member(thrown, "reason") ?? member(thrown, "error"); // of events
   if (inner !== undefined && inner !== null && depth < deepest) return reasonOf(inner, depth + 1);
@@ -28,5 +37,7 @@ export function nameOf(thrown: unknown): string {
 
 /** Like an error: of another realm, it is no `instanceof Error` of this one. */
 export function isErrorLike(thrown: unknown): thrown is Error {
-  return typeof thrown === "object" && thrown !== null && typeof member(thrown, "message") === "string";
+  return (
+    typeof thrown === "object" && thrown !== null && typeof member(thrown, "message") === "string"
+  );
 }

@@ -13,7 +13,12 @@ export interface ModelStore {
    * first `keep(size)` stay. Waits as long as another load fills the file and gets on with it; gives nothing when that one does not get on, or
    * when there is no room: then this load does without.
    */
-  open(folder: string, name: string, bytes: number, keep: (size: number) => number): Promise<StoredFile | undefined>;
+  open(
+    folder: string,
+    name: string,
+    bytes: number,
+    keep: (size: number) => number,
+  ): Promise<StoredFile | undefined>;
   /** A file, or the whole folder. Whether there was one. */
   remove(folder: string, name?: string): Promise<boolean>;
 }

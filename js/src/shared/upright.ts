@@ -14,7 +14,11 @@ export function upright(pixels: Pixels, orientation: number): Pixels {
   for (let y = 0; y < outHeight; y++) {
     for (let x = 0; x < outWidth; x++) {
       const [storedX, storedY] = swapped ? [y, x] : [x, y];
-      to[y * outWidth + x] = from[(bottom ? height - 1 - storedY : storedY) * width + (right ? width - 1 - storedX : storedX)]!;
+      to[y * outWidth + x] =
+        from[
+          (bottom ? height - 1 - storedY : storedY) * width +
+            (right ? width - 1 - storedX : storedX)
+        ]!;
     }
   }
   return { bytes: new Uint8Array(to.buffer), width: outWidth, height: outHeight };

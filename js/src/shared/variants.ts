@@ -51,27 +51,48 @@ export function chooseVariant(
   threads: number | undefined,
   can: Capabilities,
 ): { readonly variant: Variant; readonly threads: number } {
-  if (!can.simd) throw new EmbedError("invalid-argument", `variant: every build needs WebAssembly SIMD: ${can.noSimdBecause}`);
+  if (!can.simd)
+    throw new EmbedError(
+      "invalid-argument",
+      `variant: every build needs WebAssembly SIMD: ${can.noSimdBecause}`,
+    );
   if (wanted === "auto") {
     const count = can.threads ? (threads ?? defaultThreads(can.processors)) : 1;
     const simd = can.relaxedSimd ? "relaxed-simd" : "simd";
-    return count > 1 ? { variant: `${simd}-threads`, threads: count } : { variant: simd, threads: 1 };
+    return count > 1
+      ? { variant: `${simd}-threads`, threads: count }
+      : { variant: simd, threads: 1 };
   }
   const traits = variants[wanted];
   if (traits.relaxedSimd && !can.relaxedSimd)
-    throw new EmbedError("invalid-argument", `variant "${wanted}" cannot run here: ${can.noRelaxedSimdBecause}`);
+    throw new EmbedError(
+      "invalid-argument",
+      `variant "${wanted}" cannot run here: ${can.noRelaxedSimdBecause}`,
+    );
   if (traits.threads && !can.threads)
-    throw new EmbedError("invalid-argument", `variant "${wanted}" cannot run here: ${can.noThreadsBecause}`);
+    throw new EmbedError(
+      "invalid-argument",
+      `variant "${wanted}" cannot run here: ${can.noThreadsBecause}`,
+    );
   if (!traits.threads && threads !== undefined && threads > 1)
-    throw new EmbedError("invalid-argument", `threads: ${threads}, but variant "${wanted}" has one thread`);
-  return { variant: wanted, threads: traits.threads ? (threads ?? defaultThreads(can.processors)) : 1 };
+    throw new EmbedError(
+      "invalid-argument",
+      `threads: ${threads}, but variant "${wanted}" has one thread`,
+    );
+  return {
+    variant: wanted,
+    threads: traits.threads ? (threads ?? defaultThreads(can.processors)) : 1,
+  };
 }
 
 /**
  * What "auto" may take in the place of a build that does not start, in this order: the same threads with plain SIMD, then one
  * thread. Which of them depends on the failure; see `nextBuild`.
  */
-export function fallbackChoices(choice: { readonly variant: Variant; readonly threads: number }): { readonly variant: Variant; readonly threads: number }[] {
+export function fallbackChoices(choice: {
+  readonly variant: Variant;
+  readonly threads: number;
+}): { readonly variant: Variant; readonly threads: number }[] {
   const { relaxedSimd, threads } = variants[choice.variant];
   const others: { variant: Variant; threads: number }[] = [];
   if (relaxedSimd && threads) others.push({ variant: "simd-threads", threads: choice.threads });
@@ -84,7 +105,10 @@ export function fallbackChoices(choice: { readonly variant: Variant; readonly th
  * The next of `builds` to try: their first one that has not what failed. An instruction that is not known: without relaxed SIMD,
  * and then without threads. Threads, or memory to share: with one thread. Files that do not come: any other. A policy forbids all.
  */
-export function nextBuild<B extends { readonly variant: Variant }>(builds: readonly B[], failures: readonly { readonly variant: Variant; readonly step: FailedStep }[]): B | undefined {
+export function nextBuild<B extends { readonly variant: Variant }>(
+  builds: readonly B[],
+  failures: readonly { readonly variant: Variant; readonly step: FailedStep }[],
+): B | undefined {
   const tried = new Set(failures.map(({ variant }) => variant));
   let relaxedSimd = true;
   let threads = true;
@@ -94,7 +118,12 @@ export function nextBuild<B extends { readonly variant: Variant }>(builds: reado
     if (step === "compile" && variants[variant].relaxedSimd) relaxedSimd = false;
     else if (step === "compile") threads = false;
   }
-  return builds.find(({ variant }) => !tried.has(variant) && (relaxedSimd || !variants[variant].relaxedSimd) && (threads || !variants[variant].threads));
+  return builds.find(
+    ({ variant }) =>
+      !tried.has(variant) &&
+      (relaxedSimd || !variants[variant].relaxedSimd) &&
+      (threads || !variants[variant].threads),
+  );
 }
 
 // Tiny modules that ask for instructions: a function of no arguments for each, whose operands are zeros.
@@ -104,7 +133,11 @@ const header = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]; // magic, version
 
 /** A number below 128 × 128 in LEB128. */
 const leb = (value: number) => (value < 128 ? [value] : [(value & 127) | 128, value >> 7]);
-const section = (id: number, content: readonly number[]) => [id, ...leb(content.length), ...content];
+const section = (id: number, content: readonly number[]) => [
+  id,
+  ...leb(content.length),
+  ...content,
+];
 
 function probeModule(bodies: readonly (readonly number[])[]): Uint8Array<ArrayBuffer> {
   const functions = bodies.flatMap((body) => [...leb(body.length + 2), 0, ...body, 0x0b]); // no locals, end
@@ -133,10 +166,17 @@ export const relaxedOperands: { readonly [opcode: number]: number } = {
 };
 
 const relaxedSimdModule = probeModule(
-  Object.entries(relaxedOperands).map(([opcode, operands]) => [...Array<number[]>(operands).fill(splat).flat(), 0xfd, ...leb(Number(opcode))]),
+  Object.entries(relaxedOperands).map(([opcode, operands]) => [
+    ...Array<number[]>(operands).fill(splat).flat(),
+    0xfd,
+    ...leb(Number(opcode)),
+  ]),
 );
 
 /** Asks `validate` (WebAssembly.validate) what it accepts. */
-export function probeSimd(validate: (module: Uint8Array<ArrayBuffer>) => boolean): { simd: boolean; relaxedSimd: boolean } {
+export function probeSimd(validate: (module: Uint8Array<ArrayBuffer>) => boolean): {
+  simd: boolean;
+  relaxedSimd: boolean;
+} {
   return { simd: validate(simdModule), relaxedSimd: validate(relaxedSimdModule) };
 }

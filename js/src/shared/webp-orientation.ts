@@ -8,7 +8,8 @@ export function webpOrientation(file: Uint8Array): number {
   try {
     for (let at = 12; at + 8 <= file.length; ) {
       const length = view.getUint32(at + 4, true);
-      if (latin1(file.subarray(at, at + 4)) === "EXIF") return orientationIn(file.subarray(at + 8, at + 8 + length));
+      if (latin1(file.subarray(at, at + 4)) === "EXIF")
+        return orientationIn(file.subarray(at + 8, at + 8 + length));
       at += 8 + length + (length & 1);
     }
   } catch (error) {
@@ -30,7 +31,14 @@ function orientationIn(exif: Uint8Array): number {
   for (let i = 0, at = directory + 2; i < view.getUint16(directory, little); i++, at += 12) {
     if (view.getUint16(at, little) !== 0x112) continue;
     const width = widths[view.getUint16(at + 2, little)];
-    const value = width === 1 ? view.getUint8(at + 8) : width === 2 ? view.getUint16(at + 8, little) : width === 4 ? view.getUint32(at + 8, little) : 1;
+    const value =
+      width === 1
+        ? view.getUint8(at + 8)
+        : width === 2
+          ? view.getUint16(at + 8, little)
+          : width === 4
+            ? view.getUint32(at + 8, little)
+            : 1;
     return value >= 1 && value <= 8 ? value : 1;
   }
   return 1;

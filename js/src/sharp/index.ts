@@ -8,9 +8,14 @@ export interface SharpPipeline {
   toColourspace(name: string): SharpPipeline;
   ensureAlpha(): SharpPipeline;
   raw(options: { depth: "uchar" }): SharpPipeline;
-  toBuffer(options: { resolveWithObject: true }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
+  toBuffer(options: {
+    resolveWithObject: true;
+  }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
 }
-export type SharpFunction = (input: Uint8Array, options: { limitInputPixels: number; ignoreIcc: boolean }) => SharpPipeline;
+export type SharpFunction = (
+  input: Uint8Array,
+  options: { limitInputPixels: number; ignoreIcc: boolean },
+) => SharpPipeline;
 
 export interface SharpDecoderOptions {
   /** Your own sharp, e.g. one built with more formats. Default: the package "sharp", loaded when a file needs it. */
@@ -26,15 +31,21 @@ const taken = /^image\/(webp|avif|hei[cf]|tiff|jxl|jp2|jpeg|png|gif)$/;
  * In Node only. Errors, when a file comes: "invalid-argument" where sharp is not installed.
  */
 export function sharpDecoder(options: SharpDecoderOptions = {}): DecodeHook {
-  if (options.sharp !== undefined && typeof options.sharp !== "function") throw new EmbedError("invalid-argument", "sharp must be what the package sharp exports");
+  if (options.sharp !== undefined && typeof options.sharp !== "function")
+    throw new EmbedError("invalid-argument", "sharp must be what the package sharp exports");
   let loading: Promise<SharpFunction> | undefined;
-  const find = () => (loading ??= options.sharp ? Promise.resolve(options.sharp as SharpFunction) : loadSharp());
+  const find = () =>
+    (loading ??= options.sharp ? Promise.resolve(options.sharp as SharpFunction) : loadSharp());
   return async (bytes, mime, { orientation, maxPixels }) => {
     if (!taken.test(mime)) return undefined;
     const sharp = await find();
     const opened = sharp(bytes, { limitInputPixels: maxPixels, ignoreIcc: true });
     const pipeline = orientation === "ignore" ? opened : opened.rotate();
-    const { data, info } = await pipeline.toColourspace("srgb").ensureAlpha().raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+    const { data, info } = await pipeline
+      .toColourspace("srgb")
+      .ensureAlpha()
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
     if (info.channels !== 4) throw new Error(`${info.channels} channels instead of 4`);
     return { data, width: info.width, height: info.height };
   };
@@ -46,6 +57,10 @@ async function loadSharp(): Promise<SharpFunction> {
     const found = (await import("sharp")) as { default: SharpFunction };
     return found.default;
   } catch (cause) {
-    throw new EmbedError("invalid-argument", "clipglot/sharp needs the package sharp: npm install sharp", { cause });
+    throw new EmbedError(
+      "invalid-argument",
+      "clipglot/sharp needs the package sharp: npm install sharp",
+      { cause },
+    );
   }
 }

@@ -2,7 +2,18 @@
 // becomes EngineLost. Synchronous, one call at a time; knows neither messages nor workers, so that tools and tests can use
 // it in their own thread.
 import { EmbedError, engineCode } from "../errors.js";
-import type { Engine, Handle, Index, PackTensor, PackWriter, PackOptions, EngineOptions, Embedding, Range, Status } from "../generated/engine-module.js";
+import type {
+  Engine,
+  Handle,
+  Index,
+  PackTensor,
+  PackWriter,
+  PackOptions,
+  EngineOptions,
+  Embedding,
+  Range,
+  Status,
+} from "../generated/engine-module.js";
 import type { ImageSettings, ProfileEntry, TextSettings } from "../shared/protocol.js";
 import { reasonOf } from "../shared/reason.js";
 import { Heap } from "./heap.js";
@@ -117,15 +128,26 @@ export class EngineAdapter {
 
   embedText(text: string, settings: TextSettings): VectorResult {
     const utf8 = encoder.encode(text);
-    return this.#vector(() => this.heap.with(utf8, (pointer) => this.#loaded().embedText(pointer, utf8.length, settings)));
+    return this.#vector(() =>
+      this.heap.with(utf8, (pointer) => this.#loaded().embedText(pointer, utf8.length, settings)),
+    );
   }
 
   /** As many of the first of `texts` as the engine computes at once, at least one; the rest is for the next call. */
   embedTexts(texts: readonly string[], settings: TextSettings): VectorsResult {
     const packed = packTexts(texts);
     return this.#enter(() => {
-      const { code, detail, pointer, count, texts: taken, truncated, unknownTokens } =
-        this.heap.with(packed, (address) => this.#loaded().embedTexts(address, texts.length, settings));
+      const {
+        code,
+        detail,
+        pointer,
+        count,
+        texts: taken,
+        truncated,
+        unknownTokens,
+      } = this.heap.with(packed, (address) =>
+        this.#loaded().embedTexts(address, texts.length, settings),
+      );
       check({ code, detail });
       return {
         vectors: this.heap.copyFloats(pointer, taken * count),
@@ -137,24 +159,41 @@ export class EngineAdapter {
 
   /** `file`: the bytes of a JPEG, PNG, BMP or GIF. */
   embedEncodedImage(file: Uint8Array, settings: ImageSettings): VectorResult {
-    return this.#vector(() => this.heap.with(file, (pointer) => this.#loaded().embedEncodedImage(pointer, file.length, settings)));
+    return this.#vector(() =>
+      this.heap.with(file, (pointer) =>
+        this.#loaded().embedEncodedImage(pointer, file.length, settings),
+      ),
+    );
   }
 
-  embedPixels(rgba: Uint8Array, width: number, height: number, settings: ImageSettings): VectorResult {
+  embedPixels(
+    rgba: Uint8Array,
+    width: number,
+    height: number,
+    settings: ImageSettings,
+  ): VectorResult {
     return this.#vector(() =>
-      this.heap.with(rgba, (pointer) => this.#loaded().embedPixels(pointer, rgba.length, width, height, settings)));
+      this.heap.with(rgba, (pointer) =>
+        this.#loaded().embedPixels(pointer, rgba.length, width, height, settings),
+      ),
+    );
   }
 
   /** The first `dimensions` numbers of a full vector, of unit length again. */
   truncate(vector: Float32Array, dimensions: number): Float32Array<ArrayBuffer> {
     return this.#vector(() =>
-      this.heap.with(bytesOf(vector), (pointer) => this.#loaded().truncate(pointer, vector.length, dimensions))).vector;
+      this.heap.with(bytesOf(vector), (pointer) =>
+        this.#loaded().truncate(pointer, vector.length, dimensions),
+      ),
+    ).vector;
   }
 
   countTokens(text: string, settings: TextSettings): { tokens: number; maxTokens: number } {
     const utf8 = encoder.encode(text);
     return this.#enter(() => {
-      const { code, detail, tokens, maxTokens } = this.heap.with(utf8, (pointer) => this.#loaded().countTokens(pointer, utf8.length, settings));
+      const { code, detail, tokens, maxTokens } = this.heap.with(utf8, (pointer) =>
+        this.#loaded().countTokens(pointer, utf8.length, settings),
+      );
       check({ code, detail });
       return { tokens, maxTokens };
     });
@@ -184,11 +223,20 @@ export class EngineAdapter {
     });
   }
 
-  searchIndex(id: number, query: Float32Array, k: number): { rows: Uint32Array<ArrayBuffer>; scores: Float32Array<ArrayBuffer> } {
+  searchIndex(
+    id: number,
+    query: Float32Array,
+    k: number,
+  ): { rows: Uint32Array<ArrayBuffer>; scores: Float32Array<ArrayBuffer> } {
     return this.#enter(() => {
-      const hits = this.heap.with(bytesOf(query), (pointer) => this.#index(id).search(pointer, query.length, k));
+      const hits = this.heap.with(bytesOf(query), (pointer) =>
+        this.#index(id).search(pointer, query.length, k),
+      );
       check(hits);
-      return { rows: this.heap.copyIntegers(hits.rows, hits.count), scores: this.heap.copyFloats(hits.scores, hits.count) };
+      return {
+        rows: this.heap.copyIntegers(hits.rows, hits.count),
+        scores: this.heap.copyFloats(hits.scores, hits.count),
+      };
     });
   }
 
@@ -222,8 +270,16 @@ export class EngineAdapter {
 
   /** What was counted since the last time this was asked. */
   profile(): ProfileEntry[] {
-    const entries = JSON.parse(this.#enter(() => this.#loaded().profileJson())) as { kind: ProfileEntry["kind"]; calls: number; nanoseconds: number }[];
-    return entries.map(({ kind, calls, nanoseconds }) => ({ kind, calls, milliseconds: nanoseconds / 1e6 }));
+    const entries = JSON.parse(this.#enter(() => this.#loaded().profileJson())) as {
+      kind: ProfileEntry["kind"];
+      calls: number;
+      nanoseconds: number;
+    }[];
+    return entries.map(({ kind, calls, nanoseconds }) => ({
+      kind,
+      calls,
+      milliseconds: nanoseconds / 1e6,
+    }));
   }
 
   /** Bytes of the heap that are in use. */
@@ -241,13 +297,22 @@ export class EngineAdapter {
       const engine = this.#loaded();
       return Array.from({ length: engine.stageCount() }, (_, i) => {
         const { name, dtype, shape, pointer, bytes } = engine.stage(i);
-        return { name, dtype, shape: parseShape(shape), bytes: this.heap.copyBytes(pointer, bytes) };
+        return {
+          name,
+          dtype,
+          shape: parseShape(shape),
+          bytes: this.heap.copyBytes(pointer, bytes),
+        };
       });
     });
   }
 
   /** A conversion of a model folder into the tensors of a pack; `state`: what an earlier one saved. */
-  beginPack(options: PackOptions, files: readonly { readonly path: string; readonly byteLength: number }[], state: Uint8Array = new Uint8Array(0)): PackConversation {
+  beginPack(
+    options: PackOptions,
+    files: readonly { readonly path: string; readonly byteLength: number }[],
+    state: Uint8Array = new Uint8Array(0),
+  ): PackConversation {
     return this.#enter(() => {
       const writer = new this.#started.module.PackWriter();
       try {
@@ -260,7 +325,12 @@ export class EngineAdapter {
       }
       return {
         ...this.#demand(writer, () => writer.commit()),
-        plan: () => this.#enter(() => Array.from({ length: writer.plannedCount() }, (_, i) => packedTensor(writer.planned(i)))),
+        plan: () =>
+          this.#enter(() =>
+            Array.from({ length: writer.plannedCount() }, (_, i) =>
+              packedTensor(writer.planned(i)),
+            ),
+          ),
         tensors: () => this.#enter(() => this.#packTensors(writer)),
         done: () => this.#enter(() => writer.done()),
         saveState: () =>
@@ -302,10 +372,27 @@ export class EngineAdapter {
 
   #vector(call: () => Embedding): VectorResult {
     return this.#enter(() => {
-      const { code, detail, pointer, count, tokens, totalTokens, truncated, unknownTokens, warnings } = call();
+      const {
+        code,
+        detail,
+        pointer,
+        count,
+        tokens,
+        totalTokens,
+        truncated,
+        unknownTokens,
+        warnings,
+      } = call();
       check({ code, detail });
       const sentences = warnings.split("\n").filter((line) => line !== "");
-      return { vector: this.heap.copyFloats(pointer, count), tokens, totalTokens, truncated, unknownTokens, warnings: sentences };
+      return {
+        vector: this.heap.copyFloats(pointer, count),
+        tokens,
+        totalTokens,
+        truncated,
+        unknownTokens,
+        warnings: sentences,
+      };
     });
   }
 
@@ -345,7 +432,8 @@ export class EngineAdapter {
     try {
       return call();
     } catch (error) {
-      if (error instanceof EmbedError || error instanceof Cancelled || error instanceof EngineLost) throw error;
+      if (error instanceof EmbedError || error instanceof Cancelled || error instanceof EngineLost)
+        throw error;
       const message = reasonOf(error);
       const log = this.#started.log.length ? ` (${this.#started.log.slice(-3).join("; ")})` : "";
       this.#lost = new EngineLost(`${message}${log}`, { cause: error });
@@ -393,7 +481,9 @@ function packedTensor({ name, dtype, shape, group, unit, bytes }: PackTensor): P
 function packTexts(texts: readonly string[]): Uint8Array {
   const encoded = texts.map((text) => encoder.encode(text));
   const lengths = Uint32Array.from(encoded, ({ length }) => length);
-  const packed = new Uint8Array(lengths.byteLength + lengths.reduce((sum, length) => sum + length, 0));
+  const packed = new Uint8Array(
+    lengths.byteLength + lengths.reduce((sum, length) => sum + length, 0),
+  );
   packed.set(new Uint8Array(lengths.buffer));
   let at = lengths.byteLength;
   for (const bytes of encoded) {
@@ -404,4 +494,5 @@ function packTexts(texts: readonly string[]): Uint8Array {
 }
 
 const parseShape = (text: string) => (text === "" ? [] : text.split(",").map(Number));
-const bytesOf = (floats: Float32Array) => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+const bytesOf = (floats: Float32Array) =>
+  new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);

@@ -40,7 +40,11 @@ export class Heap {
   /** Puts `bytes` into the heap for the time of `use`. Throws "out-of-memory" when there is no room. */
   with<T>(bytes: Uint8Array, use: (pointer: number) => T): T {
     const pointer = this.#module.allocate(Math.max(1, bytes.length)) >>> 0;
-    if (pointer === 0) throw new EmbedError("out-of-memory", `no room in the heap for an input of ${bytes.length} bytes`);
+    if (pointer === 0)
+      throw new EmbedError(
+        "out-of-memory",
+        `no room in the heap for an input of ${bytes.length} bytes`,
+      );
     try {
       this.copyIn(pointer, bytes);
       return use(pointer);

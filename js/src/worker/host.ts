@@ -8,7 +8,15 @@ import { openUrlSource } from "../loading/url-source.js";
 import type { ModelAddress } from "../loading/model-key.js";
 import type { EngineInfo } from "../shared/engine-types.js";
 import type { WorkerPlatform } from "../shared/platforms.js";
-import type { AnswerOf, Call, CallKind, CancelFlag, FetchAnswer, LoadRequest, WireError } from "../shared/protocol.js";
+import type {
+  AnswerOf,
+  Call,
+  CallKind,
+  CancelFlag,
+  FetchAnswer,
+  LoadRequest,
+  WireError,
+} from "../shared/protocol.js";
 import { isErrorLike, nameOf, reasonOf } from "../shared/reason.js";
 import type { OpenSource } from "../shared/source.js";
 import type { ModelStore } from "../shared/store.js";
@@ -46,7 +54,10 @@ interface Answer {
 
 class Host {
   readonly #platform: WorkerPlatform;
-  readonly #reads = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>();
+  readonly #reads = new Map<
+    number,
+    { resolve(bytes: Uint8Array): void; reject(error: Error): void }
+  >();
   readonly #fetches: AskedFetch;
   #nextRead = 1;
   #engine: EngineAdapter | undefined;
@@ -80,22 +91,37 @@ class Host {
         maxPixels: request.maxPixels,
         selfTest: request.selfTest,
       };
-      const meter = new ProgressMeter(request.sourceName, (progress) => this.#platform.post({ type: "progress", progress }, []));
+      const meter = new ProgressMeter(request.sourceName, (progress) =>
+        this.#platform.post({ type: "progress", progress }, []),
+      );
       const begin = (files: OpenSource["files"]) => {
         engine.create(options);
         return engine.beginLoad(files);
       };
       await load(source, begin, (pointer, piece) => engine.heap.copyIn(pointer, piece), meter);
-      if (!engine.ready) throw new EmbedError("internal", "the engine wants nothing more and is not ready");
+      if (!engine.ready)
+        throw new EmbedError("internal", "the engine wants nothing more and is not ready");
       if (request.profile) engine.startProfile();
       this.#maxPixels = request.maxPixels;
       this.#engine = engine;
-      const { textLayers, visionLayers, ...about } = engine.info() as { textLayers: number; visionLayers: number };
+      const { textLayers, visionLayers, ...about } = engine.info() as {
+        textLayers: number;
+        visionLayers: number;
+      };
       this.#layers = { text: textLayers, vision: visionLayers };
-      const info = { ...about, variant: build.variant, numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd", fallbacks };
-      this.#platform.post({ type: "ready", info: info as EngineInfo, cancelFlag: this.#makeStopFlag() }, []);
+      const info = {
+        ...about,
+        variant: build.variant,
+        numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd",
+        fallbacks,
+      };
+      this.#platform.post(
+        { type: "ready", info: info as EngineInfo, cancelFlag: this.#makeStopFlag() },
+        [],
+      );
     } catch (error) {
-      if (error instanceof EngineLost) this.#platform.post({ type: "lost", detail: error.message }, []);
+      if (error instanceof EngineLost)
+        this.#platform.post({ type: "lost", detail: error.message }, []);
       else this.#platform.post({ type: "load-failed", error: toWire(error) }, []);
     } finally {
       await source?.close();
@@ -110,14 +136,19 @@ class Host {
       const { answer, transfer } = await this.#perform(call);
       this.#platform.post({ type: "answer", id, answer }, transfer);
     } catch (error) {
-      if (error instanceof EngineLost) return this.#platform.post({ type: "lost", detail: error.message }, []);
+      if (error instanceof EngineLost)
+        return this.#platform.post({ type: "lost", detail: error.message }, []);
       this.#platform.post({ type: "failed", id, error: toWire(error) }, []);
     }
   }
 
   // Runs inside a call, with this thread deep in the engine: messages go out, none comes in.
   #layer(done: number): boolean {
-    if (this.#running?.report) this.#platform.post({ type: "layer", id: this.#running.id, done, total: this.#running.total }, []);
+    if (this.#running?.report)
+      this.#platform.post(
+        { type: "layer", id: this.#running.id, done, total: this.#running.total },
+        [],
+      );
     return this.#stopped();
   }
 
@@ -168,26 +199,46 @@ class Host {
       case "addresses":
         return this.#openUrl(source.addresses, request);
       case "custom":
-        return openAskedSource(source.files, (path, offset, length) => this.#ask(path, offset, length));
+        return openAskedSource(source.files, (path, offset, length) =>
+          this.#ask(path, offset, length),
+        );
       case "path":
-        if (!this.#platform.openPath) throw new EmbedError("invalid-argument", "model: there are no files on disk here");
+        if (!this.#platform.openPath)
+          throw new EmbedError("invalid-argument", "model: there are no files on disk here");
         return this.#platform.openPath(source.path);
       case "paths":
-        if (!this.#platform.openPaths) throw new EmbedError("invalid-argument", "model: there are no files on disk here");
+        if (!this.#platform.openPaths)
+          throw new EmbedError("invalid-argument", "model: there are no files on disk here");
         return this.#platform.openPaths(source.paths);
     }
   }
 
-  async #openUrl(address: ModelAddress, { cache, headers, fetches, towers }: LoadRequest): Promise<OpenSource> {
-    const onNotKept = (why: string) => this.#platform.post({ type: "warning", warning: { code: "not-kept", detail: `the model is not kept: ${why}` } }, []);
+  async #openUrl(
+    address: ModelAddress,
+    { cache, headers, fetches, towers }: LoadRequest,
+  ): Promise<OpenSource> {
+    const onNotKept = (why: string) =>
+      this.#platform.post(
+        { type: "warning", warning: { code: "not-kept", detail: `the model is not kept: ${why}` } },
+        [],
+      );
     let store: ModelStore | undefined;
     try {
       store = cache === false ? undefined : await this.#platform.openStore(cache);
-      if (cache !== false && !store) onNotKept("there is no private file system here (no https, a private window, or an older browser)");
+      if (cache !== false && !store)
+        onNotKept(
+          "there is no private file system here (no https, a private window, or an older browser)",
+        );
     } catch (error) {
       onNotKept(reasonOf(error));
     }
-    return openUrlSource(address, { store, headers, fetch: fetches ? this.#fetches.fetch : undefined, towers, onNotKept });
+    return openUrlSource(address, {
+      store,
+      headers,
+      fetch: fetches ? this.#fetches.fetch : undefined,
+      towers,
+      onNotKept,
+    });
   }
 
   #ask(path: string, offset: number, length: number): Promise<Uint8Array> {
@@ -242,7 +293,10 @@ class Host {
 
 function toWire(error: unknown): WireError {
   if (error instanceof Cancelled) return { code: "cancelled", detail: error.message };
-  if (!(error instanceof EmbedError)) return { code: "internal", detail: `${nameOf(error)}: ${reasonOf(error)}` };
+  if (!(error instanceof EmbedError))
+    return { code: "internal", detail: `${nameOf(error)}: ${reasonOf(error)}` };
   const { code, detail, cause } = error;
-  return isErrorLike(cause) ? { code, detail, cause: { name: nameOf(cause), message: reasonOf(cause) } } : { code, detail };
+  return isErrorLike(cause)
+    ? { code, detail, cause: { name: nameOf(cause), message: reasonOf(cause) } }
+    : { code, detail };
 }

@@ -17,42 +17,68 @@ export interface TimedVector {
 type Decoders = Pick<WorkerPlatform, "decode" | "readBitmap">;
 
 /** Errors: EmbedError; "invalid-image" names all decoders that were asked, and why they refused. */
-export async function embedPicture(engine: EngineAdapter, platform: Decoders, maxPixels: number, image: ImagePayload, settings: ImageSettings): Promise<TimedVector> {
-  if (image.kind === "rgba") return timed(() => engine.embedPixels(image.bytes, image.width, image.height, settings), image.decoder);
+export async function embedPicture(
+  engine: EngineAdapter,
+  platform: Decoders,
+  maxPixels: number,
+  image: ImagePayload,
+  settings: ImageSettings,
+): Promise<TimedVector> {
+  if (image.kind === "rgba")
+    return timed(
+      () => engine.embedPixels(image.bytes, image.width, image.height, settings),
+      image.decoder,
+    );
   const embedPixels = ({ bytes, width, height }: Pixels) => {
     checkPictureSize({ width, height }, maxPixels);
     return timed(() => engine.embedPixels(bytes, width, height, settings), "browser");
   };
   if (image.kind === "bitmap") {
-    if (!platform.readBitmap) throw new EmbedError("invalid-image", "there are no ImageBitmaps here");
-    return embedPixels(await platform.readBitmap(image.bitmap).catch(refused("the ImageBitmap cannot be read")));
+    if (!platform.readBitmap)
+      throw new EmbedError("invalid-image", "there are no ImageBitmaps here");
+    return embedPixels(
+      await platform.readBitmap(image.bitmap).catch(refused("the ImageBitmap cannot be read")),
+    );
   }
   const file = image.bytes;
   const format = sniff(file.subarray(0, headBytes), file.length);
   if (format?.decoder === "other" && platform.decode) {
     checkHeader(file, format, maxPixels);
-    return embedPixels(await platform.decode(file, settings.ignoreOrientation).catch(refused(`${format.name}: the browser's decoder refuses it`)));
+    return embedPixels(
+      await platform
+        .decode(file, settings.ignoreOrientation)
+        .catch(refused(`${format.name}: the browser's decoder refuses it`)),
+    );
   }
   try {
     return timed(() => engine.embedEncodedImage(file, settings), "core");
   } catch (error) {
-    const refusal = error instanceof EmbedError && error.code === "invalid-image" ? error : undefined;
+    const refusal =
+      error instanceof EmbedError && error.code === "invalid-image" ? error : undefined;
     if (!refusal || !format || !platform.decode || !fits(file, format, maxPixels)) throw error;
     // Damaged, or of a kind that the engine does not read: browsers show more.
-    return embedPixels(await platform.decode(file, settings.ignoreOrientation).catch(refused(`${refusal.detail}; the browser's decoder refuses it too`)));
+    return embedPixels(
+      await platform
+        .decode(file, settings.ignoreOrientation)
+        .catch(refused(`${refusal.detail}; the browser's decoder refuses it too`)),
+    );
   }
 }
 
 export function timed(embed: () => VectorResult, decoder: EmbeddingAnswer["decoder"]): TimedVector {
   const start = performance.now();
   const result = embed();
-  return { answer: { ...result, milliseconds: performance.now() - start, decoder }, transfer: [result.vector.buffer] };
+  return {
+    answer: { ...result, milliseconds: performance.now() - start, decoder },
+    transfer: [result.vector.buffer],
+  };
 }
 
 // A decoder that is not ours gets only what it can be trusted with: few bytes may stand for many pixels.
 function checkHeader(file: Uint8Array, format: ImageFormat, maxPixels: number): void {
   const size = pictureSize(file, format);
-  if (!size) throw new EmbedError("invalid-image", `${format.name}: its header does not tell its size`);
+  if (!size)
+    throw new EmbedError("invalid-image", `${format.name}: its header does not tell its size`);
   checkPictureSize(size, maxPixels);
 }
 

@@ -8,7 +8,8 @@ const maxima = [4, 3, 2, 1.5, 1, 0.5].map((gib) => gib * gibPages);
 
 /** Nothing when even the smallest is refused. `make` is for tests. */
 export function reserveSharedMemory(
-  make = (maximum: number) => new WebAssembly.Memory({ initial: initialPages, maximum, shared: true }),
+  make = (maximum: number) =>
+    new WebAssembly.Memory({ initial: initialPages, maximum, shared: true }),
 ): WebAssembly.Memory | undefined {
   for (const maximum of maxima) {
     try {

@@ -47,7 +47,8 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
     if (log.push(line) > 50) log.shift();
   };
   const settings: ModuleSettings = {
-    locateFile: (name) => (name.endsWith(".wasm") ? request.wasmUrl : new URL(name, request.moduleUrl).href),
+    locateFile: (name) =>
+      name.endsWith(".wasm") ? request.wasmUrl : new URL(name, request.moduleUrl).href,
     print: write,
     printErr: write,
     onAbort: (reason) => write(`abort: ${reasonOf(reason)}`),
@@ -57,26 +58,44 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
     ...(request.memory ? { wasmMemory: request.memory } : {}),
   };
   try {
-    const module = request.watched ? await startWatched(request, request.watched, settings) : await factoryOf(await importPlain(request.moduleUrl), request)(settings);
+    const module = request.watched
+      ? await startWatched(request, request.watched, settings)
+      : await factoryOf(await importPlain(request.moduleUrl), request)(settings);
     return { module, log };
   } catch (error) {
     if (error instanceof EmbedError) throw error;
-    if (error instanceof RangeError) throw new StartFailure("memory", `the engine's heap was refused: ${error.message}`, { cause: error });
-    throw new StartFailure("files", `cannot start the engine from ${request.moduleUrl} and ${request.wasmUrl}: ${reasonOf(error)}`, { cause: error });
+    if (error instanceof RangeError)
+      throw new StartFailure("memory", `the engine's heap was refused: ${error.message}`, {
+        cause: error,
+      });
+    throw new StartFailure(
+      "files",
+      `cannot start the engine from ${request.moduleUrl} and ${request.wasmUrl}: ${reasonOf(error)}`,
+      { cause: error },
+    );
   }
 }
 
-const importPlain = (url: string) => import(/* @vite-ignore */ /* webpackIgnore: true */ url) as Promise<object>;
+const importPlain = (url: string) =>
+  import(/* @vite-ignore */ /* webpackIgnore: true */ url) as Promise<object>;
 
 function factoryOf(module: object, { moduleUrl }: ModuleRequest): ModuleFactory {
   const { default: factory } = module as { default?: unknown };
-  if (typeof factory !== "function") throw new StartFailure("files", `${moduleUrl}: not the engine's module: it exports no function`);
+  if (typeof factory !== "function")
+    throw new StartFailure(
+      "files",
+      `${moduleUrl}: not the engine's module: it exports no function`,
+    );
   return factory as ModuleFactory;
 }
 
 // Emscripten waits for ever for a .wasm or a thread's worker that does not come; so both are brought from here, and the
 // start ends with the first thing that fails.
-async function startWatched(request: ModuleRequest, watched: WatchedStart, settings: ModuleSettings): Promise<EngineModule> {
+async function startWatched(
+  request: ModuleRequest,
+  watched: WatchedStart,
+  settings: ModuleSettings,
+): Promise<EngineModule> {
   const { files } = watched;
   const threads = new ThreadSet(request.moduleUrl, watched);
   const compiling = files.compile(request.wasmUrl);
@@ -94,7 +113,13 @@ async function startWatched(request: ModuleRequest, watched: WatchedStart, setti
       instantiating().catch((error) => threads.fail(error));
       return {};
     };
-    const module = await threads.over(factory({ ...settings, instantiateWasm, clipglotWorker: (url, options) => threads.start(url, options) }));
+    const module = await threads.over(
+      factory({
+        ...settings,
+        instantiateWasm,
+        clipglotWorker: (url, options) => threads.start(url, options),
+      }),
+    );
     threads.started();
     return module;
   } catch (error) {
@@ -116,7 +141,11 @@ class ThreadSet {
     this.#url = url;
     this.#request = request;
     const { silence } = request;
-    this.#watch = new Watch(silence, () => this.#missing(`${this.#threads.length - this.#loaded} of ${this.#threads.length} workers said nothing for ${silence / 1000} s`));
+    this.#watch = new Watch(silence, () =>
+      this.#missing(
+        `${this.#threads.length - this.#loaded} of ${this.#threads.length} workers said nothing for ${silence / 1000} s`,
+      ),
+    );
   }
 
   get ended(): boolean {
@@ -164,14 +193,23 @@ class ThreadSet {
   }
 
   async #failed(said: string): Promise<void> {
-    if (this.#state === "started") this.#request.onLost(`a thread of the engine broke: ${said || "its worker gave no reason"}`);
+    if (this.#state === "started")
+      this.#request.onLost(`a thread of the engine broke: ${said || "its worker gave no reason"}`);
     if (this.#state !== "starting") return;
     this.#state = "failing";
     this.#watch.end();
-    this.#watch.fail(this.#missing(said || `its script could not be loaded: ${await this.#request.files.explainThread(this.#url)}`));
+    this.#watch.fail(
+      this.#missing(
+        said ||
+          `its script could not be loaded: ${await this.#request.files.explainThread(this.#url)}`,
+      ),
+    );
   }
 
   #missing(what: string): StartFailure {
-    return new StartFailure("threads", `the worker of a thread (${this.#url}) did not start: ${what}`);
+    return new StartFailure(
+      "threads",
+      `the worker of a thread (${this.#url}) did not start: ${what}`,
+    );
   }
 }

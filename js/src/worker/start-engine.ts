@@ -27,17 +27,35 @@ export interface StartedEngineModule {
 
 /** Errors: the failure of the first build, with the names of the others that were tried. */
 export async function startEngineModule(start: EngineStart): Promise<StartedEngineModule> {
-  const failures: (FailedBuild & { readonly step: FailedStep; readonly error: StartFailure })[] = [];
+  const failures: (FailedBuild & { readonly step: FailedStep; readonly error: StartFailure })[] =
+    [];
   for (let build: BuildRequest = start.builds[0]; ; ) {
     try {
       const module = await startBuild(build, start);
-      return { build, module, fallbacks: failures.map(({ variant, threads, reason }) => ({ variant, threads, reason })) };
+      return {
+        build,
+        module,
+        fallbacks: failures.map(({ variant, threads, reason }) => ({ variant, threads, reason })),
+      };
     } catch (error) {
       if (!(error instanceof StartFailure)) throw error;
-      failures.push({ variant: build.variant, threads: build.threads, reason: error.detail, step: error.step, error });
+      failures.push({
+        variant: build.variant,
+        threads: build.threads,
+        reason: error.detail,
+        step: error.step,
+        error,
+      });
       const next = nextBuild(start.builds, failures);
-      if (!next) throw summary(failures.map((failure) => failure.error), failures);
-      start.onWarning({ code: "other-build", detail: `"${build.variant}" did not start, so "${next.variant}" is tried: ${error.detail}` });
+      if (!next)
+        throw summary(
+          failures.map((failure) => failure.error),
+          failures,
+        );
+      start.onWarning({
+        code: "other-build",
+        detail: `"${build.variant}" did not start, so "${next.variant}" is tried: ${error.detail}`,
+      });
       build = next;
     }
   }
@@ -47,11 +65,21 @@ function summary(errors: readonly StartFailure[], failures: readonly FailedBuild
   const [first] = errors as readonly [StartFailure];
   // What the page forbids is the reason of all, whichever build met it.
   const telling = errors.find(({ step }) => step === "policy") ?? first;
-  const others = failures.slice(1).map(({ variant }) => variant).join(", ");
-  return others ? new StartFailure(telling.step, `${telling.detail} (nor did others start: ${others})`, { cause: telling.cause ?? telling }) : telling;
+  const others = failures
+    .slice(1)
+    .map(({ variant }) => variant)
+    .join(", ");
+  return others
+    ? new StartFailure(telling.step, `${telling.detail} (nor did others start: ${others})`, {
+        cause: telling.cause ?? telling,
+      })
+    : telling;
 }
 
-async function startBuild(build: BuildRequest, { files, startTimeout, hooks, onLost, reserveMemory = reserveSharedMemory }: EngineStart): Promise<StartedModule> {
+async function startBuild(
+  build: BuildRequest,
+  { files, startTimeout, hooks, onLost, reserveMemory = reserveSharedMemory }: EngineStart,
+): Promise<StartedModule> {
   const { moduleUrl, wasmUrl, threads, variant } = build;
   const request = { moduleUrl, wasmUrl, threads, ...hooks };
   const watched = (threadWay: ThreadWay) => ({ files, threadWay, silence: startTimeout, onLost });
@@ -61,7 +89,14 @@ async function startBuild(build: BuildRequest, { files, startTimeout, hooks, onL
   let failure: StartFailure | undefined;
   for (const way of ways) {
     const memory = reserveMemory();
-    if (!memory) throw failure ?? new StartFailure("memory", `variant "${variant}": this device gives no memory that threads can share`);
+    if (!memory)
+      throw (
+        failure ??
+        new StartFailure(
+          "memory",
+          `variant "${variant}": this device gives no memory that threads can share`,
+        )
+      );
     try {
       return await startModule({ ...request, memory, watched: watched(way) });
     } catch (error) {

@@ -7,5 +7,10 @@ window.start = async ({ model = q4, ...options }) => {
   const embedder = await load({ model, ...options });
   const { vector } = await embedder.embedText("cat");
   await embedder.dispose();
-  return { dtype: embedder.info.dtype, variant: embedder.info.variant, threads: embedder.info.threads, length: vector.length };
+  return {
+    dtype: embedder.info.dtype,
+    variant: embedder.info.variant,
+    threads: embedder.info.threads,
+    length: vector.length,
+  };
 };

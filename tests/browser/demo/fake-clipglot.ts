@@ -23,8 +23,17 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 let loads = 0;
 
 type Tower = "text" | "vision";
-interface Concept { emoji: string; names: string[]; vector: Float32Array }
-interface LoadOptions { model: URL | readonly File[]; towers?: readonly Tower[]; signal?: AbortSignal; onProgress?: (event: object) => void }
+interface Concept {
+  emoji: string;
+  names: string[];
+  vector: Float32Array;
+}
+interface LoadOptions {
+  model: URL | readonly File[];
+  towers?: readonly Tower[];
+  signal?: AbortSignal;
+  onProgress?: (event: object) => void;
+}
 
 /** Deterministic noise from a string: FNV-1a, then a linear congruential sequence. */
 function noise(text: string): Float32Array {
@@ -42,7 +51,11 @@ function unit(vector: Float32Array): Float32Array {
 }
 
 function blend(parts: readonly Float32Array[]): Float32Array {
-  return unit(Float32Array.from({ length: fullDimensions }, (_, i) => parts.reduce((sum, part) => sum + part[i]!, 0)));
+  return unit(
+    Float32Array.from({ length: fullDimensions }, (_, i) =>
+      parts.reduce((sum, part) => sum + part[i]!, 0),
+    ),
+  );
 }
 
 /** Size and last bytes, among them a PNG's last checksum: enough to know a picture of the gallery again. */
@@ -52,28 +65,51 @@ function fingerprint(bytes: Uint8Array): string {
 
 const fetchJson = async <T>(path: string): Promise<T> => (await (await fetch(path)).json()) as T;
 
-async function readManifest(model: LoadOptions["model"]): Promise<{ modelId: string; license: string }> {
-  const text = model instanceof URL ? await (await fetch(new URL("manifest.json", model))).text() : await model.find(({ name }) => name === "manifest.json")!.text();
+async function readManifest(
+  model: LoadOptions["model"],
+): Promise<{ modelId: string; license: string }> {
+  const text =
+    model instanceof URL
+      ? await (await fetch(new URL("manifest.json", model))).text()
+      : await model.find(({ name }) => name === "manifest.json")!.text();
   return JSON.parse(text) as { modelId: string; license: string };
 }
 
 let known: Promise<{ concepts: Concept[]; byPrint: Map<string, Concept> }> | undefined;
 
 async function readGallery() {
-  interface Gallery { archives: string[]; pictures: [string, number, number, number][] }
+  interface Gallery {
+    archives: string[];
+    pictures: [string, number, number, number][];
+  }
   const { archives, pictures } = await fetchJson<Gallery>("gallery/gallery.json");
-  const names = await Promise.all(["en", "ko"].map((language) => fetchJson<(string | null)[]>(`gallery/names/${language}.json`)));
-  const files = await Promise.all(archives.map(async (name) => new Uint8Array(await (await fetch(`gallery/${name}`)).arrayBuffer())));
+  const names = await Promise.all(
+    ["en", "ko"].map((language) => fetchJson<(string | null)[]>(`gallery/names/${language}.json`)),
+  );
+  const files = await Promise.all(
+    archives.map(
+      async (name) => new Uint8Array(await (await fetch(`gallery/${name}`)).arrayBuffer()),
+    ),
+  );
   const byPrint = new Map<string, Concept>();
   const concepts = pictures.map(([emoji, archive, offset, length], i) => {
-    const concept = { emoji, names: names.flatMap((list) => list[i]?.toLowerCase() ?? []), vector: unit(noise(emoji)) };
+    const concept = {
+      emoji,
+      names: names.flatMap((list) => list[i]?.toLowerCase() ?? []),
+      vector: unit(noise(emoji)),
+    };
     byPrint.set(fingerprint(files[archive]!.subarray(offset, offset + length)), concept);
     return concept;
   });
   return { concepts, byPrint };
 }
 
-export async function load({ model, towers = ["text", "vision"], signal, onProgress }: LoadOptions) {
+export async function load({
+  model,
+  towers = ["text", "vision"],
+  signal,
+  onProgress,
+}: LoadOptions) {
   const { modelId, license } = await readManifest(model);
   const steps = 10;
   const total = 7_912_448;
@@ -81,14 +117,31 @@ export async function load({ model, towers = ["text", "vision"], signal, onProgr
     await sleep(setting("loadMs") / steps);
     signal?.throwIfAborted();
     const loaded = Math.round((total * i) / steps);
-    onProgress?.({ status: "progress_total", name: "emoji", file: "", loaded, total, progress: (100 * loaded) / total, fromCache: false });
-    if (i === steps / 2 && (++loads <= setting("failLoads") || loads === setting("failLoad"))) throw new EmbedError("network", `${String(model)}manifest.json: 404 Not Found`);
+    onProgress?.({
+      status: "progress_total",
+      name: "emoji",
+      file: "",
+      loaded,
+      total,
+      progress: (100 * loaded) / total,
+      fromCache: false,
+    });
+    if (i === steps / 2 && (++loads <= setting("failLoads") || loads === setting("failLoad")))
+      throw new EmbedError("network", `${String(model)}manifest.json: 404 Not Found`);
   }
   const { concepts, byPrint } = await (known ??= readGallery());
   return new Embedder(concepts, byPrint, { modelId, license, towers });
 }
 
-let cached = [{ model: "https://models.example/kept/", modelId: "kept-model", license: "MIT", bytes: 1_000_000, totalBytes: 2_000_000 }];
+let cached = [
+  {
+    model: "https://models.example/kept/",
+    modelId: "kept-model",
+    license: "MIT",
+    bytes: 1_000_000,
+    totalBytes: 2_000_000,
+  },
+];
 export const listCached = async () => cached;
 export const deleteCached = async (model: string) => {
   cached = cached.filter((entry) => entry.model !== model);
@@ -100,11 +153,24 @@ export class Embedder {
   readonly #concepts: readonly Concept[];
   readonly #byPrint: ReadonlyMap<string, Concept>;
 
-  constructor(concepts: readonly Concept[], byPrint: ReadonlyMap<string, Concept>, about: { modelId: string; license: string; towers: readonly Tower[] }) {
+  constructor(
+    concepts: readonly Concept[],
+    byPrint: ReadonlyMap<string, Concept>,
+    about: { modelId: string; license: string; towers: readonly Tower[] },
+  ) {
     this.#concepts = concepts;
     this.#byPrint = byPrint;
     this.info = {
-      ...about, variant: "simd" as Variant, threads: 1, dtype: "q8", dimensions: [32, 64, 128, 192], fullDimensions, maxTokens: 512, numerics: "fake", imageSize: 64, imageGrid: 4,
+      ...about,
+      variant: "simd" as Variant,
+      threads: 1,
+      dtype: "q8",
+      dimensions: [32, 64, 128, 192],
+      fullDimensions,
+      maxTokens: 512,
+      numerics: "fake",
+      imageSize: 64,
+      imageGrid: 4,
     };
   }
 
@@ -113,7 +179,16 @@ export class Embedder {
   async embedText(text: string, options: { signal?: AbortSignal } = {}) {
     await sleep(setting("textMs"));
     options.signal?.throwIfAborted();
-    return { vector: this.#text(text), dimensions: fullDimensions, tokens: 2 + [...text].length, totalTokens: 2 + [...text].length, truncated: false, unknownTokens: [...text].filter((letter) => /\p{Script=Egyptian_Hieroglyphs}/u.test(letter)).length, milliseconds: 1 };
+    return {
+      vector: this.#text(text),
+      dimensions: fullDimensions,
+      tokens: 2 + [...text].length,
+      totalTokens: 2 + [...text].length,
+      truncated: false,
+      unknownTokens: [...text].filter((letter) => /\p{Script=Egyptian_Hieroglyphs}/u.test(letter))
+        .length,
+      milliseconds: 1,
+    };
   }
 
   async embedTexts(texts: readonly string[], options: { signal?: AbortSignal } = {}) {
@@ -140,21 +215,31 @@ export class Embedder {
     return {
       add: async (items: Iterable<{ id: string; vector: Float32Array }>) => {
         for (const { id, vector } of items) {
-          if (vector.length !== dimensions) throw new EmbedError("invalid-argument", `${vector.length} numbers, ${dimensions} expected`);
+          if (vector.length !== dimensions)
+            throw new EmbedError(
+              "invalid-argument",
+              `${vector.length} numbers, ${dimensions} expected`,
+            );
           vectors.set(id, vector);
         }
       },
       clear: async () => vectors.clear(),
       search: async (query: Float32Array, { k }: { k: number }) =>
-        Array.from(vectors, ([id, vector]) => ({ id, score: vector.reduce((sum, value, i) => sum + value * query[i]!, 0) }))
-          .sort((a, b) => b.score - a.score).slice(0, k),
+        Array.from(vectors, ([id, vector]) => ({
+          id,
+          score: vector.reduce((sum, value, i) => sum + value * query[i]!, 0),
+        }))
+          .sort((a, b) => b.score - a.score)
+          .slice(0, k),
     };
   }
 
   #text(text: string): Float32Array {
     const wanted = text.trim().toLowerCase();
     const exact = this.#concepts.filter(({ names }) => names.includes(wanted));
-    const partly = this.#concepts.filter(({ names }) => names.some((name) => name.includes(wanted)));
+    const partly = this.#concepts.filter(({ names }) =>
+      names.some((name) => name.includes(wanted)),
+    );
     const parts = [...exact, ...exact, ...partly].map(({ vector }) => vector);
     return blend([...parts, unit(noise(wanted)).map((value) => value * 0.6)]);
   }

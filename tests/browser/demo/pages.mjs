@@ -37,7 +37,15 @@ export function pictureFile(emoji, name = "picture.png") {
 export function launchBrowser() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
   });
 }
 
@@ -58,17 +66,41 @@ export function standInDemo() {
 }
 
 /** A page whose errors end the test, and which may reach nothing but its own server. `routes`: pattern → answer in its place. */
-export async function openDemo(browser, url, { width = 1280, height = 900, colorScheme = "light", query = "", locale = "en-GB", reducedMotion = "no-preference", path = "", routes = {} } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale, reducedMotion });
+export async function openDemo(
+  browser,
+  url,
+  {
+    width = 1280,
+    height = 900,
+    colorScheme = "light",
+    query = "",
+    locale = "en-GB",
+    reducedMotion = "no-preference",
+    path = "",
+    routes = {},
+  } = {},
+) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme,
+    locale,
+    reducedMotion,
+  });
   const page = await context.newPage();
   const problems = [];
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-  await context.route((address) => !["localhost", "127.0.0.1"].includes(address.hostname) && !["blob:", "data:"].includes(address.protocol), (route) => {
-    problems.push(`reached out to ${route.request().url()}`);
-    return route.abort();
-  });
-  for (const [pattern, answer] of Object.entries(routes)) await context.route(pattern, (route) => route.fulfill(answer));
+  await context.route(
+    (address) =>
+      !["localhost", "127.0.0.1"].includes(address.hostname) &&
+      !["blob:", "data:"].includes(address.protocol),
+    (route) => {
+      problems.push(`reached out to ${route.request().url()}`);
+      return route.abort();
+    },
+  );
+  for (const [pattern, answer] of Object.entries(routes))
+    await context.route(pattern, (route) => route.fulfill(answer));
   await page.goto(url + path + query);
   return { page, problems, close: () => context.close() };
 }
@@ -78,11 +110,18 @@ export async function openDemo(browser, url, { width = 1280, height = 900, color
  * stored vectors unless `routes` brings some, so the page reads the pictures.
  */
 export async function openPage(browser, url, { routes = {}, ...options }, body) {
-  const { page, problems, close } = await openDemo(browser, url, { ...options, routes: { "**/vectors.safetensors": { status: 404 }, ...routes } });
+  const { page, problems, close } = await openDemo(browser, url, {
+    ...options,
+    routes: { "**/vectors.safetensors": { status: 404 }, ...routes },
+  });
   try {
     await body(page);
-    const answered = Object.values(routes).some(({ status }) => status >= 400) || !("**/vectors.safetensors" in routes);
-    const unexpected = problems.filter((problem) => !(answered && /Failed to load resource/.test(problem)));
+    const answered =
+      Object.values(routes).some(({ status }) => status >= 400) ||
+      !("**/vectors.safetensors" in routes);
+    const unexpected = problems.filter(
+      (problem) => !(answered && /Failed to load resource/.test(problem)),
+    );
     if (unexpected.length > 0) throw new Error(`the page reports: ${unexpected.join("; ")}`);
   } finally {
     await close();
@@ -93,12 +132,15 @@ export async function openPage(browser, url, { routes = {}, ...options }, body) 
 export async function waitUntilReady(page) {
   const outcome = page.locator("#fact-per-text, #load-error:visible, .status-error").first();
   await outcome.waitFor({ timeout: 120_000 });
-  if ((await outcome.getAttribute("id")) !== "fact-per-text") throw new Error(`the page says: ${await outcome.innerText()}`);
+  if ((await outcome.getAttribute("id")) !== "fact-per-text")
+    throw new Error(`the page says: ${await outcome.innerText()}`);
 }
 
 /** The names of the first results of the pictures tab, in order. */
 export function topPictures(page, count = 10) {
-  return page.locator("#grid-top .tile").evaluateAll((tiles, n) => tiles.slice(0, n).map((tile) => tile.dataset.id), count);
+  return page
+    .locator("#grid-top .tile")
+    .evaluateAll((tiles, n) => tiles.slice(0, n).map((tile) => tile.dataset.id), count);
 }
 
 export async function screenshot(page, name) {

@@ -12,7 +12,13 @@ before(async () => (server = await serveDemo({ fake: true })));
 after(() => server?.close());
 
 test("every answer carries the isolation headers", async () => {
-  for (const path of ["", "src/main.ts", "models/emoji/manifest.json", "gallery/gallery.json", "curve.html"]) {
+  for (const path of [
+    "",
+    "src/main.ts",
+    "models/emoji/manifest.json",
+    "gallery/gallery.json",
+    "curve.html",
+  ]) {
     const { headers } = await fetch(server.url + path);
     assert.equal(headers.get("cross-origin-opener-policy"), "same-origin", path);
     assert.equal(headers.get("cross-origin-embedder-policy"), "require-corp", path);
@@ -39,20 +45,41 @@ test("the model comes whole and in ranges", async () => {
   assert.deepEqual(Buffer.from(await whole.arrayBuffer()), bytes);
   const range = async (value) => {
     const response = await fetch(url, { headers: { range: value } });
-    return [response.status, response.headers.get("content-range"), Buffer.from(await response.arrayBuffer())];
+    return [
+      response.status,
+      response.headers.get("content-range"),
+      Buffer.from(await response.arrayBuffer()),
+    ];
   };
   const size = bytes.length;
   assert.deepEqual(await range("bytes=2-5"), [206, `bytes 2-5/${size}`, bytes.subarray(2, 6)]);
-  assert.deepEqual(await range("bytes=10-"), [206, `bytes 10-${size - 1}/${size}`, bytes.subarray(10)]);
-  assert.deepEqual(await range("bytes=-3"), [206, `bytes ${size - 3}-${size - 1}/${size}`, bytes.subarray(-3)]);
+  assert.deepEqual(await range("bytes=10-"), [
+    206,
+    `bytes 10-${size - 1}/${size}`,
+    bytes.subarray(10),
+  ]);
+  assert.deepEqual(await range("bytes=-3"), [
+    206,
+    `bytes ${size - 3}-${size - 1}/${size}`,
+    bytes.subarray(-3),
+  ]);
   assert.deepEqual((await range(`bytes=${size}-`)).slice(0, 2), [416, `bytes */${size}`]);
 });
 
 test("what is not in the model's folder is not found, and not the page either", async () => {
-  for (const path of ["models/emoji/none.bin", "models/", "models/..%2fpackage.json", "models/%2e%2e/package.json", "models/%ff"]) {
+  for (const path of [
+    "models/emoji/none.bin",
+    "models/",
+    "models/..%2fpackage.json",
+    "models/%2e%2e/package.json",
+    "models/%ff",
+  ]) {
     const response = await fetch(server.url + path);
     const text = await response.text();
-    assert.ok(!text.includes('"clipglot"') && !(response.status === 200 && path.includes("emoji")), path);
+    assert.ok(
+      !text.includes('"clipglot"') && !(response.status === 200 && path.includes("emoji")),
+      path,
+    );
   }
   assert.equal((await fetch(`${server.url}models/emoji/none.bin`)).status, 404);
 });

@@ -18,6 +18,14 @@ window.clipglot = {
   read,
   /** Runs one check of the suites; gives the error's text, or nothing. */
   run: (name, variant, threads) =>
-    run(name, { variant, threads, read, load: (options) => load({ model: golden, variant, threads, ...options }) }).then(() => undefined, (error) => String(error.stack)),
+    run(name, {
+      variant,
+      threads,
+      read,
+      load: (options) => load({ model: golden, variant, threads, ...options }),
+    }).then(
+      () => undefined,
+      (error) => String(error.stack),
+    ),
 };
 window.ready = true;

@@ -5,8 +5,15 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const repository = fileURLToPath(new URL("../../../", import.meta.url));
-const served = /^\/(dist\/(js|wasm)|tests\/(shared|data|faults|browser\/package)|build\/bundle-test)\//;
-const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+const served =
+  /^\/(dist\/(js|wasm)|tests\/(shared|data|faults|browser\/package)|build\/bundle-test)\//;
+const types = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
 
 /** `contentSecurityPolicy`: sent with every answer. Gives {url, requests, close}; requests: "METHOD path" in their order. */
 export async function serveRepository({ isolated, contentSecurityPolicy }) {
@@ -20,10 +27,14 @@ export async function serveRepository({ isolated, contentSecurityPolicy }) {
     }
     if (contentSecurityPolicy) response.setHeader("Content-Security-Policy", contentSecurityPolicy);
     const file = join(repository, normalize(path));
-    const info = served.test(normalize(path)) ? statSync(file, { throwIfNoEntry: false }) : undefined;
+    const info = served.test(normalize(path))
+      ? statSync(file, { throwIfNoEntry: false })
+      : undefined;
     if (!info?.isFile()) return response.writeHead(404).end();
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
-    const [from, to] = range ? [Number(range[1]), range[2] ? Number(range[2]) : info.size - 1] : [0, info.size - 1];
+    const [from, to] = range
+      ? [Number(range[1]), range[2] ? Number(range[2]) : info.size - 1]
+      : [0, info.size - 1];
     response.writeHead(range ? 206 : 200, {
       "Content-Type": types[extname(file)] ?? "application/octet-stream",
       "Content-Length": to - from + 1,

@@ -4,5 +4,6 @@ import { load } from "../../../dist/js/index.js";
 const channel = new BroadcastChannel(location.search.slice(1));
 load({ model: "/tests/data/golden-a/" }).then(
   ({ info }) => channel.postMessage(info),
-  ({ name, code, detail, message }) => channel.postMessage({ name, code, detail: detail ?? message }),
+  ({ name, code, detail, message }) =>
+    channel.postMessage({ name, code, detail: detail ?? message }),
 );

@@ -5,10 +5,22 @@ import { extname, join, normalize } from "node:path";
 import { repository } from "../package/server.mjs";
 
 const served = /^\/(dist\/(js|wasm)|tests\/(data|browser\/start))\//;
-const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
-export const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+const types = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
+export const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
 /** For files that pages of other origins take. */
-export const shared = { "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin" };
+export const shared = {
+  "Access-Control-Allow-Origin": "*",
+  "Cross-Origin-Resource-Policy": "cross-origin",
+};
 
 /**
  * `answer(path, time)`: what is wrong with the answer to a request; `time`: which request of this path it is, from 1.
@@ -26,7 +38,15 @@ export async function serveFaults(answer = () => ({})) {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     requests.push(path);
     times.set(path, (times.get(path) ?? 0) + 1);
-    const { headers = {}, status, body, type, stall, stop, reset } = answer(path, times.get(path)) ?? {};
+    const {
+      headers = {},
+      status,
+      body,
+      type,
+      stall,
+      stop,
+      reset,
+    } = answer(path, times.get(path)) ?? {};
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader("Cache-Control", "no-store");
     if (stall) {
@@ -36,19 +56,25 @@ export async function serveFaults(answer = () => ({})) {
     }
     if (reset) return request.socket.destroy();
     if (status) return response.writeHead(status).end();
-    if (body !== undefined) return response.writeHead(200, { "Content-Type": type ?? "text/html" }).end(body);
+    if (body !== undefined)
+      return response.writeHead(200, { "Content-Type": type ?? "text/html" }).end(body);
     const file = join(repository, normalize(path));
-    const info = served.test(normalize(path)) ? statSync(file, { throwIfNoEntry: false }) : undefined;
+    const info = served.test(normalize(path))
+      ? statSync(file, { throwIfNoEntry: false })
+      : undefined;
     if (!info?.isFile()) return response.writeHead(404).end();
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
-    const [from, to] = range ? [Number(range[1]), range[2] ? Number(range[2]) : info.size - 1] : [0, info.size - 1];
+    const [from, to] = range
+      ? [Number(range[1]), range[2] ? Number(range[2]) : info.size - 1]
+      : [0, info.size - 1];
     response.writeHead(range ? 206 : 200, {
       "Content-Type": type ?? types[extname(file)] ?? "application/octet-stream",
       "Content-Length": to - from + 1,
       ...(range ? { "Content-Range": `bytes ${from}-${to}/${info.size}` } : {}),
     });
     if (request.method === "HEAD" || info.size === 0) return response.end();
-    if (stop !== undefined) return createReadStream(file, { start: 0, end: stop - 1 }).pipe(response, { end: false });
+    if (stop !== undefined)
+      return createReadStream(file, { start: 0, end: stop - 1 }).pipe(response, { end: false });
     createReadStream(file, { start: from, end: to }).pipe(response);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

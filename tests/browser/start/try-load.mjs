@@ -19,16 +19,31 @@ export async function tryLoad(at, options = {}) {
       return new Worker(policy.createScriptURL(url), how);
     };
   }
-  if (options.createWorker === "throws") extra.createWorker = () => { throw new Error("not today"); };
+  if (options.createWorker === "throws")
+    extra.createWorker = () => {
+      throw new Error("not today");
+    };
   if (options.createWorker === "odd") extra.createWorker = () => ({ postMessage() {} });
   try {
     const embedder = await load({
-      model: new URL("tests/data/golden-a/", at).href, towers: ["text"], cache: false, onWarning: ({ code, detail }) => warnings.push(`${code}: ${detail}`), ...options, ...extra,
+      model: new URL("tests/data/golden-a/", at).href,
+      towers: ["text"],
+      cache: false,
+      onWarning: ({ code, detail }) => warnings.push(`${code}: ${detail}`),
+      ...options,
+      ...extra,
     });
     const { vector } = await embedder.embedText("cat");
     const { variant, threads, fallbacks } = embedder.info;
     await embedder.dispose();
-    return { variant, threads, fallbacks, warnings, made: events.made, works: Math.abs(Math.hypot(...vector) - 1) < 1e-4 };
+    return {
+      variant,
+      threads,
+      fallbacks,
+      warnings,
+      made: events.made,
+      works: Math.abs(Math.hypot(...vector) - 1) < 1e-4,
+    };
   } catch (error) {
     return { name: error.name, code: error.code, detail: error.detail ?? String(error), warnings };
   }

@@ -8,14 +8,36 @@ export const golden = fileURLToPath(new URL("../../data/golden-a/", import.meta.
 export function changeTensors(path, change) {
   const file = readFileSync(path);
   const start = 8 + Number(file.readBigUInt64LE(0));
-  const tensors = new Map(Object.entries(JSON.parse(file.toString("utf8", 8, start)))
-    .filter(([name]) => name !== "__metadata__")
-    .map(([name, { dtype, shape, data_offsets: [from, to] }]) => [name, { dtype, shape, bytes: Buffer.from(file.subarray(start + from, start + to)) }]));
+  const tensors = new Map(
+    Object.entries(JSON.parse(file.toString("utf8", 8, start)))
+      .filter(([name]) => name !== "__metadata__")
+      .map(
+        ([
+          name,
+          {
+            dtype,
+            shape,
+            data_offsets: [from, to],
+          },
+        ]) => [name, { dtype, shape, bytes: Buffer.from(file.subarray(start + from, start + to)) }],
+      ),
+  );
   change(tensors);
   let offset = 0;
-  const header = Buffer.from(JSON.stringify(Object.fromEntries([...tensors].map(([name, { dtype, shape, bytes }]) =>
-    [name, { dtype, shape, data_offsets: [offset, offset += bytes.length] }]))));
+  const header = Buffer.from(
+    JSON.stringify(
+      Object.fromEntries(
+        [...tensors].map(([name, { dtype, shape, bytes }]) => [
+          name,
+          { dtype, shape, data_offsets: [offset, (offset += bytes.length)] },
+        ]),
+      ),
+    ),
+  );
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
-  writeFileSync(path, Buffer.concat([length, header, ...[...tensors.values()].map(({ bytes }) => bytes)]));
+  writeFileSync(
+    path,
+    Buffer.concat([length, header, ...[...tensors.values()].map(({ bytes }) => bytes)]),
+  );
 }

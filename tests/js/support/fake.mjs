@@ -7,12 +7,14 @@ const assetBase = new URL("./fake-engine/", import.meta.url);
 /** A ModelSource with these files. */
 export function memorySource(files = { "config.json": new Uint8Array(2500).fill(1) }) {
   return {
-    list: async () => Object.entries(files).map(([path, bytes]) => ({ path, byteLength: bytes.length })),
+    list: async () =>
+      Object.entries(files).map(([path, bytes]) => ({ path, byteLength: bytes.length })),
     read: async (path, offset, length) => files[path].subarray(offset, offset + length),
   };
 }
 
-export const loadFake = (options = {}) => load({ model: memorySource(), variant: "simd", assetBase, ...options });
+export const loadFake = (options = {}) =>
+  load({ model: memorySource(), variant: "simd", assetBase, ...options });
 
 /** What `promise` rejects with; fails when it does not. */
 export async function rejection(promise) {

@@ -14,7 +14,12 @@ export function random(seed) {
   };
 }
 
-const status = (code, headers = {}) => ({ response, type }) => response.writeHead(code, { ...headers, "Content-Type": type ?? "text/plain" }).end(code === 204 ? undefined : "no");
+const status =
+  (code, headers = {}) =>
+  ({ response, type }) =>
+    response
+      .writeHead(code, { ...headers, "Content-Type": type ?? "text/plain" })
+      .end(code === 204 ? undefined : "no");
 const page = "<!doctype html><title>Sign in</title>";
 
 /**
@@ -27,7 +32,9 @@ export const faults = {
   cut: (given) => {
     const end = Math.floor(given.chance() * given.bytes.length);
     sendHead(given, given.bytes.length);
-    given.response.write(given.bytes.subarray(0, end), () => setTimeout(() => given.response.destroy(), 2));
+    given.response.write(given.bytes.subarray(0, end), () =>
+      setTimeout(() => given.response.destroy(), 2),
+    );
   },
   stall: (given) => {
     sendHead(given, given.bytes.length);
@@ -42,40 +49,94 @@ export const faults = {
   endless: ({ response }) => {
     response.writeHead(200, { "Content-Type": "application/octet-stream" });
     const zeros = Buffer.alloc(1 << 20);
-    const more = () => { while (!response.destroyed && response.write(zeros)); };
+    const more = () => {
+      while (!response.destroyed && response.write(zeros));
+    };
     response.on("drain", more);
     more();
   },
   noContent: status(204),
-  unauthorized: status(401), forbidden: status(403), missing: status(404), timeout: status(408), gone: status(410), early: status(425),
-  many: status(429), manyLater: status(429, { "Retry-After": "1" }), manyDate: status(429, { "Retry-After": "Wed, 21 Oct 2105 07:28:00 GMT" }),
-  broken: status(500), badGateway: status(502), unavailable: status(503, { "Retry-After": "100000" }), gatewayTimeout: status(504),
-  page: ({ response }) => response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(page),
+  unauthorized: status(401),
+  forbidden: status(403),
+  missing: status(404),
+  timeout: status(408),
+  gone: status(410),
+  early: status(425),
+  many: status(429),
+  manyLater: status(429, { "Retry-After": "1" }),
+  manyDate: status(429, { "Retry-After": "Wed, 21 Oct 2105 07:28:00 GMT" }),
+  broken: status(500),
+  badGateway: status(502),
+  unavailable: status(503, { "Retry-After": "100000" }),
+  gatewayTimeout: status(504),
+  page: ({ response }) =>
+    response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(page),
   noRange: (given) => send({ ...given, bytes: given.whole, first: undefined }),
   shortRange: (given) => {
     const bytes = given.bytes.subarray(0, Math.ceil(given.chance() * given.bytes.length));
     const first = given.first ?? 0;
-    given.response.writeHead(206, { "Content-Length": bytes.length, "Content-Range": `bytes ${first}-${first + bytes.length - 1}/${given.whole.length}` }).end(bytes);
+    given.response
+      .writeHead(206, {
+        "Content-Length": bytes.length,
+        "Content-Range": `bytes ${first}-${first + bytes.length - 1}/${given.whole.length}`,
+      })
+      .end(bytes);
   },
-  wrongRange: (given) => given.response.writeHead(206, { "Content-Length": given.bytes.length, "Content-Range": `bytes ${(given.first ?? 0) + 7}-${given.whole.length - 1}/${given.whole.length}` }).end(given.bytes),
-  emptyRange: (given) => given.response.writeHead(206, { "Content-Length": 0, "Content-Range": `bytes ${given.first ?? 0}-${given.whole.length - 1}/${given.whole.length}` }).end(),
+  wrongRange: (given) =>
+    given.response
+      .writeHead(206, {
+        "Content-Length": given.bytes.length,
+        "Content-Range": `bytes ${(given.first ?? 0) + 7}-${given.whole.length - 1}/${given.whole.length}`,
+      })
+      .end(given.bytes),
+  emptyRange: (given) =>
+    given.response
+      .writeHead(206, {
+        "Content-Length": 0,
+        "Content-Range": `bytes ${given.first ?? 0}-${given.whole.length - 1}/${given.whole.length}`,
+      })
+      .end(),
   gzip: (given) => {
     const bytes = gzipSync(given.whole, { level: 1 });
-    given.response.writeHead(200, { "Content-Encoding": "gzip", "Content-Length": bytes.length }).end(bytes);
+    given.response
+      .writeHead(200, { "Content-Encoding": "gzip", "Content-Length": bytes.length })
+      .end(bytes);
   },
   gzipRange: (given) => {
     const bytes = gzipSync(given.whole, { level: 1 });
-    given.response.writeHead(206, { "Content-Encoding": "gzip", "Content-Length": bytes.length, "Content-Range": `bytes 0-${bytes.length - 1}/${bytes.length}` }).end(bytes);
+    given.response
+      .writeHead(206, {
+        "Content-Encoding": "gzip",
+        "Content-Length": bytes.length,
+        "Content-Range": `bytes 0-${bytes.length - 1}/${bytes.length}`,
+      })
+      .end(bytes);
   },
-  redirect: ({ response, request }) => response.writeHead(302, { Location: request.url.includes("?") ? `${request.url}&r` : `${request.url}?r` }).end(),
+  redirect: ({ response, request }) =>
+    response
+      .writeHead(302, {
+        Location: request.url.includes("?") ? `${request.url}&r` : `${request.url}?r`,
+      })
+      .end(),
   redirectLoop: ({ response, request }) => response.writeHead(302, { Location: request.url }).end(),
   longLived: (given) => send(given, { "Cache-Control": "public, max-age=31536000, immutable" }),
-  stale: (given) => (given.old ? send({ ...given, whole: given.old, ...part(given.old, given.range) }, { "Cache-Control": "max-age=31536000" }) : send(given)),
+  stale: (given) =>
+    given.old
+      ? send(
+          { ...given, whole: given.old, ...part(given.old, given.range) },
+          { "Cache-Control": "max-age=31536000" },
+        )
+      : send(given),
   longer: (given) => {
     sendHead(given, given.bytes.length + 1000);
     given.response.write(given.bytes, () => setTimeout(() => given.response.destroy(), 2));
   },
-  shorter: (given) => send({ ...given, bytes: given.bytes.subarray(0, Math.floor(given.bytes.length * given.chance())), first: undefined }),
+  shorter: (given) =>
+    send({
+      ...given,
+      bytes: given.bytes.subarray(0, Math.floor(given.bytes.length * given.chance())),
+      first: undefined,
+    }),
   flipped: (given) => {
     const bytes = Uint8Array.from(given.bytes);
     if (bytes.length > 0) bytes[Math.floor(given.chance() * bytes.length)] ^= 4;
@@ -86,8 +147,15 @@ export const faults = {
 export const unfindable = new Set(["endless", "stale", "shorter", "flipped"]);
 
 function sendHead({ response, first, whole }, length) {
-  const range = first === undefined ? {} : { "Content-Range": `bytes ${first}-${whole.length - 1}/${whole.length}` };
-  response.writeHead(first === undefined ? 200 : 206, { "Content-Type": "application/octet-stream", "Content-Length": length, ...range });
+  const range =
+    first === undefined
+      ? {}
+      : { "Content-Range": `bytes ${first}-${whole.length - 1}/${whole.length}` };
+  response.writeHead(first === undefined ? 200 : 206, {
+    "Content-Type": "application/octet-stream",
+    "Content-Length": length,
+    ...range,
+  });
 }
 
 function send(given, headers = {}) {
@@ -118,13 +186,26 @@ export async function startFaultServer() {
     response.on("error", () => {});
     const chance = state.chance;
     const whole = state.files[path];
-    const name = whole && !url.search && chance() < state.rate ? state.names[Math.floor(chance() * state.names.length)] : undefined;
+    const name =
+      whole && !url.search && chance() < state.rate
+        ? state.names[Math.floor(chance() * state.names.length)]
+        : undefined;
     requests.push(`${request.method} ${path} ${name ?? ""}`.trim());
     if (!whole) return status(404)({ response });
     const match = /^bytes=(\d+)-/.exec(request.headers.range ?? "");
     const range = match ? Number(match[1]) : undefined;
-    if (range !== undefined && range >= whole.length) return response.writeHead(416, { "Content-Range": `bytes */${whole.length}` }).end();
-    const given = { request, response, whole, range, ...part(whole, range), old: state.older[path], chance, path };
+    if (range !== undefined && range >= whole.length)
+      return response.writeHead(416, { "Content-Range": `bytes */${whole.length}` }).end();
+    const given = {
+      request,
+      response,
+      whole,
+      range,
+      ...part(whole, range),
+      old: state.older[path],
+      chance,
+      path,
+    };
     name ? faults[name](given) : send(given);
   });
   server.on("clientError", (_, socket) => socket.destroy());

@@ -12,9 +12,15 @@ const [variant, threads, dtype] = process.argv.slice(2);
 const set = readGoldenSet(fileURLToPath(new URL("../../data/golden-a", import.meta.url)));
 const scratch = mkdtempSync(join(tmpdir(), "clipglot-golden-"));
 try {
-  const rows = compareStages(set, await runWasm(goldenJob(set, { dtype, threads: Number(threads), scratch }), { variant }), dtype);
+  const rows = compareStages(
+    set,
+    await runWasm(goldenJob(set, { dtype, threads: Number(threads), scratch }), { variant }),
+    dtype,
+  );
   for (const { stage, where, maxDiff, minCosine, bound } of rows.filter((row) => !row.ok)) {
-    console.log(`${stage} at ${where}: max |difference| ${maxDiff}, lowest cosine ${minCosine}, demanded: ${bound}`);
+    console.log(
+      `${stage} at ${where}: max |difference| ${maxDiff}, lowest cosine ${minCosine}, demanded: ${bound}`,
+    );
   }
   console.log(`${rows.length} stages`);
   process.exitCode = rows.every((row) => row.ok) ? 0 : 1;

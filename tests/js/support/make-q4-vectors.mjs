@@ -9,9 +9,28 @@ const { texts, images } = JSON.parse(readFileSync(`${goldenFolder}/expected.json
 const engine = await openEngine({ variant: "simd", folder: goldenFolder, dtype: "q4" });
 const numbers = ({ vector }) => [...vector].map((value) => Number(value.toFixed(7)));
 const out = {
-  texts: Object.fromEntries(texts.filter(({ ids }, i) => ids.length <= 512 && i % 4 === 0).map(({ name, text }) => [name, numbers(engine.embedText(text))])),
-  images: Object.fromEntries(images.map(({ file }) => [file, numbers(engine.embedImage(readFileSync(`${goldenFolder}/images/${file}`), { ignoreOrientation: true }))])),
+  texts: Object.fromEntries(
+    texts
+      .filter(({ ids }, i) => ids.length <= 512 && i % 4 === 0)
+      .map(({ name, text }) => [name, numbers(engine.embedText(text))]),
+  ),
+  images: Object.fromEntries(
+    images.map(({ file }) => [
+      file,
+      numbers(
+        engine.embedImage(readFileSync(`${goldenFolder}/images/${file}`), {
+          ignoreOrientation: true,
+        }),
+      ),
+    ]),
+  ),
 };
 engine.dispose();
-const lines = (table) => Object.entries(table).map(([name, vector]) => `  ${JSON.stringify(name)}: ${JSON.stringify(vector)}`).join(",\n");
-writeFileSync(`${goldenFolder}/expected.q4.json`, `{"texts": {\n${lines(out.texts)}\n}, "images": {\n${lines(out.images)}\n}}\n`);
+const lines = (table) =>
+  Object.entries(table)
+    .map(([name, vector]) => `  ${JSON.stringify(name)}: ${JSON.stringify(vector)}`)
+    .join(",\n");
+writeFileSync(
+  `${goldenFolder}/expected.q4.json`,
+  `{"texts": {\n${lines(out.texts)}\n}, "images": {\n${lines(out.images)}\n}}\n`,
+);

@@ -16,13 +16,22 @@ export function sealed(manifest) {
 /** What a manifest says of a file. */
 export function described(path, bytes, more = {}) {
   const hashes = [];
-  for (let at = 0; at < bytes.length; at += chunk) hashes.push(sha256(bytes.subarray(at, at + chunk)));
+  for (let at = 0; at < bytes.length; at += chunk)
+    hashes.push(sha256(bytes.subarray(at, at + chunk)));
   return { path, bytes: bytes.length, sha256: hashes, ...more };
 }
 
 /** Shards that no engine would understand, with their manifest: path → bytes. `shards`: path → bytes. */
 export function plainPack(shards) {
-  const manifest = { formatVersion: 1, modelId: "plain", revision: "1", license: "none", shards: Object.entries(shards).map(([path, bytes]) => described(path, bytes, { tower: "text" })) };
+  const manifest = {
+    formatVersion: 1,
+    modelId: "plain",
+    revision: "1",
+    license: "none",
+    shards: Object.entries(shards).map(([path, bytes]) =>
+      described(path, bytes, { tower: "text" }),
+    ),
+  };
   return { "manifest.json": sealed(manifest), ...shards };
 }
 
@@ -30,7 +39,8 @@ export function plainPack(shards) {
 export function emojiPack() {
   const read = (path) => readFileSync(new URL(path, emoji));
   const manifest = JSON.parse(read("manifest.json"));
-  const paths = (tower) => manifest.shards.filter((shard) => shard.tower === tower).map(({ path }) => path);
+  const paths = (tower) =>
+    manifest.shards.filter((shard) => shard.tower === tower).map(({ path }) => path);
   const text = joined(paths("text").map(read));
   const files = { "tokenizer.json": read(manifest.tokenizer.path), "text.safetensors": text };
   for (const path of paths("vision")) files[path] = read(path);
@@ -51,7 +61,11 @@ function joined(files) {
     const length = Number(file.readBigUInt64LE(0));
     const tensors = JSON.parse(file.subarray(8, 8 + length));
     for (const [name, tensor] of Object.entries(tensors)) {
-      if (name !== "__metadata__") header[name] = { ...tensor, data_offsets: tensor.data_offsets.map((offset) => offset + end) };
+      if (name !== "__metadata__")
+        header[name] = {
+          ...tensor,
+          data_offsets: tensor.data_offsets.map((offset) => offset + end),
+        };
     }
     data.push(file.subarray(8 + length));
     end += file.length - 8 - length;

@@ -22,7 +22,9 @@ export async function serveModel(files, habits = {}) {
   let sent = 0;
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://x").pathname).replace("/m/", "");
-    requests.push(`${request.method} ${path}${request.headers.range ? ` ${request.headers.range}` : ""}`);
+    requests.push(
+      `${request.method} ${path}${request.headers.range ? ` ${request.headers.range}` : ""}`,
+    );
     response.setHeader("Access-Control-Allow-Origin", "*");
     response.setHeader("Access-Control-Expose-Headers", "Content-Range, ETag");
     response.setHeader("Cross-Origin-Resource-Policy", "cross-origin");
@@ -31,7 +33,8 @@ export async function serveModel(files, habits = {}) {
     if (request.method === "HEAD" && habits.head === false) return response.writeHead(405).end();
     let bytes = files[path];
     if (!bytes) {
-      if (habits.page) return response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html>");
+      if (habits.page)
+        return response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html>");
       return response.writeHead(404).end();
     }
     const headers = { "Content-Type": "application/octet-stream" };
@@ -41,12 +44,14 @@ export async function serveModel(files, habits = {}) {
       bytes = gzipSync(bytes);
       headers["Content-Encoding"] = "gzip";
     }
-    const range = habits.ranges !== false && /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+    const range =
+      habits.ranges !== false && /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
     let first = 0;
     if (range) {
       first = Number(range[1]);
       const last = range[2] ? Number(range[2]) : bytes.length - 1;
-      if (first >= bytes.length) return response.writeHead(416, { "Content-Range": `bytes */${bytes.length}` }).end();
+      if (first >= bytes.length)
+        return response.writeHead(416, { "Content-Range": `bytes */${bytes.length}` }).end();
       headers["Content-Range"] = `bytes ${first}-${last}/${bytes.length}`;
       bytes = bytes.subarray(first, last + 1);
     }
@@ -54,17 +59,23 @@ export async function serveModel(files, habits = {}) {
     response.writeHead(range ? 206 : 200, headers);
     if (request.method === "HEAD") return response.end();
     bytes = flipped(habits, path, first, bytes);
-    const end = concerned ? habits.breakAfter ?? (habits.breaks?.length ? habits.breaks.shift() : undefined) : undefined;
+    const end = concerned
+      ? (habits.breakAfter ?? (habits.breaks?.length ? habits.breaks.shift() : undefined))
+      : undefined;
     const stall = concerned ? habits.stall : undefined;
     const stop = end ?? stall;
     if (stop !== undefined && bytes.length > stop) {
       sent += stop;
       if (end === undefined) delete habits.stall;
       // The pause lets the bytes reach the other side before the end of the connection does.
-      response.write(bytes.subarray(0, stop), () => end !== undefined && setTimeout(() => response.destroy(), 20));
+      response.write(
+        bytes.subarray(0, stop),
+        () => end !== undefined && setTimeout(() => response.destroy(), 20),
+      );
       return;
     }
-    if (habits.slow && concerned) return slowly(response, bytes, habits.slow, (count) => (sent += count));
+    if (habits.slow && concerned)
+      return slowly(response, bytes, habits.slow, (count) => (sent += count));
     sent += bytes.length;
     response.end(bytes);
   });
@@ -84,7 +95,8 @@ export async function serveModel(files, habits = {}) {
 }
 
 function flipped({ flip }, path, first, bytes) {
-  if (flip?.path !== path || flip.times === 0 || flip.at < first || flip.at >= first + bytes.length) return bytes;
+  if (flip?.path !== path || flip.times === 0 || flip.at < first || flip.at >= first + bytes.length)
+    return bytes;
   flip.times--;
   const damaged = Uint8Array.from(bytes);
   damaged[flip.at - first] ^= 16;

@@ -33,7 +33,9 @@ export function atomicInstructions({ counts }) {
 }
 
 const sum = (counts, prefix, wanted) =>
-  [...counts].filter(([key]) => key >> 12 === prefix && wanted(key & 0xfff)).reduce((total, [, count]) => total + count, 0);
+  [...counts]
+    .filter(([key]) => key >> 12 === prefix && wanted(key & 0xfff))
+    .reduce((total, [, count]) => total + count, 0);
 
 class Reader {
   at = 0;
@@ -74,7 +76,16 @@ function readBody(reader, counts) {
 function readInstruction(reader, counts) {
   const opcode = reader.byte();
   if (opcode >= 0xfc) return readPrefixed(reader, opcode, counts);
-  if (opcode <= 0x01 || opcode === 0x05 || opcode === 0x0b || opcode === 0x0f || opcode === 0x19 || opcode === 0x1a || opcode === 0x1b) return;
+  if (
+    opcode <= 0x01 ||
+    opcode === 0x05 ||
+    opcode === 0x0b ||
+    opcode === 0x0f ||
+    opcode === 0x19 ||
+    opcode === 0x1a ||
+    opcode === 0x1b
+  )
+    return;
   if (opcode <= 0x04 || opcode === 0x06) return reader.numbers(1); // block, loop, if, try: a type
   if (opcode >= 0x07 && opcode <= 0x0d) return reader.numbers(1);
   if (opcode === 0x0e) return reader.numbers(reader.unsigned() + 1); // br_table

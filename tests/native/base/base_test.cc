@@ -38,7 +38,8 @@ TEST(Status, AResultFromAnOkStatusIsAnInternalError) {
 }
 
 TEST(Strings, StrCatTakesTextsAndIntegers) {
-  EXPECT_EQ(StrCat("a", 1, std::string("b"), uint64_t{18446744073709551615u}, -7), "a1b18446744073709551615-7");
+  EXPECT_EQ(StrCat("a", 1, std::string("b"), uint64_t{18446744073709551615u}, -7),
+            "a1b18446744073709551615-7");
 }
 
 TEST(Strings, PrintableCutsAndReplaces) {
@@ -47,12 +48,20 @@ TEST(Strings, PrintableCutsAndReplaces) {
 }
 
 TEST(Strings, Utf8) {
-  for (const char* good : {"", "abc", "\u00e9", "\u732b", "\U0001F431", "\uFFFF", "\U0010FFFF", "\u0080", "\u0800"}) {
+  for (const char* good :
+       {"", "abc", "\u00e9", "\u732b", "\U0001F431", "\uFFFF", "\U0010FFFF", "\u0080", "\u0800"}) {
     EXPECT_TRUE(IsUtf8(good, nullptr)) << good;
   }
   const std::pair<std::string, size_t> bad[] = {
-      {"\x80", 0},        {"a\xC3", 1},          {"\xC0\xAF", 0},         {"ab\xE0\x80\x80", 2}, {"\xED\xA0\x80", 0},
-      {"\xF4\x90\x80\x80", 0}, {"\xF8\x88\x80\x80\x80", 0}, {"x\xFFy", 1}, {"\xF0\x9F\x90", 0},
+      {"\x80", 0},
+      {"a\xC3", 1},
+      {"\xC0\xAF", 0},
+      {"ab\xE0\x80\x80", 2},
+      {"\xED\xA0\x80", 0},
+      {"\xF4\x90\x80\x80", 0},
+      {"\xF8\x88\x80\x80\x80", 0},
+      {"x\xFFy", 1},
+      {"\xF0\x9F\x90", 0},
   };
   for (const auto& [text, offset] : bad) {
     size_t at = 99;
@@ -74,7 +83,8 @@ TEST(AlignedBuffer, IsAlignedAndPaddedWithZeros) {
     ASSERT_TRUE(buffer.ok());
     EXPECT_EQ(buffer->size(), bytes);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer->data()) % AlignedBuffer::kAlignment, 0u);
-    for (size_t i = 0; i < AlignedBuffer::kPadding; ++i) EXPECT_EQ(buffer->data()[bytes + i], std::byte{0});
+    for (size_t i = 0; i < AlignedBuffer::kPadding; ++i)
+      EXPECT_EQ(buffer->data()[bytes + i], std::byte{0});
   }
 }
 
@@ -85,7 +95,8 @@ TEST(AlignedBuffer, RefusesWhatCannotBe) {
     EXPECT_EQ(buffer.status().code(), Code::kOutOfMemory);
     EXPECT_NE(buffer.status().detail().find("a test"), std::string::npos);
   }
-  EXPECT_EQ(AlignedBuffer::TryAllocateArray<float>(UINT64_MAX / 2, "x").status().code(), Code::kOutOfMemory);
+  EXPECT_EQ(AlignedBuffer::TryAllocateArray<float>(UINT64_MAX / 2, "x").status().code(),
+            Code::kOutOfMemory);
 }
 
 TEST(AlignedBuffer, MovesItsBlock) {
@@ -112,8 +123,10 @@ TEST(Json, ReadsByPathAndNamesThePathInErrors) {
   EXPECT_TRUE(*list.At(4).AsBool());
   EXPECT_EQ(*list.At(6).AsInt(), -3);
   EXPECT_EQ(list.At(5).AsInt().status().detail(), "test.json: a.b[5]: an integer is expected");
-  EXPECT_EQ(list.At(7).AsInt().status().detail(), "test.json: a.b[7]: missing, an integer is expected");
-  EXPECT_EQ((*json)["x"]["y"].AsString().status().detail(), "test.json: x.y: missing, a string is expected");
+  EXPECT_EQ(list.At(7).AsInt().status().detail(),
+            "test.json: a.b[7]: missing, an integer is expected");
+  EXPECT_EQ((*json)["x"]["y"].AsString().status().detail(),
+            "test.json: x.y: missing, a string is expected");
   EXPECT_EQ((*json)["x"].AsString().status().code(), Code::kCorruptModel);
   EXPECT_EQ(*(*json)["x"].AsStringOr("d"), "d");
   EXPECT_FALSE(list.At(2).AsIntOr(1).ok());
@@ -129,7 +142,8 @@ TEST(Json, ViewsOutliveTheDocumentTheyCameFrom) {
 }
 
 TEST(Json, RefusesWhatIsNoJsonOrTooLargeOrTooDeep) {
-  for (const char* bad : {"", "{", "[1,]", "{\"a\":1e999}", "nul", "\"\xFF\"", "{\"a\":01}", "[1] x", "\"\\ud800\""}) {
+  for (const char* bad : {"", "{", "[1,]", "{\"a\":1e999}", "nul", "\"\xFF\"", "{\"a\":01}",
+                          "[1] x", "\"\\ud800\""}) {
     EXPECT_FALSE(Json::Parse(bad, "t").ok()) << bad;
   }
   Json::Limits limits;
@@ -142,7 +156,8 @@ TEST(Json, RefusesWhatIsNoJsonOrTooLargeOrTooDeep) {
 }
 
 TEST(Json, LargeNumbers) {
-  const auto json = Json::Parse("[18446744073709551615, 9223372036854775807, 1e300, 123456789012345678901234567890]", "t");
+  const auto json = Json::Parse(
+      "[18446744073709551615, 9223372036854775807, 1e300, 123456789012345678901234567890]", "t");
   ASSERT_TRUE(json.ok());
   EXPECT_FALSE(json->At(0).AsInt().ok());
   EXPECT_EQ(*json->At(1).AsInt(), INT64_MAX);
@@ -152,16 +167,19 @@ TEST(Json, LargeNumbers) {
 }
 
 TEST(Json, DamagedTextNeverCrashes) {
-  const std::string good = R"({"text_config":{"hidden":[1,2,3.5e2,"a\u00e9\n"],"flag":true,"none":null},"x":-1})";
+  const std::string good =
+      R"({"text_config":{"hidden":[1,2,3.5e2,"a\u00e9\n"],"flag":true,"none":null},"x":-1})";
   std::mt19937 random(7);
   for (int round = 0; round < 20000; ++round) {
     std::string text = good;
-    for (int k = 0; k < 1 + round % 3; ++k) text[random() % text.size()] ^= static_cast<char>(1 << (random() % 8));
+    for (int k = 0; k < 1 + round % 3; ++k)
+      text[random() % text.size()] ^= static_cast<char>(1 << (random() % 8));
     const auto json = Json::Parse(text, "t");
     if (!json.ok()) continue;
     for (const std::string& key : json->Keys()) {
       const Json value = (*json)[key];
-      (void)value.AsInt().ok(), (void)value.AsDouble().ok(), (void)value.AsString().ok(), (void)value.AsBool().ok();
+      (void)value.AsInt().ok(), (void)value.AsDouble().ok(), (void)value.AsString().ok(),
+          (void)value.AsBool().ok();
       (void)value["hidden"].At(2).AsInt().ok();
     }
   }
@@ -170,7 +188,9 @@ TEST(Json, DamagedTextNeverCrashes) {
 TEST(Json, QuoteEscapes) {
   EXPECT_EQ(JsonQuote("a\"b\\\n"), R"("a\"b\\\n")");
   EXPECT_EQ(JsonQuote("\xFF"), "\"\xEF\xBF\xBD\"");
-  EXPECT_EQ(JsonQuote("\x01\x1F" "a\xC3\xA9\xC3(\xE2\x82"), "\"\\u0001\\u001fa\xC3\xA9\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  EXPECT_EQ(JsonQuote("\x01\x1F"
+                      "a\xC3\xA9\xC3(\xE2\x82"),
+            "\"\\u0001\\u001fa\xC3\xA9\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
 // Few and many children are found in different ways.

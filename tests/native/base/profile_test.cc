@@ -7,13 +7,17 @@
 namespace clipglot {
 namespace {
 
-const Profile::Entry& Of(const Profile::Entries& entries, Work work) { return entries[static_cast<size_t>(work)]; }
+const Profile::Entry& Of(const Profile::Entries& entries, Work work) {
+  return entries[static_cast<size_t>(work)];
+}
 
 void Wait() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
 
 TEST(Profile, CountsNothingUntilItIsStarted) {
   Profile profile;
-  { const ProfileScope scope(profile, Work::kLinear); }
+  {
+    const ProfileScope scope(profile, Work::kLinear);
+  }
   EXPECT_EQ(Of(profile.Take(), Work::kLinear).calls, 0u);
 }
 
@@ -28,9 +32,12 @@ TEST(Profile, AnInnerScopeTakesItsTimeFromTheOuterOne) {
       Wait();
     }
   }
-  const int64_t all = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count();
+  const int64_t all =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin)
+          .count();
   const Profile::Entries entries = profile.Take();
-  const Profile::Entry &outer = Of(entries, Work::kLinear), &inner = Of(entries, Work::kQuantization);
+  const Profile::Entry &outer = Of(entries, Work::kLinear),
+                       &inner = Of(entries, Work::kQuantization);
   EXPECT_EQ(outer.calls, 1u);
   EXPECT_EQ(inner.calls, 2u);
   EXPECT_GE(inner.nanoseconds, 4'000'000);
@@ -41,7 +48,9 @@ TEST(Profile, AnInnerScopeTakesItsTimeFromTheOuterOne) {
 TEST(Profile, ForgetsWhatWasTaken) {
   Profile profile;
   profile.Start();
-  { const ProfileScope scope(profile, Work::kNorm); }
+  {
+    const ProfileScope scope(profile, Work::kNorm);
+  }
   EXPECT_EQ(Of(profile.Take(), Work::kNorm).calls, 1u);
   EXPECT_EQ(Of(profile.Take(), Work::kNorm).calls, 0u);
 }

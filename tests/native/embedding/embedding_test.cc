@@ -58,7 +58,8 @@ TEST(Embedding, RefusesWhatCannotBe) {
   EXPECT_EQ(FinishEmbedding(pooled, 3, true, out).code(), Code::kInvalidArgument);
   EXPECT_EQ(FinishEmbedding(pooled, 2, true, out).code(), Code::kInvalidArgument);
   out.resize(2);
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     pooled[1] = bad;
     EXPECT_EQ(FinishEmbedding(pooled, 2, true, out).code(), Code::kInternal);
   }

@@ -10,7 +10,8 @@
 namespace clipglot::testing {
 
 // `on_commit` sees the writer after each commit; false ends the conversion there.
-inline Status Convert(PackWriter& writer, const Files& files, const std::function<bool()>& on_commit,
+inline Status Convert(PackWriter& writer, const Files& files,
+                      const std::function<bool()>& on_commit,
                       std::span<const std::byte> state = {}) {
   std::vector<FileEntry> entries;
   for (const auto& [name, bytes] : files) entries.push_back({name, bytes.size()});

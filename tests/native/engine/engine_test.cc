@@ -1,4 +1,5 @@
-// What the façade promises beside the right numbers: typed errors, a next call that works, the same bits everywhere.
+// What the façade promises beside the right numbers: typed errors, a next call that works, the same
+// bits everywhere.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -51,11 +52,13 @@ TEST_F(EngineTest, OptionsAreChecked) {
     EXPECT_NE(status.detail().find("threads"), std::string::npos);
   }
   for (const size_t tokens : {size_t{1}, size_t{8193}}) {
-    EXPECT_EQ(code([&](EngineOptions& o) { o.max_tokens = tokens; }).code(), Code::kInvalidArgument);
+    EXPECT_EQ(code([&](EngineOptions& o) { o.max_tokens = tokens; }).code(),
+              Code::kInvalidArgument);
   }
   EXPECT_EQ(code([](EngineOptions& o) { o.dtype = "q3"; }).code(), Code::kInvalidArgument);
   EXPECT_EQ(code([](EngineOptions& o) { o.max_pixels = 0; }).code(), Code::kInvalidArgument);
-  EXPECT_EQ(code([](EngineOptions& o) { o.text = o.vision = false; }).code(), Code::kInvalidArgument);
+  EXPECT_EQ(code([](EngineOptions& o) { o.text = o.vision = false; }).code(),
+            Code::kInvalidArgument);
 }
 
 TEST_F(EngineTest, NothingWorksBeforeLoading) {
@@ -140,13 +143,16 @@ TEST_F(EngineTest, BadCallsAreTypedErrorsAndTheNextCallWorks) {
     limit.max_tokens = tokens;
     expect(engine->EmbedText("a", limit).status(), Code::kInvalidArgument, "maxTokens");
   }
-  expect(engine->EmbedEncodedImage(Bytes("no picture"), ImageOptions()).status(), Code::kInvalidImage, "");
+  expect(engine->EmbedEncodedImage(Bytes("no picture"), ImageOptions()).status(),
+         Code::kInvalidImage, "");
   expect(engine->EmbedEncodedImage({}, ImageOptions()).status(), Code::kInvalidImage, "");
   expect(engine->EmbedPixels({}, ImageOptions()).status(), Code::kInvalidImage, "");
   const std::vector<uint8_t> rgba(16);
   expect(engine->EmbedPixels({rgba, 3, 2}, ImageOptions()).status(), Code::kInvalidArgument, "");
-  expect(engine->EmbedPixels({rgba, size_t{1} << 20, size_t{1} << 20}, ImageOptions()).status(), Code::kInvalidImage, "");
-  expect(engine->Truncate(std::vector<float>(63), VectorOptions()).status(), Code::kInvalidArgument, "63");
+  expect(engine->EmbedPixels({rgba, size_t{1} << 20, size_t{1} << 20}, ImageOptions()).status(),
+         Code::kInvalidImage, "");
+  expect(engine->Truncate(std::vector<float>(63), VectorOptions()).status(), Code::kInvalidArgument,
+         "63");
 }
 
 TEST_F(EngineTest, DamagedModelsAreRefusedByName) {
@@ -161,7 +167,8 @@ TEST_F(EngineTest, DamagedModelsAreRefusedByName) {
 
   files = Golden();
   auto& checkpoint = files["model.safetensors"];
-  for (const size_t length : {size_t{0}, size_t{7}, size_t{100}, checkpoint.size() / 2, checkpoint.size() - 1}) {
+  for (const size_t length :
+       {size_t{0}, size_t{7}, size_t{100}, checkpoint.size() / 2, checkpoint.size() - 1}) {
     Files cut = Golden();
     cut["model.safetensors"].resize(length);
     ExpectLoadError(cut, Code::kCorruptModel, "model.safetensors");
@@ -170,7 +177,8 @@ TEST_F(EngineTest, DamagedModelsAreRefusedByName) {
 
 TEST_F(EngineTest, AWrongTokenizerIsRefused) {
   Files files = Golden();
-  std::string json(reinterpret_cast<const char*>(files["tokenizer.json"].data()), files["tokenizer.json"].size());
+  std::string json(reinterpret_cast<const char*>(files["tokenizer.json"].data()),
+                   files["tokenizer.json"].size());
   // A tokenizer of another model: same format, one piece fewer.
   auto tokenizer = nlohmann::json::parse(json);
   auto& vocabulary = tokenizer["model"]["vocab"];
@@ -184,7 +192,8 @@ TEST_F(EngineTest, AWrongTokenizerIsRefused) {
 }
 
 TEST_F(EngineTest, TheSameBitsWithAnyNumberOfThreadsAndAfterAnyCall) {
-  const std::string texts[] = {"", "cat", "A red bicycle on the quiet harbour wall.", "Старый мост и дети у реки."};
+  const std::string texts[] = {"", "cat", "A red bicycle on the quiet harbour wall.",
+                               "Старый мост и дети у реки."};
   for (const char* dtype : {"f32", "q8"}) {
     std::vector<std::vector<float>> first;
     for (const size_t threads : {size_t{1}, size_t{2}, size_t{3}}) {
@@ -194,7 +203,8 @@ TEST_F(EngineTest, TheSameBitsWithAnyNumberOfThreadsAndAfterAnyCall) {
         for (size_t i = 0; i < std::size(texts); ++i) {
           // Other lengths in between: nothing of them may remain.
           (void)engine->EmbedText(std::string(50 * (i + 1), 'x'), TextOptions()).ok();
-          const std::vector<float> vector = Copy(engine->EmbedText(texts[i], TextOptions())->vector);
+          const std::vector<float> vector =
+              Copy(engine->EmbedText(texts[i], TextOptions())->vector);
           if (first.size() <= i) first.push_back(vector);
           EXPECT_EQ(vector, first[i]) << dtype << ", " << threads << " threads, text " << i;
         }
@@ -223,7 +233,8 @@ TEST_F(EngineTest, TextsTogetherHaveTheBitsOfEachAlone) {
   std::vector<std::string> texts;
   for (size_t i = 0; i < 64; ++i) {
     std::string text;
-    for (size_t word = 0; word < i * 29 % 64; ++word) text += word % 3 == 0 ? "Мост " : word % 3 == 1 ? "bicycle " : "夕焼け";
+    for (size_t word = 0; word < i * 29 % 64; ++word)
+      text += word % 3 == 0 ? "Мост " : word % 3 == 1 ? "bicycle " : "夕焼け";
     texts.push_back(text);
   }
   texts[10] = std::string(3000, 'x');
@@ -273,8 +284,11 @@ TEST_F(EngineTest, AGroupEndsBeforeATextThatFails) {
   TextOptions options;
   options.max_tokens = 8;
   options.error_when_too_long = true;
-  const std::string_view texts[] = {"cat", "", "ab\xFF", "cat", "A red bicycle on the quiet harbour wall", "cat"};
-  const auto from = [&](size_t first) { return engine->EmbedTexts(std::span(texts).subspan(first), options); };
+  const std::string_view texts[] = {
+      "cat", "", "ab\xFF", "cat", "A red bicycle on the quiet harbour wall", "cat"};
+  const auto from = [&](size_t first) {
+    return engine->EmbedTexts(std::span(texts).subspan(first), options);
+  };
   auto group = from(0);
   ASSERT_TRUE(group.ok()) << group.status().detail();
   ASSERT_EQ(group->size(), 2u);
@@ -308,8 +322,10 @@ TEST_F(EngineTest, BothThreadsWork) {
 
 class CancelAtLayer final : public TraceSink {
  public:
-  CancelAtLayer(std::atomic<uint32_t>& flag, std::string stage) : flag_(flag), stage_(std::move(stage)) {}
-  void OnStage(std::string_view name, DType, std::span<const size_t>, std::span<const std::byte>) override {
+  CancelAtLayer(std::atomic<uint32_t>& flag, std::string stage)
+      : flag_(flag), stage_(std::move(stage)) {}
+  void OnStage(std::string_view name, DType, std::span<const size_t>,
+               std::span<const std::byte>) override {
     seen_.push_back(std::string(name));
     if (name == stage_) flag_ = 1;
   }
@@ -331,13 +347,15 @@ TEST_F(EngineTest, ACancelledCallStopsAtTheNextLayerAndTheNextCallRuns) {
 
   const std::string_view texts[] = {"a quiet wall", "cat", "dog"};
   CancelAtLayer group_sink(engine->cancel_flag(), "hidden.1");
-  EXPECT_EQ(engine->EmbedTexts(texts, TextOptions(), &group_sink).status().code(), Code::kCancelled);
+  EXPECT_EQ(engine->EmbedTexts(texts, TextOptions(), &group_sink).status().code(),
+            Code::kCancelled);
   EXPECT_EQ(group_sink.seen_, (std::vector<std::string>{"ids", "hidden.0", "hidden.1"}));
   EXPECT_EQ(Copy((*engine->EmbedTexts(texts, TextOptions()))[1].vector), before);
 
   const std::vector<uint8_t> rgba(4 * 60 * 60, 100);
   CancelAtLayer image_sink(engine->cancel_flag(), "hidden.0");
-  EXPECT_EQ(engine->EmbedPixels({rgba, 60, 60}, ImageOptions(), &image_sink).status().code(), Code::kCancelled);
+  EXPECT_EQ(engine->EmbedPixels({rgba, 60, 60}, ImageOptions(), &image_sink).status().code(),
+            Code::kCancelled);
   EXPECT_TRUE(engine->EmbedPixels({rgba, 60, 60}, ImageOptions()).ok());
 }
 
@@ -346,7 +364,8 @@ TEST_F(EngineTest, NfcMakesDecomposedTextsEqual) {
   ASSERT_NE(engine, nullptr);
   TextOptions nfc;
   nfc.normalize_nfc = true;
-  const std::string composed = "\xEB\x88\x88", decomposed = "\xE1\x84\x82\xE1\x85\xAE\xE1\x86\xAB";  // 눈
+  const std::string composed = "\xEB\x88\x88",
+                    decomposed = "\xE1\x84\x82\xE1\x85\xAE\xE1\x86\xAB";  // 눈
   const std::vector<float> expected = Copy(engine->EmbedText(composed, TextOptions())->vector);
   EXPECT_NE(Copy(engine->EmbedText(decomposed, TextOptions())->vector), expected);
   EXPECT_EQ(Copy(engine->EmbedText(decomposed, nfc)->vector), expected);

@@ -1,4 +1,5 @@
-// The whole road on a small golden checkpoint: bytes to vectors, against what the upstream model gives.
+// The whole road on a small golden checkpoint: bytes to vectors, against what the upstream model
+// gives.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,13 +21,15 @@ std::span<const float> Row(const std::vector<float>& tensor, size_t rows, size_t
 double MaxDifference(std::span<const float> a, std::span<const float> b) {
   EXPECT_EQ(a.size(), b.size());
   double max = 0;
-  for (size_t i = 0; i < a.size() && i < b.size(); ++i) max = std::max(max, std::abs(double{a[i]} - b[i]));
+  for (size_t i = 0; i < a.size() && i < b.size(); ++i)
+    max = std::max(max, std::abs(double{a[i]} - b[i]));
   return max;
 }
 
 double Cosine(std::span<const float> a, std::span<const float> b) {
   double dot = 0, aa = 0, bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) dot += double{a[i]} * b[i], aa += double{a[i]} * a[i], bb += double{b[i]} * b[i];
+  for (size_t i = 0; i < a.size(); ++i)
+    dot += double{a[i]} * b[i], aa += double{a[i]} * a[i], bb += double{b[i]} * b[i];
   return dot / std::sqrt(aa * bb);
 }
 
@@ -45,7 +48,8 @@ class GoldenRoad : public ::testing::TestWithParam<std::tuple<const char*, size_
   bool f32() const { return std::string(std::get<0>(GetParam())) == "f32"; }
 
   // Compares one vector, and gives its cosine so that the caller can average.
-  double Check(std::span<const float> got, std::span<const float> expected, const std::string& name) const {
+  double Check(std::span<const float> got, std::span<const float> expected,
+               const std::string& name) const {
     const double cosine = Cosine(got, expected);
     if (f32()) {
       EXPECT_LE(MaxDifference(got, expected), 1e-5) << name;
@@ -62,8 +66,8 @@ class GoldenRoad : public ::testing::TestWithParam<std::tuple<const char*, size_
 
 TEST_P(GoldenRoad, TextsBecomeUpstreamsVectors) {
   const size_t count = json_["texts"].size();
-  const std::pair<const char*, const char*> kinds[] = {{"", "text.document.normalized"},
-                                                       {"retrieval.query", "text.query.normalized"}};
+  const std::pair<const char*, const char*> kinds[] = {
+      {"", "text.document.normalized"}, {"retrieval.query", "text.query.normalized"}};
   for (const auto& [task, tensor] : kinds) {
     const std::vector<float> expected = tensors_.F32(tensor);
     double cosines = 0;
@@ -98,7 +102,8 @@ TEST_P(GoldenRoad, TruncationIsCutThenNormalised) {
     }
     // A shorter vector from the full one is the same.
     const std::vector<float> direct(view->vector.begin(), view->vector.end());
-    const auto full = engine_->EmbedText(json_["texts"][0]["text"].get<std::string>(), TextOptions());
+    const auto full =
+        engine_->EmbedText(json_["texts"][0]["text"].get<std::string>(), TextOptions());
     const std::vector<float> copy(full->vector.begin(), full->vector.end());
     const auto shorter = engine_->Truncate(copy, options);
     ASSERT_TRUE(shorter.ok());
@@ -119,7 +124,8 @@ TEST_P(GoldenRoad, LongTextsAreCutAndReported) {
   EXPECT_EQ(view->total_tokens, json_["texts"][row]["ids"].size());
   const std::vector<float> expected = tensors_.F32("text.document_max_length_512.raw");
   if (f32()) {
-    EXPECT_LE(MaxDifference(view->vector, Row(expected, json_["max_length_512_rows"].size(), 0)), 1e-4);
+    EXPECT_LE(MaxDifference(view->vector, Row(expected, json_["max_length_512_rows"].size(), 0)),
+              1e-4);
   }
   options.error_when_too_long = true;
   EXPECT_EQ(engine_->EmbedText(text, options).status().code(), Code::kTooLong);
@@ -150,15 +156,18 @@ TEST_P(GoldenRoad, ImagesBecomeUpstreamsVectors) {
     // From the file: a JPEG decoder may differ by a little, a PNG decoder may not.
     ImageOptions stored;
     stored.ignore_orientation = true;
-    const auto encoded = engine_->EmbedEncodedImage(ReadFile(TestData("golden-a/images/" + file)), stored);
+    const auto encoded =
+        engine_->EmbedEncodedImage(ReadFile(TestData("golden-a/images/" + file)), stored);
     ASSERT_TRUE(encoded.ok()) << encoded.status().detail();
-    EXPECT_GE(Cosine(encoded->vector, Row(expected, count, j)), f32() && file.ends_with(".png") ? 0.999999 : 0.99);
+    EXPECT_GE(Cosine(encoded->vector, Row(expected, count, j)),
+              f32() && file.ends_with(".png") ? 0.999999 : 0.99);
   }
   EXPECT_GE(cosines / count, 0.999);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenRoad,
-                         ::testing::Combine(::testing::Values("f32", "q8"), ::testing::Values(size_t{1}, size_t{2})),
+                         ::testing::Combine(::testing::Values("f32", "q8"),
+                                            ::testing::Values(size_t{1}, size_t{2})),
                          [](const auto& run) {
                            return std::string(std::get<0>(run.param)) + "_" +
                                   std::to_string(std::get<1>(run.param)) + "_threads";

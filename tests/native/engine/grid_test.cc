@@ -1,4 +1,5 @@
-// Pictures of fewer patches: the bits of a model that was made for that size, and no trace afterwards.
+// Pictures of fewer patches: the bits of a model that was made for that size, and no trace
+// afterwards.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +19,8 @@ constexpr size_t kFullGrid = 4, kWidth = 64;  // of golden-a: 56 pixels, patches
 // golden-a as upstream would load it for pictures of grid x grid patches.
 Files ModelOf(size_t grid) {
   Files files = GoldenModel();
-  json config = JsonOf(files.at("config.json")), preprocessor = JsonOf(files.at("preprocessor_config.json"));
+  json config = JsonOf(files.at("config.json")),
+       preprocessor = JsonOf(files.at("preprocessor_config.json"));
   config["vision_config"]["image_size"] = preprocessor["size"] = 14 * grid;
   files["config.json"] = ToBytes(config.dump());
   files["preprocessor_config.json"] = ToBytes(preprocessor.dump());
@@ -29,7 +31,8 @@ Files ModelOf(size_t grid) {
     const std::vector<float> all = Numbers(tensor);
     std::vector<float> few((1 + grid * grid) * kWidth);
     std::copy_n(all.begin(), kWidth, few.begin());
-    ResizePositions(std::span(all).subspan(kWidth), kFullGrid, kWidth, grid, std::span(few).subspan(kWidth));
+    ResizePositions(std::span(all).subspan(kWidth), kFullGrid, kWidth, grid,
+                    std::span(few).subspan(kWidth));
     tensors.back() = FloatTensor(tensor.name, {1, 1 + grid * grid, kWidth}, few);
   }
   files["model.safetensors"] = JoinTensors(tensors);
@@ -41,7 +44,8 @@ std::vector<float> Embed(Engine& engine, const std::vector<uint8_t>& rgba, size_
   options.grid = grid;
   const auto view = engine.EmbedPixels({rgba, 50, 37}, options);
   EXPECT_TRUE(view.ok()) << view.status().detail();
-  return view.ok() ? std::vector<float>(view->vector.begin(), view->vector.end()) : std::vector<float>();
+  return view.ok() ? std::vector<float>(view->vector.begin(), view->vector.end())
+                   : std::vector<float>();
 }
 
 TEST(Grid, IsTheModelOfThatSize) {
@@ -71,7 +75,8 @@ TEST(Grid, IsTheModelOfThatSize) {
     const auto refused = engine->EmbedPixels({rgba, 50, 37}, bad);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.status().code(), Code::kInvalidArgument);
-    EXPECT_NE(refused.status().detail().find("grid 5: 1 to 4"), std::string::npos) << refused.status().detail();
+    EXPECT_NE(refused.status().detail().find("grid 5: 1 to 4"), std::string::npos)
+        << refused.status().detail();
     EXPECT_EQ(Embed(*engine, rgba, 0), full);
   }
 }

@@ -1,4 +1,5 @@
-// Loads an engine from files in memory or a folder, the way a user of the core does. For tests only.
+// Loads an engine from files in memory or a folder, the way a user of the core does. For tests
+// only.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,14 +17,13 @@
 
 namespace clipglot::testing {
 
-
-
 // All regular files of a folder below tests/data that a model consists of.
 inline Files ReadFolder(const std::string& relative) {
   Files files;
   for (const auto& entry : std::filesystem::directory_iterator(TestData(relative))) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file() && !name.starts_with("expected.")) files[name] = ReadFile(entry.path().string());
+    if (entry.is_regular_file() && !name.starts_with("expected."))
+      files[name] = ReadFile(entry.path().string());
   }
   return files;
 }

@@ -9,6 +9,7 @@
 namespace clipglot {
 namespace {
 
+using nlohmann::json;
 using testing::Bytes;
 using testing::Convert;
 using testing::Files;
@@ -16,7 +17,6 @@ using testing::GoldenModel;
 using testing::JsonOf;
 using testing::RandomModel;
 using testing::ToBytes;
-using nlohmann::json;
 
 // What a writer handed out, in its order.
 struct Handed {
@@ -25,7 +25,9 @@ struct Handed {
   void Take(const PackWriter& writer) {
     for (const PackTensor& tensor : writer.tensors()) {
       names.push_back(tensor.name);
-      EXPECT_TRUE(tensors.emplace(tensor.name, Bytes(tensor.bytes.begin(), tensor.bytes.end())).second) << tensor.name;
+      EXPECT_TRUE(
+          tensors.emplace(tensor.name, Bytes(tensor.bytes.begin(), tensor.bytes.end())).second)
+          << tensor.name;
     }
   }
 };
@@ -97,11 +99,13 @@ Files LargeVocabulary(bool adapters) {
   Files files = RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json")));
   json tokenizer = JsonOf(GoldenModel().at("tokenizer.json"));
   json& vocabulary = tokenizer["model"]["vocab"];
-  while (vocabulary.size() < 70'000) vocabulary.push_back({"filler" + std::to_string(vocabulary.size()), -30.0});
+  while (vocabulary.size() < 70'000)
+    vocabulary.push_back({"filler" + std::to_string(vocabulary.size()), -30.0});
   files["tokenizer.json"] = ToBytes(tokenizer.dump());
   if (!adapters) {  // two blocks would fit into one reading
     std::vector<testing::RawTensor> tensors = testing::SplitTensors(files.at("model.safetensors"));
-    testing::RawTensor& words = testing::Named(tensors, "text_model.transformer.roberta.embeddings.word_embeddings.weight");
+    testing::RawTensor& words =
+        testing::Named(tensors, "text_model.transformer.roberta.embeddings.word_embeddings.weight");
     words = testing::Narrowed(words, "BF16");
     files["model.safetensors"] = testing::JoinTensors(tensors);
   }
@@ -124,19 +128,22 @@ TEST(PackWriter, GivesALargeTableInBlocksAndGoesOnWithinIt) {
                   state.assign(saved.begin(), saved.end());
                   return false;
                 }).ok());
-    EXPECT_EQ(handed.names.back(), "text_model.transformer.roberta.embeddings.word_embeddings.weight.rows.0");
+    EXPECT_EQ(handed.names.back(),
+              "text_model.transformer.roberta.embeddings.word_embeddings.weight.rows.0");
     EXPECT_EQ(handed.tensors.at(handed.names.back()).size(), size_t{16} << 20);
     const auto second = Writer("f32");
     ASSERT_TRUE(Convert(*second, files, [&] { return handed.Take(*second), true; }, state).ok());
     EXPECT_EQ(second->read_bytes(), second->total_bytes());
-    EXPECT_EQ(handed.names[4], "text_model.transformer.roberta.embeddings.word_embeddings.weight.rows.65536");
+    EXPECT_EQ(handed.names[4],
+              "text_model.transformer.roberta.embeddings.word_embeddings.weight.rows.65536");
     EXPECT_TRUE(handed.tensors == expected);
     EXPECT_TRUE(second->SelfTestJson().ok());
   }
 }
 
 TEST(PackWriter, GoesOnFromEveryState) {
-  for (const auto& [text, vision] : {std::pair(true, true), std::pair(false, true), std::pair(true, false)}) {
+  for (const auto& [text, vision] :
+       {std::pair(true, true), std::pair(false, true), std::pair(true, false)}) {
     std::vector<Bytes> states;
     std::vector<size_t> counts;
     Handed whole;
@@ -154,12 +161,14 @@ TEST(PackWriter, GoesOnFromEveryState) {
       if (i > 0 && counts[i] == counts[i - 1] && i + 1 < states.size()) continue;
       const auto again = Writer("q8", text, vision);
       Handed rest;
-      const Status status = Convert(*again, GoldenModel(), [&] { return rest.Take(*again), true; }, states[i]);
+      const Status status =
+          Convert(*again, GoldenModel(), [&] { return rest.Take(*again), true; }, states[i]);
       ASSERT_TRUE(status.ok()) << status.detail();
       EXPECT_TRUE(again->done());
       EXPECT_EQ(again->read_bytes(), again->total_bytes());
       ASSERT_EQ(rest.names.size(), whole.names.size() - counts[i]);
-      for (const std::string& name : rest.names) EXPECT_TRUE(rest.tensors.at(name) == whole.tensors.at(name)) << name;
+      for (const std::string& name : rest.names)
+        EXPECT_TRUE(rest.tensors.at(name) == whole.tensors.at(name)) << name;
       const Result<std::string> found = again->SelfTestJson();
       ASSERT_TRUE(found.ok()) << found.status().detail();
       EXPECT_EQ(*found, *expected);
@@ -200,7 +209,9 @@ TEST(PackWriter, MayBeginAgainAfterAnError) {
   EXPECT_TRUE(writer->tensors().empty());
   EXPECT_EQ(writer->SelfTestJson().status().code(), Code::kInvalidArgument);
   size_t tensors = 0;
-  EXPECT_TRUE(Convert(*writer, GoldenModel(), [&] { return tensors += writer->tensors().size(), true; }).ok());
+  EXPECT_TRUE(Convert(*writer, GoldenModel(), [&] {
+                return tensors += writer->tensors().size(), true;
+              }).ok());
   EXPECT_TRUE(writer->done());
   EXPECT_EQ(writer->tokenizer_file(), "");
   EXPECT_EQ(tensors, 4u + 3 * 16 + 2);  // stem, blocks, norm: fused, unquantised
@@ -215,7 +226,8 @@ TEST(PackWriter, RefusesUnknownOptionsAndPacks) {
   EXPECT_EQ(writer->Commit().code(), Code::kInvalidArgument);
   EXPECT_FALSE(writer->Want());
   EXPECT_FALSE(writer->done());
-  const Status pack = Convert(*writer, testing::MakePack(GoldenModel(), ModelDType::kQ8, 1 << 20), [] { return true; });
+  const Status pack = Convert(*writer, testing::MakePack(GoldenModel(), ModelDType::kQ8, 1 << 20),
+                              [] { return true; });
   EXPECT_EQ(pack.code(), Code::kInvalidArgument);
   EXPECT_NE(pack.detail().find("pack"), std::string::npos);
 }

@@ -1,5 +1,5 @@
-// 4-bit models: the kernels compute what float32 computes on the same weights, a pack and a checkpoint are the same model,
-// and a text is the same alone, in any order, and on any threads.
+// 4-bit models: the kernels compute what float32 computes on the same weights, a pack and a
+// checkpoint are the same model, and a text is the same alone, in any order, and on any threads.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,13 +14,16 @@ constexpr uint64_t kOneShard = uint64_t{64} << 20;
 
 double Cosine(std::span<const float> a, std::span<const float> b) {
   double dot = 0, aa = 0, bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) dot += double{a[i]} * b[i], aa += double{a[i]} * a[i], bb += double{b[i]} * b[i];
+  for (size_t i = 0; i < a.size(); ++i)
+    dot += double{a[i]} * b[i], aa += double{a[i]} * a[i], bb += double{b[i]} * b[i];
   return dot / std::sqrt(aa * bb);
 }
 
 // NAME.q4 and NAME.scale as floats, by the words of docs/FORMAT.md.
-RawTensor Dequantized(const std::string& name, const RawTensor& values, const RawTensor& scales, uint64_t columns) {
-  const uint64_t rows = values.shape[0], row_bytes = (columns + 1) / 2, blocks = (columns + 31) / 32;
+RawTensor Dequantized(const std::string& name, const RawTensor& values, const RawTensor& scales,
+                      uint64_t columns) {
+  const uint64_t rows = values.shape[0], row_bytes = (columns + 1) / 2,
+                 blocks = (columns + 31) / 32;
   EXPECT_EQ(values.shape[1], row_bytes) << name;
   EXPECT_EQ(scales.shape, (std::vector<uint64_t>{rows, blocks})) << name;
   const std::vector<float> scale = Numbers(scales);  // BF16
@@ -44,10 +47,12 @@ Files DequantizedPack(const Files& q4, const Files& f32) {
     const std::string path = shard["path"];
     std::vector<RawTensor> tensors = SplitTensors(f32.at(path)), packed = SplitTensors(q4.at(path));
     for (RawTensor& tensor : tensors) {
-      const auto found = std::find_if(packed.begin(), packed.end(),
-                                      [&](const RawTensor& other) { return other.name == tensor.name + ".q4"; });
+      const auto found = std::find_if(packed.begin(), packed.end(), [&](const RawTensor& other) {
+        return other.name == tensor.name + ".q4";
+      });
       if (found == packed.end()) continue;
-      tensor = Dequantized(tensor.name, *found, Named(packed, tensor.name + ".scale"), tensor.shape[1]);
+      tensor =
+          Dequantized(tensor.name, *found, Named(packed, tensor.name + ".scale"), tensor.shape[1]);
       ++matrices;
     }
     const Bytes file = JoinTensors(tensors);
@@ -74,13 +79,16 @@ std::vector<float> Text(Engine& engine, const std::string& text, const char* tas
   options.task = task;
   const auto view = engine.EmbedText(text, options);
   EXPECT_TRUE(view.ok()) << view.status().detail();
-  return view.ok() ? std::vector<float>(view->vector.begin(), view->vector.end()) : std::vector<float>();
+  return view.ok() ? std::vector<float>(view->vector.begin(), view->vector.end())
+                   : std::vector<float>();
 }
 
 std::vector<float> Image(Engine& engine, const std::string& file) {
-  const auto view = engine.EmbedEncodedImage(ReadFile(TestData("golden-a/images/" + file)), ImageOptions());
+  const auto view =
+      engine.EmbedEncodedImage(ReadFile(TestData("golden-a/images/" + file)), ImageOptions());
   EXPECT_TRUE(view.ok()) << view.status().detail();
-  return view.ok() ? std::vector<float>(view->vector.begin(), view->vector.end()) : std::vector<float>();
+  return view.ok() ? std::vector<float>(view->vector.begin(), view->vector.end())
+                   : std::vector<float>();
 }
 
 class Q4 : public ::testing::Test {
@@ -92,7 +100,8 @@ class Q4 : public ::testing::Test {
 TEST_F(Q4, EveryGoldenRowIsNearFloatsOnTheSameWeights) {
   const Files q4 = MakePack(model_, ModelDType::kQ4, kOneShard);
   const auto engine = MakeEngine(q4, Options("q4", 1));
-  const auto judge = MakeEngine(DequantizedPack(q4, MakePack(model_, ModelDType::kF32, kOneShard)), Options("f32", 1));
+  const auto judge = MakeEngine(DequantizedPack(q4, MakePack(model_, ModelDType::kF32, kOneShard)),
+                                Options("f32", 1));
   ASSERT_TRUE(engine && judge);
   EXPECT_EQ(nlohmann::json::parse(engine->InfoJson())["dtype"], "q4");
   size_t rows = 0;
@@ -100,12 +109,14 @@ TEST_F(Q4, EveryGoldenRowIsNearFloatsOnTheSameWeights) {
     if (text["ids_query"].size() > 1024) continue;
     for (const char* task : {"", "retrieval.query"}) {
       const std::string words = text["text"];
-      EXPECT_GE(Cosine(Text(*engine, words, task), Text(*judge, words, task)), 0.996) << text["name"] << task;
+      EXPECT_GE(Cosine(Text(*engine, words, task), Text(*judge, words, task)), 0.996)
+          << text["name"] << task;
       ++rows;
     }
   }
   for (const auto& image : json_["images"]) {
-    EXPECT_GE(Cosine(Image(*engine, image["file"]), Image(*judge, image["file"])), 0.996) << image["file"];
+    EXPECT_GE(Cosine(Image(*engine, image["file"]), Image(*judge, image["file"])), 0.996)
+        << image["file"];
     ++rows;
   }
   EXPECT_GT(rows, 60u);
@@ -115,7 +126,8 @@ TEST_F(Q4, ACheckpointAndItsPackAreTheSameModelOnAnyThreads) {
   const auto packed = MakeEngine(MakePack(model_, ModelDType::kQ4, 100'000), Options("f32", 1));
   const auto direct = MakeEngine(model_, Options("q4", 2));
   ASSERT_TRUE(packed && direct);
-  for (const auto* engine : {&packed, &direct}) EXPECT_EQ(nlohmann::json::parse((*engine)->InfoJson())["dtype"], "q4");
+  for (const auto* engine : {&packed, &direct})
+    EXPECT_EQ(nlohmann::json::parse((*engine)->InfoJson())["dtype"], "q4");
   for (size_t i = json_["texts"].size(); i-- > 0;) {
     const auto& text = json_["texts"][i];
     if (text["ids"].size() > 1024) continue;

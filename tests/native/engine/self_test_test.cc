@@ -1,4 +1,5 @@
-// The self-test of a pack: the converter's vectors are the engine's, and whatever computes something else is refused.
+// The self-test of a pack: the converter's vectors are the engine's, and whatever computes
+// something else is refused.
 #include "engine/self_test.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +28,8 @@ Files Changed(Files pack, const std::function<void(json&)>& change) {
   return pack;
 }
 
-// The pack with zeros in place of the numbers of all its tensors whose name holds `part`; every hash is right again.
+// The pack with zeros in place of the numbers of all its tensors whose name holds `part`; every
+// hash is right again.
 Files Tampered(const Files& pack, const std::string& part) {
   Files changed = pack;
   size_t found = 0;
@@ -59,10 +61,12 @@ Status LoadStatus(const Files& files, const EngineOptions& options) {
   return status;
 }
 
-void ExpectRefused(const Files& files, const std::vector<std::string>& parts, const EngineOptions& options = Options()) {
+void ExpectRefused(const Files& files, const std::vector<std::string>& parts,
+                   const EngineOptions& options = Options()) {
   const Status status = LoadStatus(files, options);
   EXPECT_EQ(status.code(), Code::kCorruptModel) << status.detail();
-  for (const std::string& part : parts) EXPECT_NE(status.detail().find(part), std::string::npos) << status.detail();
+  for (const std::string& part : parts)
+    EXPECT_NE(status.detail().find(part), std::string::npos) << status.detail();
 }
 
 const Files& Pack(ModelDType dtype) {
@@ -73,14 +77,16 @@ const Files& Pack(ModelDType dtype) {
 
 TEST(SelfTest, SoundPacksPass) {
   for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8, ModelDType::kQ4}) {
-    for (const auto& [text, vision] : {std::pair(true, true), std::pair(true, false), std::pair(false, true)}) {
+    for (const auto& [text, vision] :
+         {std::pair(true, true), std::pair(true, false), std::pair(false, true)}) {
       const Status status = LoadStatus(Pack(dtype), Options(text, vision));
       EXPECT_TRUE(status.ok()) << ModelDTypeName(dtype) << ": " << status.detail();
     }
   }
 }
 
-// Computed in steps, layer by layer, the vectors have the bits of the engine that holds the whole checkpoint.
+// Computed in steps, layer by layer, the vectors have the bits of the engine that holds the whole
+// checkpoint.
 TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
   EngineOptions options = Options();
   options.dtype = "f32";
@@ -88,7 +94,8 @@ TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
   ASSERT_TRUE(engine);
   for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
     const json manifest = JsonOf(Pack(dtype).at("manifest.json"));
-    const auto test = ParseSelfTest(*Json::Parse(manifest["selfTest"].dump(), "manifest.json"), 64, 4);
+    const auto test =
+        ParseSelfTest(*Json::Parse(manifest["selfTest"].dump(), "manifest.json"), 64, 4);
     ASSERT_TRUE(test.ok()) << test.status().detail();
     EXPECT_EQ(test->texts.size(), 2u);
     EXPECT_EQ(test->texts.back().task, "retrieval.query");
@@ -100,7 +107,9 @@ TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
       text.task = item.task;
       const auto view = engine->EmbedText(item.text, text);
       ASSERT_TRUE(view.ok());
-      EXPECT_TRUE(std::equal(item.vector.begin(), item.vector.end(), view->vector.begin(), view->vector.end())) << item.text;
+      EXPECT_TRUE(std::equal(item.vector.begin(), item.vector.end(), view->vector.begin(),
+                             view->vector.end()))
+          << item.text;
     }
     SelfTest whole = *test;
     whole.min_cosine = 0.999999;
@@ -108,9 +117,11 @@ TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
   }
 }
 
-// Of a model with many patches, the picture's vector is that of 5 x 5, as if the others were masked.
+// Of a model with many patches, the picture's vector is that of 5 x 5, as if the others were
+// masked.
 TEST(SelfTest, LargeGridsAreReadInPart) {
-  json config = JsonOf(GoldenModel().at("config.json")), preprocessor = JsonOf(GoldenModel().at("preprocessor_config.json"));
+  json config = JsonOf(GoldenModel().at("config.json")),
+       preprocessor = JsonOf(GoldenModel().at("preprocessor_config.json"));
   config["vision_config"]["image_size"] = preprocessor["size"] = 14 * 9 + 3;
   Files model = RandomModel(config, preprocessor);
   model["tokenizer.json"] = GoldenModel().at("tokenizer.json");
@@ -125,7 +136,8 @@ TEST(SelfTest, LargeGridsAreReadInPart) {
   ASSERT_TRUE(parsed.ok()) << parsed.status().detail();
 
   struct Pixels final : TraceSink {
-    void OnStage(std::string_view name, DType, std::span<const size_t>, std::span<const std::byte> data) override {
+    void OnStage(std::string_view name, DType, std::span<const size_t>,
+                 std::span<const std::byte> data) override {
       if (name != "pixels") return;
       values.resize(data.size() / sizeof(float));
       std::memcpy(values.data(), data.data(), data.size());
@@ -141,11 +153,13 @@ TEST(SelfTest, LargeGridsAreReadInPart) {
     rgba.insert(rgba.end(), parsed->image->rgb.begin() + i, parsed->image->rgb.begin() + i + 3);
     rgba.push_back(255);
   }
-  const auto whole = engine->EmbedPixels({rgba, parsed->image->width, parsed->image->height}, ImageOptions(), &pixels);
+  const auto whole = engine->EmbedPixels({rgba, parsed->image->width, parsed->image->height},
+                                         ImageOptions(), &pixels);
   ASSERT_TRUE(whole.ok());
   EXPECT_LT(Cosine(whole->vector, parsed->image->vector), 0.999999);
   const Doubles expected = ReferenceModel(model).EmbedPixels(pixels.values, {0, 2, 4, 6, 8});
-  EXPECT_GT(Cosine(std::vector<float>(expected.begin(), expected.end()), parsed->image->vector), 0.9999999);
+  EXPECT_GT(Cosine(std::vector<float>(expected.begin(), expected.end()), parsed->image->vector),
+            0.9999999);
 
   json manifest = JsonOf(pack.at("manifest.json"));
   manifest["selfTest"] = test;
@@ -154,20 +168,24 @@ TEST(SelfTest, LargeGridsAreReadInPart) {
   ASSERT_TRUE(loaded);
   // Afterwards all patches are read again.
   const std::vector<float> before(whole->vector.begin(), whole->vector.end());
-  const auto after = loaded->EmbedPixels({rgba, parsed->image->width, parsed->image->height}, ImageOptions());
+  const auto after =
+      loaded->EmbedPixels({rgba, parsed->image->width, parsed->image->height}, ImageOptions());
   ASSERT_TRUE(after.ok());
   EXPECT_GT(Cosine(before, after->vector), 0.999999);
 
   ExpectRefused(Tampered(pack, "blocks.1.attn.proj.weight"), {"self-test", "image"});
   for (const json& wrong : {json(0), json(10), json("5")}) {
-    ExpectRefused(Changed(pack, [&](json& all) { all["selfTest"]["imagePatches"]["patches"] = wrong; }), {"imagePatches", "patches"});
+    ExpectRefused(
+        Changed(pack, [&](json& all) { all["selfTest"]["imagePatches"]["patches"] = wrong; }),
+        {"imagePatches", "patches"});
   }
 }
 
 TEST(SelfTest, DamageWithRightHashesIsFound) {
   for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
     const Files text = Tampered(Pack(dtype), "encoder.layers.1.norm1.weight");
-    ExpectRefused(text, {"self-test", "text 0", "cosine", dtype == ModelDType::kQ8 ? "0.985" : "0.9999"});
+    ExpectRefused(text,
+                  {"self-test", "text 0", "cosine", dtype == ModelDType::kQ8 ? "0.985" : "0.9999"});
     const Files vision = Tampered(Pack(dtype), "blocks.0.norm2.weight");
     ExpectRefused(vision, {"self-test", "image"});
     // Only what was asked for is tested.
@@ -181,36 +199,49 @@ TEST(SelfTest, DamageWithRightHashesIsFound) {
 }
 
 TEST(SelfTest, AWrongVectorIsFound) {
-  ExpectRefused(Changed(Pack(ModelDType::kQ8), [](json& manifest) {
-                  json& texts = manifest["selfTest"]["texts"];
-                  texts[1]["vector"] = texts[0]["vector"];
-                }), {"text 1", "cosine"});
-  ExpectRefused(Changed(Pack(ModelDType::kQ8), [](json& manifest) {
-                  manifest["selfTest"]["image"]["vector"] = manifest["selfTest"]["texts"][0]["vector"];
-                }), {"image", "cosine"});
+  ExpectRefused(Changed(Pack(ModelDType::kQ8),
+                        [](json& manifest) {
+                          json& texts = manifest["selfTest"]["texts"];
+                          texts[1]["vector"] = texts[0]["vector"];
+                        }),
+                {"text 1", "cosine"});
+  ExpectRefused(Changed(Pack(ModelDType::kQ8),
+                        [](json& manifest) {
+                          manifest["selfTest"]["image"]["vector"] =
+                              manifest["selfTest"]["texts"][0]["vector"];
+                        }),
+                {"image", "cosine"});
 }
 
 TEST(SelfTest, WhatTheEngineCannotReadWholeIsLeftOut) {
   EngineOptions options = Options();
   options.max_tokens = 2;
   options.max_pixels = 1;
-  const Files pack = Changed(Pack(ModelDType::kQ8), [](json& manifest) { manifest["selfTest"]["minCosine"] = 1; });
+  const Files pack =
+      Changed(Pack(ModelDType::kQ8), [](json& manifest) { manifest["selfTest"]["minCosine"] = 1; });
   EXPECT_TRUE(LoadStatus(pack, options).ok());
   ExpectRefused(pack, {"text 0"});
 }
 
 TEST(SelfTest, APackMayHaveNone) {
   EXPECT_TRUE(LoadStatus(MakePack(GoldenModel(), ModelDType::kQ8, 1 << 20), Options()).ok());
-  EXPECT_TRUE(LoadStatus(Changed(Pack(ModelDType::kQ8), [](json& manifest) { manifest["selfTest"] = nullptr; }), Options()).ok());
-  EXPECT_TRUE(LoadStatus(Changed(Pack(ModelDType::kQ8), [](json& manifest) {
-                           manifest["selfTest"].erase("texts");
-                           manifest["selfTest"].erase("image");
-                         }), Options()).ok());
+  EXPECT_TRUE(LoadStatus(Changed(Pack(ModelDType::kQ8),
+                                 [](json& manifest) { manifest["selfTest"] = nullptr; }),
+                         Options())
+                  .ok());
+  EXPECT_TRUE(LoadStatus(Changed(Pack(ModelDType::kQ8),
+                                 [](json& manifest) {
+                                   manifest["selfTest"].erase("texts");
+                                   manifest["selfTest"].erase("image");
+                                 }),
+                         Options())
+                  .ok());
 }
 
 TEST(SelfTest, WhatIsNotASelfTestIsRefused) {
   const auto refused = [](const std::string& part, const std::function<void(json&)>& change) {
-    const Files pack = Changed(Pack(ModelDType::kQ8), [&](json& manifest) { change(manifest["selfTest"]); });
+    const Files pack =
+        Changed(Pack(ModelDType::kQ8), [&](json& manifest) { change(manifest["selfTest"]); });
     ExpectRefused(pack, {"manifest.json: selfTest", part});
     EngineOptions skip = Options();
     skip.self_test = false;

@@ -1,5 +1,5 @@
-// Other models than the golden one: sizes, grids, rotary bases, adapters and number formats, each against plain loops in
-// double precision.
+// Other models than the golden one: sizes, grids, rotary bases, adapters and number formats, each
+// against plain loops in double precision.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,7 +14,8 @@ namespace {
 using nlohmann::json;
 
 // Random numbers of a sane size for each tensor of a checkpoint, and golden-a's tokenizer.
-Files MakeCheckpoint(const json& config, const json& preprocessor, const std::string& dtype, unsigned seed) {
+Files MakeCheckpoint(const json& config, const json& preprocessor, const std::string& dtype,
+                     unsigned seed) {
   Files files = RandomModel(config, preprocessor);
   files["tokenizer.json"] = GoldenModel().at("tokenizer.json");
   std::mt19937 random(seed);
@@ -22,11 +23,16 @@ Files MakeCheckpoint(const json& config, const json& preprocessor, const std::st
   std::vector<RawTensor> tensors;
   for (const RawTensor& shape : SplitTensors(files["model.safetensors"])) {
     std::vector<float> numbers = Numbers(shape);
-    const bool norm = shape.name.find("norm") != std::string::npos || shape.name.find("_ln") != std::string::npos;
+    const bool norm =
+        shape.name.find("norm") != std::string::npos || shape.name.find("_ln") != std::string::npos;
     const bool gain = norm && shape.name.ends_with(".weight");
     const bool matrix = shape.shape.size() >= 2 && shape.name.find("lora") == std::string::npos &&
-                        shape.name.find("embeddings") == std::string::npos && !shape.name.ends_with("pos_embed");
-    const float scale = gain ? 0.2f : matrix ? 1.2f / std::sqrt(static_cast<float>(numbers.size()) / shape.shape[0]) : 0.3f;
+                        shape.name.find("embeddings") == std::string::npos &&
+                        !shape.name.ends_with("pos_embed");
+    const float scale = gain ? 0.2f
+                        : matrix
+                            ? 1.2f / std::sqrt(static_cast<float>(numbers.size()) / shape.shape[0])
+                            : 0.3f;
     for (float& number : numbers) number = (gain ? 1.0f : 0.0f) + scale * normal(random);
     RawTensor tensor = FloatTensor(shape.name, shape.shape, numbers);
     tensors.push_back(dtype == "F32" ? tensor : Narrowed(tensor, dtype));
@@ -57,7 +63,8 @@ class Shapes : public ::testing::TestWithParam<Shape> {};
 
 TEST_P(Shapes, AgreesWithTheReference) {
   const Shape& shape = GetParam();
-  json config = JsonOf(GoldenModel().at("config.json")), preprocessor = JsonOf(GoldenModel().at("preprocessor_config.json"));
+  json config = JsonOf(GoldenModel().at("config.json")),
+       preprocessor = JsonOf(GoldenModel().at("preprocessor_config.json"));
   json& kwargs = config["text_config"]["hf_model_config_kwargs"];
   kwargs["hidden_size"] = shape.hidden;
   kwargs["num_attention_heads"] = shape.heads;
@@ -67,7 +74,8 @@ TEST_P(Shapes, AgreesWithTheReference) {
   kwargs["lora_rank"] = std::max(shape.rank, 1);
   kwargs["lora_alpha"] = shape.alpha;
   json adapters = json::array();
-  for (int i = 0; i < shape.adapters; ++i) adapters.push_back(i + 1 == shape.adapters ? "retrieval.query" : "other." + std::to_string(i));
+  for (int i = 0; i < shape.adapters; ++i)
+    adapters.push_back(i + 1 == shape.adapters ? "retrieval.query" : "other." + std::to_string(i));
   kwargs["lora_adaptations"] = shape.rank == 0 ? json() : adapters;
   if (shape.rank == 0) config["text_config"]["default_lora_task"] = nullptr;
   config["text_config"]["embed_dim"] = config["projection_dim"] = shape.hidden;
@@ -90,15 +98,21 @@ TEST_P(Shapes, AgreesWithTheReference) {
     const auto engine = MakeEngine(files, options);
     ASSERT_NE(engine, nullptr);
     struct Stages final : TraceSink {
-      void OnStage(std::string_view name, DType, std::span<const size_t>, std::span<const std::byte> data) override {
-        if (name == "ids") ids.assign(reinterpret_cast<const int32_t*>(data.data()), reinterpret_cast<const int32_t*>(data.data() + data.size()));
-        if (name == "pixels") pixels.assign(reinterpret_cast<const float*>(data.data()), reinterpret_cast<const float*>(data.data() + data.size()));
+      void OnStage(std::string_view name, DType, std::span<const size_t>,
+                   std::span<const std::byte> data) override {
+        if (name == "ids")
+          ids.assign(reinterpret_cast<const int32_t*>(data.data()),
+                     reinterpret_cast<const int32_t*>(data.data() + data.size()));
+        if (name == "pixels")
+          pixels.assign(reinterpret_cast<const float*>(data.data()),
+                        reinterpret_cast<const float*>(data.data() + data.size()));
       }
       std::vector<int32_t> ids;
       std::vector<float> pixels;
     };
     // A literal <pad> is left out as a key and of the mean.
-    for (const char* text : {"", "cat", "The quiet harbour <pad> wakes before the fishermen <pad> do."}) {
+    for (const char* text :
+         {"", "cat", "The quiet harbour <pad> wakes before the fishermen <pad> do."}) {
       Stages stages;
       TextOptions raw;
       raw.normalized = false;
@@ -106,7 +120,8 @@ TEST_P(Shapes, AgreesWithTheReference) {
       ASSERT_TRUE(view.ok()) << view.status().detail();
       const Doubles expected = reference.EmbedIds(stages.ids);
       ASSERT_EQ(view->vector.size(), expected.size());
-      for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(view->vector[i], expected[i], 1e-4) << text << " " << i;
+      for (size_t i = 0; i < expected.size(); ++i)
+        EXPECT_NEAR(view->vector[i], expected[i], 1e-4) << text << " " << i;
     }
     std::vector<uint8_t> rgba(4 * 50 * 37);
     for (uint8_t& value : rgba) value = static_cast<uint8_t>(random());
@@ -117,7 +132,8 @@ TEST_P(Shapes, AgreesWithTheReference) {
     ASSERT_TRUE(view.ok()) << view.status().detail();
     const Doubles expected = reference.EmbedPixels(stages.pixels);
     ASSERT_EQ(view->vector.size(), expected.size());
-    for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(view->vector[i], expected[i], 1e-4) << i;
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(view->vector[i], expected[i], 1e-4) << i;
   }
 }
 
@@ -128,9 +144,11 @@ TEST(Reference, AgreesWithUpstream) {
   const ReferenceModel reference(GoldenModel());
   const json expected = ReadJson(TestData("golden-a/expected.json"));
   const GoldenTensors tensors = GoldenTensors::Load(TestData("golden-a/expected.safetensors"));
-  const std::vector<float> texts = tensors.F32("text.document.raw"), images = tensors.F32("image.raw");
+  const std::vector<float> texts = tensors.F32("text.document.raw"),
+                           images = tensors.F32("image.raw");
   for (const size_t row : {size_t{0}, size_t{4}, size_t{29}}) {  // 29: special tokens in the text
-    const Doubles got = reference.EmbedIds(expected["texts"][row]["ids"].get<std::vector<int32_t>>());
+    const Doubles got =
+        reference.EmbedIds(expected["texts"][row]["ids"].get<std::vector<int32_t>>());
     for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], texts[row * got.size() + i], 1e-5);
   }
   const std::string file = expected["images"][7]["file"];

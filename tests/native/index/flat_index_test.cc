@@ -30,7 +30,8 @@ TEST(FlatIndex, AgreesWithSortingEverything) {
       std::vector<std::pair<double, uint32_t>> all;
       for (uint32_t row = 0; row < count; ++row) {
         double dot = 0;
-        for (size_t i = 0; i < dimensions; ++i) dot += double{rows[row * dimensions + i]} * query[i];
+        for (size_t i = 0; i < dimensions; ++i)
+          dot += double{rows[row * dimensions + i]} * query[i];
         all.push_back({-dot, row});
       }
       std::sort(all.begin(), all.end());
@@ -74,13 +75,16 @@ TEST(FlatIndex, RefusesWhatCannotBe) {
   auto index = FlatIndex::Create(2);
   ASSERT_TRUE(index.ok());
   EXPECT_EQ(index->Add(std::vector<float>(3)).code(), Code::kInvalidArgument);
-  const Status status = index->Add(std::vector<float>{0, 0, 0, std::numeric_limits<float>::quiet_NaN()});
+  const Status status =
+      index->Add(std::vector<float>{0, 0, 0, std::numeric_limits<float>::quiet_NaN()});
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_NE(status.detail().find("row 1"), std::string::npos);
   EXPECT_EQ(index->size(), 0u);
   EXPECT_EQ(index->Search(std::vector<float>(3), 1).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(index->Search(std::vector<float>(2), 0).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(index->Search(std::vector<float>{0, std::numeric_limits<float>::infinity()}, 1).status().code(),
+  EXPECT_EQ(index->Search(std::vector<float>{0, std::numeric_limits<float>::infinity()}, 1)
+                .status()
+                .code(),
             Code::kInvalidArgument);
 }
 

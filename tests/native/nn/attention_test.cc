@@ -35,7 +35,8 @@ Values Attend(const Values& qkv, const Shape& s, std::span<const uint8_t> mask,
               Workspace& workspace) {
   Values out(s.rows * s.heads * s.dim);
   std::ranges::fill(out.span(), NAN);  // what is not written shows
-  const Status status = Attention(qkv.span(), s.rows, s.heads, s.dim, mask, AttentionTest::GetParam(), out.span(), workspace);
+  const Status status = Attention(qkv.span(), s.rows, s.heads, s.dim, mask,
+                                  AttentionTest::GetParam(), out.span(), workspace);
   EXPECT_TRUE(status.ok()) << status.detail();
   return out;
 }
@@ -64,28 +65,11 @@ std::vector<size_t> AllRows(size_t rows) {
 TEST_P(AttentionTest, AgreesWithTheReference) {
   const auto workspace = MakeWorkspace(2);
   unsigned seed = 30;
-  for (const Shape s : {Shape{1, 1, 64},
-                        {1, 4, 2},
-                        {2, 2, 6},
-                        {3, 4, 16},
-                        {4, 2, 32},
-                        {5, 2, 32},
-                        {8, 2, 64},
-                        {17, 2, 32},
-                        {23, 4, 16},
-                        {31, 1, 64},
-                        {33, 2, 64},
-                        {40, 1, 30},
-                        {63, 1, 64},
-                        {64, 1, 64},
-                        {65, 3, 64},
-                        {66, 1, 256},
-                        {100, 2, 62},
-                        {129, 1, 130},
-                        {257, 2, 64},
-                        {300, 1, 254},
-                        {673, 1, 8},
-                        {1345, 1, 6}}) {
+  for (const Shape s :
+       {Shape{1, 1, 64}, {1, 4, 2},     {2, 2, 6},   {3, 4, 16},   {4, 2, 32},   {5, 2, 32},
+        {8, 2, 64},      {17, 2, 32},   {23, 4, 16}, {31, 1, 64},  {33, 2, 64},  {40, 1, 30},
+        {63, 1, 64},     {64, 1, 64},   {65, 3, 64}, {66, 1, 256}, {100, 2, 62}, {129, 1, 130},
+        {257, 2, 64},    {300, 1, 254}, {673, 1, 8}, {1345, 1, 6}}) {
     std::mt19937 random(++seed);
     SCOPED_TRACE(::testing::Message() << "seed " << seed << ", " << s);
     const Values qkv = RandomValues(random, s.rows * 3 * s.heads * s.dim, -2, 2);
@@ -228,17 +212,23 @@ TEST_P(AttentionTest, SequencesLookOnlyAtThemselves) {
     for (uint8_t& counts : mask) counts = random() % 4 != 0;
     for (const size_t threads : {1u, 2u, 5u}) {
       const auto workspace = MakeWorkspace(threads);
-      for (const std::span<const uint8_t> used : {std::span<const uint8_t>(), std::span<const uint8_t>(mask)}) {
+      for (const std::span<const uint8_t> used :
+           {std::span<const uint8_t>(), std::span<const uint8_t>(mask)}) {
         Values together(all.rows * all.heads * all.dim);
         std::ranges::fill(together.span(), NAN);
-        ASSERT_TRUE(Attention(qkv.span(), lengths, all.heads, all.dim, used, GetParam(), together.span(), *workspace).ok());
+        ASSERT_TRUE(Attention(qkv.span(), lengths, all.heads, all.dim, used, GetParam(),
+                              together.span(), *workspace)
+                        .ok());
         size_t first = 0;
         for (const size_t length : lengths) {
           const Shape one = {length, all.heads, all.dim};
           Values alone(length * stride);
-          std::ranges::copy(qkv.span().subspan(first * stride, length * stride), alone.span().begin());
-          const Values wanted = Attend(alone, one, used.empty() ? used : used.subspan(first, length), *workspace);
-          EXPECT_TRUE(testing::SameBits(together.span().subspan(first * stride / 3, wanted.size()), wanted.span()))
+          std::ranges::copy(qkv.span().subspan(first * stride, length * stride),
+                            alone.span().begin());
+          const Values wanted =
+              Attend(alone, one, used.empty() ? used : used.subspan(first, length), *workspace);
+          EXPECT_TRUE(testing::SameBits(together.span().subspan(first * stride / 3, wanted.size()),
+                                        wanted.span()))
               << one << " from " << first << ", " << threads << " threads";
           first += length;
         }
@@ -283,7 +273,8 @@ TEST_P(AttentionTest, NanStaysWhereItBelongs) {
       out = Attend(qkv, s, {}, *workspace);
       for (size_t i = 0; i < out.size(); ++i) {
         const bool other = i / 16 % 2 != 0 || (at > 64 && i % 16 != 3);
-        if (!other && at < 64 && std::isinf(bad)) continue;  // a score of -infinity is a weight of 0
+        if (!other && at < 64 && std::isinf(bad))
+          continue;  // a score of -infinity is a weight of 0
         ASSERT_EQ(std::isfinite(out[i]), other) << i << ", " << bad;
       }
       qkv[5 * 3 * 32 + at] = good;
@@ -293,16 +284,17 @@ TEST_P(AttentionTest, NanStaysWhereItBelongs) {
 
 TEST_P(AttentionTest, ManySmallWeightsBesideALargeOne) {
   // Trained models do this: one key takes nearly all weight and has a value near zero, and what the
-  // others say, with a thousandth each, is the output. The large one in the same block, and in another.
+  // others say, with a thousandth each, is the output. The large one in the same block, and in
+  // another.
   const auto workspace = MakeWorkspace(1);
   for (const size_t rows : {40u, 128u, 700u}) {
     for (const size_t large : {size_t{0}, rows / 2, rows - 1}) {
       std::mt19937 random(64 + static_cast<unsigned>(rows));
       const Shape s = {rows, 1, 64};
       Values qkv = RandomValues(random, rows * 3 * s.dim, -1, 1);
-      for (size_t r = 0; r < rows; ++r) qkv[r * 3 * s.dim] = 8;      // the query's first channel
+      for (size_t r = 0; r < rows; ++r) qkv[r * 3 * s.dim] = 8;  // the query's first channel
       float* key = qkv.span().data() + large * 3 * s.dim + s.dim;
-      key[0] = 7.5f;                                                // score 7.5, the others' -1 to 1
+      key[0] = 7.5f;  // score 7.5, the others' -1 to 1
       std::fill_n(key + s.dim, s.dim, 0.0f);
       const Values out = Attend(qkv, s, {}, *workspace);
       double wrong = 0, all = 0;
@@ -363,7 +355,8 @@ TEST(AttentionIfLong, IsThatOfTheWayForTheLength) {
     const auto workspace = MakeWorkspace(threads);
     const auto attend = [&](AttentionWay way) {
       Values out(rows * kHeads * kDim);
-      EXPECT_TRUE(Attention(qkv.span(), lengths, kHeads, kDim, {}, way, out.span(), *workspace).ok());
+      EXPECT_TRUE(
+          Attention(qkv.span(), lengths, kHeads, kDim, {}, way, out.span(), *workspace).ok());
       return out;
     };
     const Values found = attend(AttentionWay::kInt16IfLong), floats = attend(AttentionWay::kFloat),
@@ -371,13 +364,17 @@ TEST(AttentionIfLong, IsThatOfTheWayForTheLength) {
     size_t at = 0;
     for (const size_t length : lengths) {
       const Values& wanted = length >= kLongSequence ? whole : floats;
-      for (const size_t end = at + length * kHeads * kDim; at < end; ++at) ASSERT_EQ(found[at], wanted[at]) << length;
+      for (const size_t end = at + length * kHeads * kDim; at < end; ++at)
+        ASSERT_EQ(found[at], wanted[at]) << length;
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, AttentionTest, ::testing::Values(AttentionWay::kFloat, AttentionWay::kInt16),
-                         [](const auto& one) { return one.param == AttentionWay::kFloat ? "Float" : "Int16"; });
+INSTANTIATE_TEST_SUITE_P(, AttentionTest,
+                         ::testing::Values(AttentionWay::kFloat, AttentionWay::kInt16),
+                         [](const auto& one) {
+                           return one.param == AttentionWay::kFloat ? "Float" : "Int16";
+                         });
 
 }  // namespace
 }  // namespace clipglot

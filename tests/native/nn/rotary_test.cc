@@ -122,15 +122,17 @@ TEST(Rotate, EachSequenceBeginsAnew) {
       Values together(before.size()), alone(before.size());
       std::ranges::copy(before.span(), together.span().begin());
       std::ranges::copy(before.span(), alone.span().begin());
-      Rotate(together.span(), lengths, heads, head_dim, table, RotaryPairing::kHalfSplit, skip, *workspace);
+      Rotate(together.span(), lengths, heads, head_dim, table, RotaryPairing::kHalfSplit, skip,
+             *workspace);
       size_t first = 0;
       for (const size_t length : lengths) {
-        Rotate(alone.span().subspan(first * stride, length * stride), length, heads, head_dim, table,
-               RotaryPairing::kHalfSplit, skip, *workspace);
+        Rotate(alone.span().subspan(first * stride, length * stride), length, heads, head_dim,
+               table, RotaryPairing::kHalfSplit, skip, *workspace);
         first += length;
       }
       ASSERT_EQ(first, rows);
-      EXPECT_TRUE(testing::SameBits(together.span(), alone.span())) << threads << " threads, skip " << skip;
+      EXPECT_TRUE(testing::SameBits(together.span(), alone.span()))
+          << threads << " threads, skip " << skip;
     }
   }
 }

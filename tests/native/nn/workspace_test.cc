@@ -21,7 +21,8 @@ void* operator new(size_t size, const std::nothrow_t&) noexcept {
   ++news;
   return std::malloc(size == 0 ? 1 : size);
 }
-// Not inlined: the compiler would see free() meet what operator new gave, and take it for a mistake.
+// Not inlined: the compiler would see free() meet what operator new gave, and take it for a
+// mistake.
 [[gnu::noinline]] void operator delete(void* pointer) noexcept { std::free(pointer); }
 [[gnu::noinline]] void operator delete(void* pointer, size_t) noexcept { std::free(pointer); }
 

@@ -1,4 +1,5 @@
-// Several texts in one pass: the bits of each alone, in any company. (That the numbers are right is tests/native/engine's.)
+// Several texts in one pass: the bits of each alone, in any company. (That the numbers are right is
+// tests/native/engine's.)
 #include "text/text_tower.h"
 
 #include <gtest/gtest.h>
@@ -55,15 +56,16 @@ std::unique_ptr<TextTower> MakeTower(DType dtype, Workspace* workspace) {
   EXPECT_TRUE(tower.ok());
   EXPECT_TRUE(workspace->Reserve(kMostTokens, inner, dtype).ok());
   EXPECT_TRUE((*tower)
-                  ->SetEmbeddings({RandomMatrix(random, dtype, kVocabulary, hidden), RandomVector(random, hidden),
-                                   RandomNorm(random, hidden)})
+                  ->SetEmbeddings({RandomMatrix(random, dtype, kVocabulary, hidden),
+                                   RandomVector(random, hidden), RandomNorm(random, hidden)})
                   .ok());
   for (size_t i = 0; i < config.layers; ++i) {
     EXPECT_TRUE((*tower)
                     ->AddLayer({RandomLinear(random, dtype, 3 * hidden, hidden),
-                                RandomLinear(random, dtype, hidden, hidden), RandomLinear(random, dtype, inner, hidden),
-                                RandomLinear(random, dtype, hidden, inner), RandomNorm(random, hidden),
-                                RandomNorm(random, hidden)})
+                                RandomLinear(random, dtype, hidden, hidden),
+                                RandomLinear(random, dtype, inner, hidden),
+                                RandomLinear(random, dtype, hidden, inner),
+                                RandomNorm(random, hidden), RandomNorm(random, hidden)})
                     .ok());
   }
   return std::move(*tower);
@@ -79,13 +81,16 @@ Texts RandomTexts(std::mt19937& random, std::vector<size_t> lengths, bool pads =
   Texts texts = {std::move(lengths), {}};
   texts.ids.resize(std::accumulate(texts.lengths.begin(), texts.lengths.end(), size_t{0}));
   for (int32_t& id : texts.ids) {
-    id = pads && random() % 5 == 0 ? kPad : kPad + 1 + static_cast<int32_t>(random() % (kVocabulary - kPad - 1));
+    id = pads && random() % 5 == 0
+             ? kPad
+             : kPad + 1 + static_cast<int32_t>(random() % (kVocabulary - kPad - 1));
   }
   return texts;
 }
 
 // [texts, hidden]
-std::vector<float> Pooled(TextTower& tower, std::span<const int32_t> ids, std::span<const size_t> lengths) {
+std::vector<float> Pooled(TextTower& tower, std::span<const int32_t> ids,
+                          std::span<const size_t> lengths) {
   std::vector<float> pooled(lengths.size() * Config().hidden_size, NAN);
   const std::atomic<uint32_t> cancel = 0;
   const Status status = tower.Forward(ids, lengths, pooled, nullptr, cancel);
@@ -99,7 +104,8 @@ void ExpectBitsOfEachAlone(TextTower& tower, const Texts& texts) {
   size_t first = 0;
   for (size_t i = 0; i < texts.lengths.size(); ++i) {
     const size_t length = texts.lengths[i];
-    const std::vector<float> alone = Pooled(tower, std::span(texts.ids).subspan(first, length), {&length, 1});
+    const std::vector<float> alone =
+        Pooled(tower, std::span(texts.ids).subspan(first, length), {&length, 1});
     EXPECT_TRUE(std::ranges::all_of(alone, [](float v) { return std::isfinite(v); }));
     EXPECT_TRUE(SameBits(alone, std::span(together).subspan(i * hidden, hidden)))
         << "text " << i << " of " << length << " tokens, from " << first;
@@ -133,8 +139,9 @@ TEST_P(TextTowerTest, FullGroups) {
   std::vector<size_t> mixed;  // 64 texts, as many tokens as there is room for
   for (size_t i = 0; i < 63; ++i) mixed.push_back(1 + i * 5 % 13);
   mixed.push_back(kMostTokens - std::accumulate(mixed.begin(), mixed.end(), size_t{0}));
-  for (const auto& lengths : {std::vector<size_t>(kMostTokens, 1), std::vector<size_t>{kMostTokens},
-                              std::vector<size_t>{1, kMostTokens - 2, 1}, std::vector<size_t>(16, 32), mixed}) {
+  for (const auto& lengths :
+       {std::vector<size_t>(kMostTokens, 1), std::vector<size_t>{kMostTokens},
+        std::vector<size_t>{1, kMostTokens - 2, 1}, std::vector<size_t>(16, 32), mixed}) {
     ExpectBitsOfEachAlone(*tower, RandomTexts(random, lengths));
   }
 }
@@ -168,7 +175,8 @@ TEST(TextTower, RefusesLengthsThatAreNotThoseOfTheTokens) {
   EXPECT_EQ(code({1, 1, 1}), Code::kInvalidArgument) << "three vectors do not fit into two";
 }
 
-INSTANTIATE_TEST_SUITE_P(Numbers, TextTowerTest, ::testing::Values(DType::kF32, DType::kI8, DType::kU8),
+INSTANTIATE_TEST_SUITE_P(Numbers, TextTowerTest,
+                         ::testing::Values(DType::kF32, DType::kI8, DType::kU8),
                          [](const auto& one) { return std::string(DTypeName(one.param)); });
 
 }  // namespace

@@ -13,9 +13,14 @@ json Sequence(json steps) { return {{"type", "Sequence"}, {"normalizers", std::m
 json Replace(const char* content) {
   return {{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", content}};
 }
-json Strip(bool left, bool right) { return {{"type", "Strip"}, {"strip_left", left}, {"strip_right", right}}; }
+json Strip(bool left, bool right) {
+  return {{"type", "Strip"}, {"strip_left", left}, {"strip_right", right}};
+}
 json Metaspace(const char* scheme, bool split) {
-  return {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", split}};
+  return {{"type", "Metaspace"},
+          {"replacement", "\u2581"},
+          {"prepend_scheme", scheme},
+          {"split", split}};
 }
 
 }  // namespace
@@ -42,8 +47,13 @@ json ShapeOf(json tokenizer, const std::string& shape) {
     const size_t vocab = tokenizer["model"]["vocab"].size();
     added[4]["normalized"] = true;
     const auto extra = [&](size_t id, const char* content, bool left, bool normalized) {
-      added.push_back({{"id", id}, {"content", content}, {"single_word", false}, {"lstrip", left}, {"rstrip", true},
-                       {"normalized", normalized}, {"special", false}});
+      added.push_back({{"id", id},
+                       {"content", content},
+                       {"single_word", false},
+                       {"lstrip", left},
+                       {"rstrip", true},
+                       {"normalized", normalized},
+                       {"special", false}});
     };
     extra(vocab, "\uFB01x", false, true);
     extra(vocab + 1, "<ma", true, false);

@@ -20,8 +20,9 @@ nlohmann::json GoldenTokenizer();
 //   "newer"     as "new", with Strip on the right and U+2581 as replacement
 //   "nosplit"   as "new", words do not begin at U+2581
 //   "never"     as "old", no U+2581 in front
-//   "normmask"  as "new"; <mask> sought in the normalised text, two added tokens behind the vocabulary
-//   "strip2"    Sequence[Strip at both ends, Precompiled]; </s> eats white space behind it
+//   "normmask"  as "new"; <mask> sought in the normalised text, two added tokens behind the
+//   vocabulary "strip2"    Sequence[Strip at both ends, Precompiled]; </s> eats white space behind
+//   it
 nlohmann::json ShapeOf(nlohmann::json tokenizer, const std::string& shape);
 
 Result<std::unique_ptr<Tokenizer>> CreateTokenizer(std::string_view name, std::string_view file);
@@ -30,6 +31,7 @@ Result<std::unique_ptr<Tokenizer>> CreateTokenizer(const nlohmann::json& tokeniz
 std::unique_ptr<Tokenizer> MustCreate(const nlohmann::json& tokenizer);
 
 // The ids, or a failed expectation and none.
-std::vector<int32_t> Ids(const Tokenizer& tokenizer, std::string_view text, size_t max_tokens = 1 << 20);
+std::vector<int32_t> Ids(const Tokenizer& tokenizer, std::string_view text,
+                         size_t max_tokens = 1 << 20);
 
 }  // namespace clipglot::testing

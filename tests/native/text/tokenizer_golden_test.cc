@@ -42,8 +42,11 @@ TEST_P(GoldenText, EveryId) {
   EXPECT_EQ(cut, expected["max_length_512_rows"].size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, GoldenText, ::testing::Values("tokenizer.json", "sentencepiece.bpe.model"),
-                         [](const auto& row) { return std::string(row.param).starts_with("tok") ? "Json" : "Model"; });
+INSTANTIATE_TEST_SUITE_P(Files, GoldenText,
+                         ::testing::Values("tokenizer.json", "sentencepiece.bpe.model"),
+                         [](const auto& row) {
+                           return std::string(row.param).starts_with("tok") ? "Json" : "Model";
+                         });
 
 class FastTokenizerCases : public ::testing::TestWithParam<const char*> {};
 
@@ -59,12 +62,14 @@ TEST_P(FastTokenizerCases, EveryId) {
   ASSERT_GT(texts.size(), 300u);
   ASSERT_EQ(texts.size(), ids.size());
   for (size_t i = 0; i < texts.size(); ++i) {
-    EXPECT_EQ(Ids(*tokenizer, texts[i].get<std::string>()), ids[i].get<IntList>()) << "text " << i << ": " << texts[i];
+    EXPECT_EQ(Ids(*tokenizer, texts[i].get<std::string>()), ids[i].get<IntList>())
+        << "text " << i << ": " << texts[i];
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FastTokenizerCases,
-                         ::testing::Values("old", "new", "newer", "nosplit", "never", "normmask", "strip2"),
+                         ::testing::Values("old", "new", "newer", "nosplit", "never", "normmask",
+                                           "strip2"),
                          [](const auto& row) { return std::string(row.param); });
 
 }  // namespace

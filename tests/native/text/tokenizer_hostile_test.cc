@@ -1,4 +1,5 @@
-// Files that are damaged, cut, or of another kind: an error that names the part, or a valid reading. Never a crash.
+// Files that are damaged, cut, or of another kind: an error that names the part, or a valid
+// reading. Never a crash.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -18,12 +19,14 @@ std::string Text(const std::vector<std::byte>& bytes) {
 
 constexpr const char* kFiles[] = {"tokenizer.json", "sentencepiece.bpe.model"};
 constexpr const char* kProbe =
-    "Ünï \u1112\u1161\u11AB ﬁ①㌀ e\u0323\u0302 <mask> ＜s＞\t\u3000क\u094Dष 👨\u200D👩 the quiet harbour 上 sss";
+    "Ünï \u1112\u1161\u11AB ﬁ①㌀ e\u0323\u0302 <mask> ＜s＞\t\u3000क\u094Dष 👨\u200D👩 the quiet "
+    "harbour 上 sss";
 
 // Whatever was read must be usable.
 void Use(const Result<std::unique_ptr<Tokenizer>>& made) {
   if (!made.ok()) {
-    EXPECT_TRUE(made.status().code() == Code::kCorruptModel || made.status().code() == Code::kUnsupportedModel);
+    EXPECT_TRUE(made.status().code() == Code::kCorruptModel ||
+                made.status().code() == Code::kUnsupportedModel);
     EXPECT_FALSE(made.status().detail().empty());
     return;
   }
@@ -58,13 +61,15 @@ TEST(TokenizerHostile, FlippedBits) {
     const std::string whole = Text(ReadFile(TestData(std::string("golden-a/") + name)));
     for (int i = 0; i < 300; ++i) {
       std::string damaged = whole;
-      for (int flips = 1 + i % 3; flips > 0; --flips) damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
+      for (int flips = 1 + i % 3; flips > 0; --flips)
+        damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
       Use(CreateTokenizer(name, damaged));
     }
   }
 }
 
-// Dense damage where it hurts: in the double array of the character map, whose form nothing else checks.
+// Dense damage where it hurts: in the double array of the character map, whose form nothing else
+// checks.
 TEST(TokenizerHostile, DamagedMap) {
   const std::string whole = Text(ReadFile(TestData("golden-a/sentencepiece.bpe.model")));
   const size_t map = whole.size() - 230'000;
@@ -97,30 +102,46 @@ TEST(TokenizerHostile, AnotherTokenizer) {
   const Change changes[] = {
       {"model", Code::kUnsupportedModel, "model.type", [](json& t) { t["model"]["type"] = "BPE"; }},
       {"no model", Code::kCorruptModel, "model", [](json& t) { t.erase("model"); }},
-      {"bytes", Code::kUnsupportedModel, "byte_fallback", [](json& t) { t["model"]["byte_fallback"] = true; }},
+      {"bytes", Code::kUnsupportedModel, "byte_fallback",
+       [](json& t) { t["model"]["byte_fallback"] = true; }},
       {"unk", Code::kCorruptModel, "unk_id", [](json& t) { t["model"].erase("unk_id"); }},
       {"unk far", Code::kCorruptModel, "600", [](json& t) { t["model"]["unk_id"] = 600; }},
       {"unk negative", Code::kCorruptModel, "-1", [](json& t) { t["model"]["unk_id"] = -1; }},
-      {"vocab", Code::kCorruptModel, "vocab", [](json& t) { t["model"]["vocab"] = json::object(); }},
+      {"vocab", Code::kCorruptModel, "vocab",
+       [](json& t) { t["model"]["vocab"] = json::object(); }},
       {"piece", Code::kCorruptModel, "vocab[7]", [](json& t) { t["model"]["vocab"][7] = "a"; }},
-      {"score", Code::kCorruptModel, "vocab[7][1]", [](json& t) { t["model"]["vocab"][7][1] = nullptr; }},
-      {"long piece", Code::kUnsupportedModel, "piece 7", [](json& t) { t["model"]["vocab"][7][0] = std::string(5000, 'a'); }},
-      {"normalizer", Code::kUnsupportedModel, "normalizer.type", [](json& t) { t["normalizer"]["type"] = "NFC"; }},
-      {"map", Code::kCorruptModel, "precompiled_charsmap", [](json& t) { t["normalizer"]["precompiled_charsmap"] = "?"; }},
-      {"empty map", Code::kCorruptModel, "character map", [](json& t) { t["normalizer"]["precompiled_charsmap"] = ""; }},
+      {"score", Code::kCorruptModel, "vocab[7][1]",
+       [](json& t) { t["model"]["vocab"][7][1] = nullptr; }},
+      {"long piece", Code::kUnsupportedModel, "piece 7",
+       [](json& t) { t["model"]["vocab"][7][0] = std::string(5000, 'a'); }},
+      {"normalizer", Code::kUnsupportedModel, "normalizer.type",
+       [](json& t) { t["normalizer"]["type"] = "NFC"; }},
+      {"map", Code::kCorruptModel, "precompiled_charsmap",
+       [](json& t) { t["normalizer"]["precompiled_charsmap"] = "?"; }},
+      {"empty map", Code::kCorruptModel, "character map",
+       [](json& t) { t["normalizer"]["precompiled_charsmap"] = ""; }},
       {"regex", Code::kUnsupportedModel, "pattern",
-       [](json& t) { t["normalizer"] = {{"type", "Replace"}, {"pattern", {{"Regex", "a+"}}}, {"content", " "}}; }},
-      {"pre", Code::kUnsupportedModel, "pre_tokenizer.type", [](json& t) { t["pre_tokenizer"] = {{"type", "ByteLevel"}}; }},
-      {"no pre", Code::kCorruptModel, "pre_tokenizer.type", [](json& t) { t["pre_tokenizer"] = nullptr; }},
+       [](json& t) {
+         t["normalizer"] = {{"type", "Replace"}, {"pattern", {{"Regex", "a+"}}}, {"content", " "}};
+       }},
+      {"pre", Code::kUnsupportedModel, "pre_tokenizer.type",
+       [](json& t) { t["pre_tokenizer"] = {{"type", "ByteLevel"}}; }},
+      {"no pre", Code::kCorruptModel, "pre_tokenizer.type",
+       [](json& t) { t["pre_tokenizer"] = nullptr; }},
       {"first", Code::kUnsupportedModel, "prepend_scheme",
        [](json& t) { t["pre_tokenizer"]["pretokenizers"][1]["prepend_scheme"] = "first"; }},
       {"mark", Code::kUnsupportedModel, "replacement",
        [](json& t) { t["pre_tokenizer"]["pretokenizers"][1]["replacement"] = "_"; }},
-      {"post", Code::kUnsupportedModel, "post_processor", [](json& t) { t["post_processor"]["type"] = "ByteLevel"; }},
-      {"template", Code::kUnsupportedModel, "single", [](json& t) { t["post_processor"]["single"].erase(0); }},
-      {"template id", Code::kCorruptModel, "</s>", [](json& t) { t["post_processor"]["special_tokens"]["</s>"]["ids"][0] = 5; }},
-      {"added id", Code::kCorruptModel, "<mask>", [](json& t) { t["added_tokens"][4]["id"] = 250001; }},
-      {"single word", Code::kUnsupportedModel, "single_word", [](json& t) { t["added_tokens"][4]["single_word"] = true; }},
+      {"post", Code::kUnsupportedModel, "post_processor",
+       [](json& t) { t["post_processor"]["type"] = "ByteLevel"; }},
+      {"template", Code::kUnsupportedModel, "single",
+       [](json& t) { t["post_processor"]["single"].erase(0); }},
+      {"template id", Code::kCorruptModel, "</s>",
+       [](json& t) { t["post_processor"]["special_tokens"]["</s>"]["ids"][0] = 5; }},
+      {"added id", Code::kCorruptModel, "<mask>",
+       [](json& t) { t["added_tokens"][4]["id"] = 250001; }},
+      {"single word", Code::kUnsupportedModel, "single_word",
+       [](json& t) { t["added_tokens"][4]["single_word"] = true; }},
       {"no pad", Code::kUnsupportedModel, "<pad>",
        [](json& t) { t["model"]["vocab"][1][0] = "<dap>", t["added_tokens"].erase(1); }},
       {"version", Code::kUnsupportedModel, "version", [](json& t) { t["version"] = "2.0"; }},
@@ -132,7 +153,8 @@ TEST(TokenizerHostile, AnotherTokenizer) {
     const auto made = CreateTokenizer(damaged);
     ASSERT_FALSE(made.ok());
     EXPECT_EQ(made.status().code(), change.code) << made.status().detail();
-    EXPECT_NE(made.status().detail().find(change.named), std::string::npos) << made.status().detail();
+    EXPECT_NE(made.status().detail().find(change.named), std::string::npos)
+        << made.status().detail();
     EXPECT_TRUE(made.status().detail().starts_with("tokenizer.json: ")) << made.status().detail();
   }
 }

@@ -16,14 +16,16 @@ PieceList List(const std::vector<std::string>& pieces) {
 }
 
 TEST(PieceTrie, FindsExactlyWhatIsThere) {
-  const std::vector<std::string> pieces = {"b", "abc", "ab", "", "\xE2\x96\x81", "ab", std::string("a\0b", 3), "zzzz"};
+  const std::vector<std::string> pieces = {
+      "b", "abc", "ab", "", "\xE2\x96\x81", "ab", std::string("a\0b", 3), "zzzz"};
   const PieceTrie trie(List(pieces));
   EXPECT_EQ(trie.Find("b"), 0);
   EXPECT_EQ(trie.Find("abc"), 1);
   EXPECT_EQ(trie.Find("ab"), 5);
   EXPECT_EQ(trie.Find("\xE2\x96\x81"), 4);
   EXPECT_EQ(trie.Find(std::string_view("a\0b", 3)), 6);
-  for (const char* missing : {"", "a", "abcd", "zzz", "c", "\xE2"}) EXPECT_EQ(trie.Find(missing), -1) << missing;
+  for (const char* missing : {"", "a", "abcd", "zzz", "c", "\xE2"})
+    EXPECT_EQ(trie.Find(missing), -1) << missing;
   size_t length = 0;
   EXPECT_EQ(trie.FindLongest("abcd", &length), 1);
   EXPECT_EQ(length, 3u);
@@ -37,7 +39,8 @@ TEST(PieceTrie, FindsExactlyWhatIsThere) {
 TEST(PieceList, Limits) {
   PieceList list;
   EXPECT_TRUE(list.Add(std::string(PieceList::kMaxPieceBytes, 'a')).ok());
-  EXPECT_EQ(list.Add(std::string(PieceList::kMaxPieceBytes + 1, 'a')).code(), Code::kUnsupportedModel);
+  EXPECT_EQ(list.Add(std::string(PieceList::kMaxPieceBytes + 1, 'a')).code(),
+            Code::kUnsupportedModel);
   while (list.size() < PieceList::kMaxTotalBytes / PieceList::kMaxPieceBytes) {
     ASSERT_TRUE(list.Add(std::string(PieceList::kMaxPieceBytes, 'a')).ok());
   }
@@ -45,7 +48,9 @@ TEST(PieceList, Limits) {
 }
 
 TEST(AddedTokens, LeftmostThenLongest) {
-  const AddedTokens tokens(List({"<a", "<a>", "a>b"}), {{.id = 1}, {.id = 2, .strip_left = true}, {.id = 3, .strip_right = true}});
+  const AddedTokens tokens(
+      List({"<a", "<a>", "a>b"}),
+      {{.id = 1}, {.id = 2, .strip_left = true}, {.id = 3, .strip_right = true}});
   std::string out;
   for (const AddedTokens::Part& part : tokens.Split("x <a>b<ab \u3000<a> a>b \n<a>")) {
     out += std::to_string(part.id) + "[" + std::string(part.text) + "]";
@@ -58,14 +63,16 @@ TEST(Base64, OnlyCanonical) {
   EXPECT_EQ(DecodeBase64("TWFu"), "Man");
   EXPECT_EQ(DecodeBase64("TWE="), "Ma");
   EXPECT_EQ(DecodeBase64("TQ=="), "M");
-  for (const char* bad : {"T", "TQ", "TQ=", "T===", "TR==", "TWF=", "TW=u", "TQ==TQ==", "TW u", "TWFu\n"}) {
+  for (const char* bad :
+       {"T", "TQ", "TQ=", "T===", "TR==", "TWF=", "TW=u", "TQ==TQ==", "TW u", "TWFu\n"}) {
     EXPECT_EQ(DecodeBase64(bad), std::nullopt) << bad;
   }
 }
 
 TEST(Grapheme, Clusters) {
-  for (const char* one : {"a", "e\u0301\u0323", "\r\n", "\u1112\u1161\u11AB", "한\u11AB", "👨\u200D👩\u200D👧", "👍🏽", "🇰🇷", "กำ",
-                          "क\u094Dष", "क\u094D\u200Dष", "\u0600a", "a\u0897", "☝\uFE0F"}) {
+  for (const char* one :
+       {"a", "e\u0301\u0323", "\r\n", "\u1112\u1161\u11AB", "한\u11AB", "👨\u200D👩\u200D👧",
+        "👍🏽", "🇰🇷", "กำ", "क\u094Dष", "क\u094D\u200Dष", "\u0600a", "a\u0897", "☝\uFE0F"}) {
     EXPECT_EQ(GraphemeEnd(std::string(one) + "x", 0), std::string(one).size()) << one;
   }
   EXPECT_EQ(GraphemeEnd("🇰🇷🇺🇸", 0), 8u);
@@ -75,7 +82,9 @@ TEST(Grapheme, Clusters) {
 }
 
 TEST(Charsmap, RefusesWhatIsNoMap) {
-  const auto code = [](std::string_view blob) { return Charsmap::Create("t", blob).status().code(); };
+  const auto code = [](std::string_view blob) {
+    return Charsmap::Create("t", blob).status().code();
+  };
   EXPECT_EQ(code(""), Code::kCorruptModel);
   EXPECT_EQ(code(std::string_view("\0\0\0\0", 4)), Code::kCorruptModel);
   EXPECT_EQ(code(std::string_view("\5\0\0\0abcdefgh", 12)), Code::kCorruptModel);

@@ -33,7 +33,8 @@ TEST(TokenizerRules, EqualScores) {
 }
 
 TEST(TokenizerRules, LastOfEqualPiecesCounts) {
-  const auto tokenizer = MustCreate(WithPieces({{"▁", -1}, {"a", -2}, {"▁a", -1}, {"▁a", -9}, {"a", -5}}));
+  const auto tokenizer =
+      MustCreate(WithPieces({{"▁", -1}, {"a", -2}, {"▁a", -1}, {"▁a", -9}, {"a", -5}}));
   ASSERT_NE(tokenizer, nullptr);
   EXPECT_EQ(Ids(*tokenizer, "a"), (IntList{0, 4, 8, 2}));
 }
@@ -52,10 +53,11 @@ TEST(TokenizerRules, UnknownTokensAreCounted) {
     const char* text;
     size_t max_tokens, unknown, read;
   };
-  for (const auto& [text, max_tokens, unknown, read] : {
-           Case{"", 512, 0, 2}, Case{"a", 512, 0, 3}, Case{"海", 512, 1, 4}, Case{"海海 海", 512, 2, 6}, Case{"a海", 512, 1, 4},
-           Case{"<unk>", 512, 1, 3}, Case{"a <unk> 海", 512, 2, 6},
-           Case{"a海 海 海", 8, 3, 8}, Case{"a海 海 海", 7, 2, 7}, Case{"a海 海 海", 4, 1, 4}, Case{"a海 海 海", 3, 0, 3}, Case{"海", 2, 0, 2}}) {
+  for (const auto& [text, max_tokens, unknown, read] :
+       {Case{"", 512, 0, 2}, Case{"a", 512, 0, 3}, Case{"海", 512, 1, 4},
+        Case{"海海 海", 512, 2, 6}, Case{"a海", 512, 1, 4}, Case{"<unk>", 512, 1, 3},
+        Case{"a <unk> 海", 512, 2, 6}, Case{"a海 海 海", 8, 3, 8}, Case{"a海 海 海", 7, 2, 7},
+        Case{"a海 海 海", 4, 1, 4}, Case{"a海 海 海", 3, 0, 3}, Case{"海", 2, 0, 2}}) {
     const auto encoding = tokenizer->Encode(text, max_tokens);
     ASSERT_TRUE(encoding.ok()) << text;
     EXPECT_EQ(encoding->unknown_tokens, unknown) << text << " at " << max_tokens;
@@ -88,9 +90,11 @@ TEST(TokenizerRules, WhiteSpaceInBothShapes) {
   EXPECT_EQ(Ids(*older, "a▁a"), (IntList{0, 6, 6, 2}));
 }
 
-// SentencePiece would compose these; the judge looks clusters of six bytes and more up character by character.
+// SentencePiece would compose these; the judge looks clusters of six bytes and more up character by
+// character.
 TEST(TokenizerRules, GraphemeClusters) {
-  const auto tokenizer = MustCreate(WithPieces({{"▁", -1}, {"한", -2}, {"é", -2}, {"ệ", -2}, {"e", -2}, {"\u0323", -2}}));
+  const auto tokenizer = MustCreate(
+      WithPieces({{"▁", -1}, {"한", -2}, {"é", -2}, {"ệ", -2}, {"e", -2}, {"\u0323", -2}}));
   ASSERT_NE(tokenizer, nullptr);
   EXPECT_EQ(Ids(*tokenizer, "한"), (IntList{0, 4, 5, 2}));
   EXPECT_EQ(Ids(*tokenizer, "\u1112\u1161\u11AB"), (IntList{0, 4, 3, 2}));  // 한 decomposed
@@ -118,12 +122,14 @@ TEST(TokenizerRules, TruncationKeepsTheEnd) {
 TEST(TokenizerRules, BadText) {
   const auto tokenizer = MustCreate(WithPieces({{"▁a", -1}}));
   ASSERT_NE(tokenizer, nullptr);
-  for (const char* bad : {"ab\xFF", "ab\xC0\x80", "ab\xED\xA0\x80", "ab\xF4\x90\x80\x80", "ab\xE2\x96"}) {
+  for (const char* bad :
+       {"ab\xFF", "ab\xC0\x80", "ab\xED\xA0\x80", "ab\xF4\x90\x80\x80", "ab\xE2\x96"}) {
     const Status status = tokenizer->Encode(bad, 512).status();
     EXPECT_EQ(status.code(), Code::kInvalidText);
     EXPECT_NE(status.detail().find("byte 2"), std::string::npos) << status.detail();
   }
-  EXPECT_EQ(tokenizer->Encode(std::string((16u << 20) + 1, 'a'), 512).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(tokenizer->Encode(std::string((16u << 20) + 1, 'a'), 512).status().code(),
+            Code::kInvalidArgument);
   EXPECT_EQ(Ids(*tokenizer, "a"), (IntList{0, 4, 2}));  // and the next call works
 }
 

@@ -1,4 +1,5 @@
-// Pictures that failed somewhere, of every format: where PIL opens a file, it gives PIL's pixels; where PIL refuses, an error.
+// Pictures that failed somewhere, of every format: where PIL opens a file, it gives PIL's pixels;
+// where PIL refuses, an error.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -20,8 +21,9 @@ TEST(Cases, EachAsPil) {
   EXPECT_EQ(cases.size(), 23u);
   for (const auto& [name, wanted] : cases.items()) {
     SCOPED_TRACE(name);
-    const auto image = DecodeImage(testing::ReadFile(testing::TestData("cases/" + name)),
-                                   {.max_pixels = testing::kPlenty, .orientation = Orientation::kApply});
+    const auto image =
+        DecodeImage(testing::ReadFile(testing::TestData("cases/" + name)),
+                    {.max_pixels = testing::kPlenty, .orientation = Orientation::kApply});
     if (wanted["pil"] == "refuses") {
       EXPECT_EQ(image.status().code(), Code::kInvalidImage);
       EXPECT_FALSE(image.status().detail().empty());

@@ -1,4 +1,5 @@
-// Damaged and odd files: what Pillow opens has Pillow's pixels and says what is missing, what it refuses is an error.
+// Damaged and odd files: what Pillow opens has Pillow's pixels and says what is missing, what it
+// refuses is an error.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -50,7 +51,8 @@ TEST(DamagedImage, RefusedAsPillow) {
   }
 }
 
-// mutations.json: what Pillow makes of files that were damaged at random (made by make_mutations.py).
+// mutations.json: what Pillow makes of files that were damaged at random (made by
+// make_mutations.py).
 TEST(DamagedImage, RandomDamageAsPillow) {
   using nlohmann::json;
   std::ifstream in(testing::TestData("images/mutations.json"));
@@ -76,7 +78,8 @@ TEST(DamagedImage, RandomDamageAsPillow) {
     ++opened;
     EXPECT_TRUE(image.ok()) << image.status().detail();
     if (image.ok()) {
-      EXPECT_EQ(json({image->width, image->height, Sha256Hex(Sha256(image->pixels.bytes()))}), mutation[2]);
+      EXPECT_EQ(json({image->width, image->height, Sha256Hex(Sha256(image->pixels.bytes()))}),
+                mutation[2]);
     }
   }
   EXPECT_GT(opened, mutations.size() / 3);
@@ -93,8 +96,10 @@ std::string Warnings(const std::string& name) {
 }
 
 TEST(DamagedImage, SaysWhatIsMissing) {
-  EXPECT_EQ(Warnings("odd_row_missing.png"), "the PNG ends early: 1 of 13 rows of pixels are missing\n");
-  EXPECT_NE(Warnings("odd_interlaced_rows_missing.png").find("rows of pixels are missing"), std::string::npos);
+  EXPECT_EQ(Warnings("odd_row_missing.png"),
+            "the PNG ends early: 1 of 13 rows of pixels are missing\n");
+  EXPECT_NE(Warnings("odd_interlaced_rows_missing.png").find("rows of pixels are missing"),
+            std::string::npos);
   EXPECT_NE(Warnings("odd_palette_no.png").find("no palette"), std::string::npos);
   EXPECT_NE(Warnings("odd_no_table.gif").find("no colours"), std::string::npos);
   EXPECT_EQ(Warnings("png_rgb8.png"), "");
@@ -103,7 +108,8 @@ TEST(DamagedImage, SaysWhatIsMissing) {
 
 TEST(DamagedImage, Gray16) {
   const auto clipped = DecodeImage(ReadImage("png_gray16.png"), {.max_pixels = kPlenty});
-  const auto scaled = DecodeImage(ReadImage("png_gray16.png"), {.max_pixels = kPlenty, .gray16 = Gray16::kScale});
+  const auto scaled =
+      DecodeImage(ReadImage("png_gray16.png"), {.max_pixels = kPlenty, .gray16 = Gray16::kScale});
   ASSERT_TRUE(clipped.ok() && scaled.ok());
   const std::vector<uint8_t> a = Pixels(*clipped), b = Pixels(*scaled);
   ASSERT_EQ(a.size(), b.size());
@@ -112,14 +118,16 @@ TEST(DamagedImage, Gray16) {
   EXPECT_NE(a, b);
 }
 
-// Moves in run lengths, and runs of half bytes that end in the middle of a byte: newer Pillow reads them as the format
-// says, the one that made the files of this folder does not.
+// Moves in run lengths, and runs of half bytes that end in the middle of a byte: newer Pillow reads
+// them as the format says, the one that made the files of this folder does not.
 TEST(DamagedImage, RunsWithMoves) {
   const auto decode = [](int compression, const std::vector<int>& codes) {
     std::vector<int> file(14 + 40 + 1024);
-    file[0] = 'B', file[1] = 'M', file[10] = 1078 & 255, file[11] = 1078 >> 8, file[14] = 40, file[18] = 4, file[22] = 2;
+    file[0] = 'B', file[1] = 'M', file[10] = 1078 & 255, file[11] = 1078 >> 8, file[14] = 40,
+    file[18] = 4, file[22] = 2;
     file[28] = 8, file[30] = compression;
-    for (size_t i = 0; i < 256; ++i) file[54 + 4 * i] = 1, file[54 + 4 * i + 2] = static_cast<int>(i);  // red is the index
+    for (size_t i = 0; i < 256; ++i)
+      file[54 + 4 * i] = 1, file[54 + 4 * i + 2] = static_cast<int>(i);  // red is the index
     file.insert(file.end(), codes.begin(), codes.end());
     std::vector<std::byte> bytes;
     for (const int value : file) bytes.push_back(static_cast<std::byte>(value));
@@ -132,18 +140,21 @@ TEST(DamagedImage, RunsWithMoves) {
   // The lower row comes first in the file.
   EXPECT_EQ(decode(1, {1, 9, 0, 2, 1, 1, 2, 7}), (std::vector<int>{0, 0, 7, 7, 9, 0, 0, 0}));
   EXPECT_EQ(decode(2, {0, 3, 0x12, 0x30, 1, 0x40, 4, 0x56}), (std::vector<int>{}));
-  EXPECT_EQ(decode(2, {0, 3, 0x12, 0x30, 1, 0x40, 0, 0, 4, 0x56}), (std::vector<int>{5, 6, 5, 6, 1, 2, 3, 4}));
+  EXPECT_EQ(decode(2, {0, 3, 0x12, 0x30, 1, 0x40, 0, 0, 4, 0x56}),
+            (std::vector<int>{5, 6, 5, 6, 1, 2, 3, 4}));
   EXPECT_EQ(decode(1, {0, 2, 1}), (std::vector<int>{}));
 }
 
 // Stopped at the n-th question: every decoder asks, and ends as cancelled without a picture.
 TEST(DamagedImage, StopsWhenAsked) {
-  for (const std::string& name : {std::string("png_rgb8.png"), std::string("png_rgb8_interlaced.png"),
-                                  std::string("gif_full_table.gif"), std::string("bmp_rgb.bmp"),
-                                  std::string("bmp_rle8.bmp")}) {
+  for (const std::string& name :
+       {std::string("png_rgb8.png"), std::string("png_rgb8_interlaced.png"),
+        std::string("gif_full_table.gif"), std::string("bmp_rgb.bmp"),
+        std::string("bmp_rle8.bmp")}) {
     SCOPED_TRACE(name);
     int questions = 0;
-    const auto image = DecodeImage(ReadImage(name), {.max_pixels = kPlenty, .stop = [&] { return ++questions > 0; }});
+    const auto image = DecodeImage(
+        ReadImage(name), {.max_pixels = kPlenty, .stop = [&] { return ++questions > 0; }});
     ASSERT_FALSE(image.ok());
     EXPECT_EQ(image.status().code(), Code::kCancelled);
     EXPECT_EQ(questions, 1);

@@ -30,7 +30,8 @@ TEST(Decode, EveryKindEqualsPillow) {
   ASSERT_GT(names.size(), 80u);
   for (const std::string& name : names) {
     SCOPED_TRACE(name);
-    const auto image = DecodeImage(testing::ReadImage(name), {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
+    const auto image = DecodeImage(testing::ReadImage(name),
+                                   {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
     ASSERT_TRUE(image.ok()) << image.status().detail();
     const std::vector<size_t> shape = ExpectedImages().Shape("rgb." + name);
     EXPECT_EQ(image->height, shape[0]);
@@ -47,7 +48,8 @@ TEST(Decode, GoldenImages) {
   for (const auto& entry : expected["images"]) {
     const std::string name = entry["file"];
     SCOPED_TRACE(name);
-    const auto image = DecodeImage(testing::ReadFile(TestData("golden-a/images/" + name)), {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
+    const auto image = DecodeImage(testing::ReadFile(TestData("golden-a/images/" + name)),
+                                   {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
     ASSERT_TRUE(image.ok()) << image.status().detail();
     EXPECT_EQ(image->width, entry["size_wh"][0]);
     EXPECT_EQ(image->height, entry["size_wh"][1]);
@@ -65,7 +67,8 @@ TEST(Decode, PixelLimit) {
     const std::vector<size_t> shape = ExpectedImages().Shape("rgb." + name);
     const uint64_t pixels = shape[0] * shape[1];
     EXPECT_TRUE(DecodeImage(file, {.max_pixels = pixels, .orientation = Orientation::kApply}).ok());
-    const auto refused = DecodeImage(file, {.max_pixels = pixels - 1, .orientation = Orientation::kApply});
+    const auto refused =
+        DecodeImage(file, {.max_pixels = pixels - 1, .orientation = Orientation::kApply});
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.status().code(), Code::kInvalidImage);
     EXPECT_NE(refused.status().detail().find(std::to_string(shape[1])), std::string::npos)
@@ -77,7 +80,8 @@ TEST(Decode, PixelLimit) {
 
 TEST(Decode, UnknownFormats) {
   const auto detail = [](std::string_view text) {
-    const auto image = DecodeImage(std::as_bytes(std::span(text)), {.max_pixels = kPlenty, .orientation = Orientation::kApply});
+    const auto image = DecodeImage(std::as_bytes(std::span(text)),
+                                   {.max_pixels = kPlenty, .orientation = Orientation::kApply});
     EXPECT_FALSE(image.ok());
     EXPECT_EQ(image.status().code(), Code::kInvalidImage);
     return image.status().detail();

@@ -53,7 +53,9 @@ TEST(Exif, DamagedMeansUpright) {
       const int found = TiffOrientation(bad);
       EXPECT_GE(found, 1);
       EXPECT_LE(found, 8);
-      EXPECT_TRUE(DecodeImage(WithExif(jpeg, bad), {.max_pixels = kPlenty, .orientation = Orientation::kApply}).ok());
+      EXPECT_TRUE(DecodeImage(WithExif(jpeg, bad),
+                              {.max_pixels = kPlenty, .orientation = Orientation::kApply})
+                      .ok());
     }
   }
 }
@@ -62,7 +64,8 @@ TEST(Exif, DamagedMeansUpright) {
 TEST(Exif, NumbersOfEveryType) {
   for (const int type : {3, 8}) EXPECT_EQ(TiffOrientation(Tiff(6, true, type)), 6);
   for (const int type : {4, 9, 13}) EXPECT_EQ(TiffOrientation(Tiff(6, false, type)), 6);
-  for (const int type : {1, 2, 7, 14, 99}) EXPECT_EQ(TiffOrientation(Tiff(6, false, type)), 1) << type;
+  for (const int type : {1, 2, 7, 14, 99})
+    EXPECT_EQ(TiffOrientation(Tiff(6, false, type)), 1) << type;
 }
 
 TEST(Exif, Xmp) {
@@ -70,7 +73,8 @@ TEST(Exif, Xmp) {
   EXPECT_EQ(XmpOrientation("<tiff:Orientation>8</tiff:Orientation>"), 8);
   EXPECT_EQ(XmpOrientation("tiff:Orientation=6 tiff:Orientation=\"x tiff:Orientation=\"3\""), 3);
   EXPECT_EQ(XmpOrientation("tiff:Orientation=\"9\" tiff:Orientation=\"3\""), 1);
-  for (const char* text : {"", "tiff:Orientation", "tiff:Orientation=\"", "tiff:Orientation>", "exif:Orientation=\"6\""}) {
+  for (const char* text : {"", "tiff:Orientation", "tiff:Orientation=\"", "tiff:Orientation>",
+                           "exif:Orientation=\"6\""}) {
     EXPECT_EQ(XmpOrientation(text), 1) << text;
   }
 }
@@ -92,7 +96,8 @@ TEST(Exif, XmpCountsWithoutExif) {
   const auto jpeg = testing::ReadImage("jpeg_420.jpg");
   const std::string body = std::string("http://ns.adobe.com/xap/1.0/") + '\0' + xmp;
   std::vector<std::byte> file(jpeg.begin(), jpeg.begin() + 2);
-  for (const size_t byte : {size_t{0xff}, size_t{0xe1}, size_t{0}, body.size() + 2}) file.push_back(static_cast<std::byte>(byte));
+  for (const size_t byte : {size_t{0xff}, size_t{0xe1}, size_t{0}, body.size() + 2})
+    file.push_back(static_cast<std::byte>(byte));
   for (const char c : body) file.push_back(static_cast<std::byte>(c));
   file.insert(file.end(), jpeg.begin() + 2, jpeg.end());
   EXPECT_EQ(JpegOrientation(file), 6);
@@ -155,14 +160,17 @@ std::pair<size_t, size_t> Place(int orientation, size_t x, size_t y, size_t widt
 // Taller than one band of rows, through the whole decoder.
 TEST(Exif, TurnsJpeg) {
   const auto jpeg = testing::ReadImage("jpeg_444.jpg");
-  const auto stored = DecodeImage(jpeg, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
+  const auto stored =
+      DecodeImage(jpeg, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
   ASSERT_TRUE(stored.ok());
   const auto in = Pixels(*stored);
   for (int orientation = 1; orientation <= 8; ++orientation) {
     SCOPED_TRACE(orientation);
     const auto file = WithExif(jpeg, Tiff(orientation, orientation % 2 == 0));
-    const auto ignored = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
-    const auto applied = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply});
+    const auto ignored =
+        DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
+    const auto applied =
+        DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply});
     ASSERT_TRUE(ignored.ok() && applied.ok());
     EXPECT_EQ(Pixels(*ignored), in);
     const bool turned = orientation >= 5;
@@ -186,8 +194,10 @@ TEST(Exif, TurnsJpeg) {
 TEST(Exif, TurnsPng) {
   for (const int orientation : {3, 6}) {  // 6 is interlaced
     const auto file = testing::ReadImage("png_exif" + std::to_string(orientation) + ".png");
-    const auto stored = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
-    const auto applied = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply});
+    const auto stored =
+        DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kIgnore});
+    const auto applied =
+        DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply});
     ASSERT_TRUE(stored.ok() && applied.ok());
     const auto in = Pixels(*stored), out = Pixels(*applied);
     for (size_t y = 0; y < stored->height; ++y) {

@@ -17,7 +17,8 @@ using Bytes = std::vector<std::byte>;
 
 // Decodes; what fails must be an image error (or a refused allocation) with a reason.
 bool Decodes(const Bytes& file, uint64_t max_pixels = kPlenty) {
-  const auto image = DecodeImage(file, {.max_pixels = max_pixels, .orientation = Orientation::kApply});
+  const auto image =
+      DecodeImage(file, {.max_pixels = max_pixels, .orientation = Orientation::kApply});
   if (image.ok()) {
     EXPECT_EQ(image->pixels.size(), image->width * image->height * 3);
     EXPECT_LE(image->width * image->height, max_pixels);

@@ -42,7 +42,8 @@ RgbImage MakeImage(size_t width, size_t height, std::span<const uint8_t> rgb) {
 
 std::vector<std::byte> FromHex(const std::string& hex) {
   std::vector<std::byte> out;
-  for (size_t i = 0; i < hex.size(); i += 2) out.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  for (size_t i = 0; i < hex.size(); i += 2)
+    out.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
   return out;
 }
 

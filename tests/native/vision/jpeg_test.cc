@@ -1,5 +1,5 @@
-// Odd and damaged JPEG files give the pixels that PIL gives, or are refused as PIL refuses them; what is missing is said;
-// and a decode ends soon after it is asked to.
+// Odd and damaged JPEG files give the pixels that PIL gives, or are refused as PIL refuses them;
+// what is missing is said; and a decode ends soon after it is asked to.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -19,7 +19,9 @@ using testing::kPlenty;
 
 using Bytes = std::vector<std::byte>;
 
-Bytes ReadJpeg(const std::string& name) { return testing::ReadFile(testing::TestData("jpeg/" + name)); }
+Bytes ReadJpeg(const std::string& name) {
+  return testing::ReadFile(testing::TestData("jpeg/" + name));
+}
 
 json ReadJson(const std::string& name) {
   std::ifstream in(testing::TestData("jpeg/" + name));
@@ -108,13 +110,16 @@ TEST(Jpeg, SaysWhatIsMissing) {
     bool found = false;
     for (const std::string& warning : image->warnings) found |= warning.find(words) != warning.npos;
     EXPECT_TRUE(found) << ::testing::PrintToString(image->warnings);
-    EXPECT_EQ(std::set<std::string>(image->warnings.begin(), image->warnings.end()).size(), image->warnings.size());
+    EXPECT_EQ(std::set<std::string>(image->warnings.begin(), image->warnings.end()).size(),
+              image->warnings.size());
     EXPECT_LE(image->warnings.size(), 5u);
   }
   // Odd, but nothing is missing.
-  for (const char* name : {"seen_no_dht.jpg", "seen_3_bytes_before_sos.jpg", "seen_comment_length_0.jpg", "seen_zeros_for_eoi.jpg",
-                           "base_420.jpg", "base_444_progressive.jpg", "base_restart_progressive.jpg", "base_three_scans.jpg",
-                           "base_arithmetic_progressive.jpg", "fill_bytes.jpg", "bytes_behind_end.jpg"}) {
+  for (const char* name :
+       {"seen_no_dht.jpg", "seen_3_bytes_before_sos.jpg", "seen_comment_length_0.jpg",
+        "seen_zeros_for_eoi.jpg", "base_420.jpg", "base_444_progressive.jpg",
+        "base_restart_progressive.jpg", "base_three_scans.jpg", "base_arithmetic_progressive.jpg",
+        "fill_bytes.jpg", "bytes_behind_end.jpg"}) {
     const auto image = Decode(ReadJpeg(name));
     ASSERT_TRUE(image.ok()) << name << image.status().detail();
     EXPECT_TRUE(image->warnings.empty()) << name << ::testing::PrintToString(image->warnings);
@@ -123,26 +128,35 @@ TEST(Jpeg, SaysWhatIsMissing) {
 
 TEST(Jpeg, RefusalsNameTheReason) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"no_quantisation_tables.jpg", "quantisation table"}, {"no_huffman_tables_progressive.jpg", "Huffman table"},
-      {"no_end.jpg", "truncated"},                          {"no_end_progressive.jpg", "truncated"},
-      {"cut.jpg", "truncated"},                             {"twelve_bits.jpg", "12 bits"},
-      {"lossless.jpg", "lossless"},                         {"two_frames.jpg", "two frame headers"},
-      {"scan_length_wrong.jpg", "wrong length"},            {"unknown_marker.jpg", "unknown marker"},
-      {"scan_behind_picture.jpg", "scans"},                 {"height_0_with_dnl.jpg", "52 x 0"},
+      {"no_quantisation_tables.jpg", "quantisation table"},
+      {"no_huffman_tables_progressive.jpg", "Huffman table"},
+      {"no_end.jpg", "truncated"},
+      {"no_end_progressive.jpg", "truncated"},
+      {"cut.jpg", "truncated"},
+      {"twelve_bits.jpg", "12 bits"},
+      {"lossless.jpg", "lossless"},
+      {"two_frames.jpg", "two frame headers"},
+      {"scan_length_wrong.jpg", "wrong length"},
+      {"unknown_marker.jpg", "unknown marker"},
+      {"scan_behind_picture.jpg", "scans"},
+      {"height_0_with_dnl.jpg", "52 x 0"},
   };
   for (const auto& [name, words] : cases) {
     const auto image = Decode(ReadJpeg(name));
     ASSERT_FALSE(image.ok()) << name;
-    EXPECT_NE(image.status().detail().find(words), std::string::npos) << name << ": " << image.status().detail();
+    EXPECT_NE(image.status().detail().find(words), std::string::npos)
+        << name << ": " << image.status().detail();
   }
 }
 
-// A gray progressive picture of `side` x `side` pixels: one scan with a bit a block, then `scans` that hold nothing.
+// A gray progressive picture of `side` x `side` pixels: one scan with a bit a block, then `scans`
+// that hold nothing.
 Bytes EmptyScans(int side, int scans) {
   Bytes file;
   Append(&file, {0xff, 0xd8, 0xff, 0xdb, 0, 67, 0});
   file.insert(file.end(), 64, std::byte{1});
-  Append(&file, {0xff, 0xc2, 0, 11, 8, side >> 8, side & 255, side >> 8, side & 255, 1, 1, 0x11, 0});
+  Append(&file,
+         {0xff, 0xc2, 0, 11, 8, side >> 8, side & 255, side >> 8, side & 255, 1, 1, 0x11, 0});
   for (const int table : {0x00, 0x10}) {  // one code of one bit, "0" for the number 0
     Append(&file, {0xff, 0xc4, 0, 20, table, 1});
     file.insert(file.end(), 16, std::byte{0});
@@ -155,15 +169,20 @@ Bytes EmptyScans(int side, int scans) {
   return file;
 }
 
-// Decodes until the question number `last`, which is answered with yes. Returns how often it was asked.
+// Decodes until the question number `last`, which is answered with yes. Returns how often it was
+// asked.
 size_t AskedUntil(const Bytes& file, size_t last, Result<RgbImage>* image) {
   size_t asked = 0;
-  *image = DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply, .stop = [&] { return ++asked >= last; }});
+  *image =
+      DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply, .stop = [&] {
+                           return ++asked >= last;
+                         }});
   return asked;
 }
 
 TEST(Jpeg, StopEndsADecode) {
-  // Scans in which nothing happens are work too: at least a question for every 128 x 128 pixels of each.
+  // Scans in which nothing happens are work too: at least a question for every 128 x 128 pixels of
+  // each.
   constexpr int kSide = 800, kScans = 254;
   const Bytes endless = EmptyScans(kSide, kScans);
   Result<RgbImage> image = Status(Code::kInternal, "");
@@ -185,15 +204,18 @@ TEST(Jpeg, StopEndsADecode) {
   EXPECT_GE(AskedUntil(junk, SIZE_MAX, &image), 7u);
 }
 
-// Where nobody can ask to stop, the number of scans that cost much is limited; small pictures may have any.
+// Where nobody can ask to stop, the number of scans that cost much is limited; small pictures may
+// have any.
 TEST(Jpeg, ScansAreLimited) {
   EXPECT_TRUE(Decode(EmptyScans(64, 2000)).ok());
   const auto image = Decode(EmptyScans(2200, 400));
   ASSERT_FALSE(image.ok());
-  EXPECT_NE(image.status().detail().find("256 scans"), std::string::npos) << image.status().detail();
+  EXPECT_NE(image.status().detail().find("256 scans"), std::string::npos)
+      << image.status().detail();
 }
 
-// A few bytes that claim to be a huge picture get no memory; a smaller lie is shown as PIL shows it.
+// A few bytes that claim to be a huge picture get no memory; a smaller lie is shown as PIL shows
+// it.
 TEST(Jpeg, SizesNeedData) {
   Bytes file = EmptyScans(8000, 0);
   file.erase(file.end() - 120000, file.end() - 2);

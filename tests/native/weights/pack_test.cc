@@ -99,7 +99,8 @@ TEST(Pack, LargeMatricesComeInRowBlocks) {
   EXPECT_FALSE(numbers.contains(words));
 }
 
-// A caller that has a range's hash brings it along; a wrong one is refused, and the range may come again.
+// A caller that has a range's hash brings it along; a wrong one is refused, and the range may come
+// again.
 TEST(Pack, TakesTheCallersHash) {
   const Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
   ReadModel model;
@@ -322,11 +323,8 @@ TEST(Pack, TheManifestIsChecked) {
               "vision");
   // Members that this version does not know are ignored.
   ReadModel model;
-  EXPECT_TRUE(Read(WithManifest([](json& m) {
-                     m["selfTest"] = {{"texts", {"a"}}};
-                   }),
-                   {}, model)
-                  .ok());
+  EXPECT_TRUE(
+      Read(WithManifest([](json& m) { m["selfTest"] = {{"texts", {"a"}}}; }), {}, model).ok());
 }
 
 TEST(Pack, APackWithOneTowerLoadsThatTower) {

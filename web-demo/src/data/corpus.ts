@@ -35,7 +35,8 @@ export class Corpus {
 
   async add(items: readonly Item[]): Promise<void> {
     for (const { id, vector } of items) this.#vectors.set(id, vector);
-    for (const [dimensions, index] of this.#indexes) await (await index).add(shortened(items, dimensions));
+    for (const [dimensions, index] of this.#indexes)
+      await (await index).add(shortened(items, dimensions));
   }
 
   async remove(id: string): Promise<void> {

@@ -14,7 +14,12 @@ const pictureChunk = 8; // small enough that results grow visibly, large enough 
 const textChunk = 24;
 
 /** Pictures that the corpus knows already are left out. */
-export async function embedPictures(embedder: Embedder, pictures: readonly Picture[], corpus: Corpus, { signal, onProgress }: Reading): Promise<void> {
+export async function embedPictures(
+  embedder: Embedder,
+  pictures: readonly Picture[],
+  corpus: Corpus,
+  { signal, onProgress }: Reading,
+): Promise<void> {
   await inChunks(pictures, pictureChunk, signal, async (chunk, done) => {
     const missing = chunk.filter(({ id }) => !corpus.vector(id));
     if (missing.length > 0) {
@@ -27,12 +32,18 @@ export async function embedPictures(embedder: Embedder, pictures: readonly Pictu
 }
 
 export async function embedTexts(
-  embedder: Embedder, texts: readonly { readonly id: string; readonly text: string }[], corpus: Corpus, { signal, onProgress }: Reading,
+  embedder: Embedder,
+  texts: readonly { readonly id: string; readonly text: string }[],
+  corpus: Corpus,
+  { signal, onProgress }: Reading,
 ): Promise<void> {
   await inChunks(texts, textChunk, signal, async (chunk, done) => {
     const missing = chunk.filter(({ id }) => !corpus.vector(id));
     if (missing.length > 0) {
-      const batch = await embedder.embedTexts(missing.map(({ text }) => text), { signal });
+      const batch = await embedder.embedTexts(
+        missing.map(({ text }) => text),
+        { signal },
+      );
       await corpus.add(missing.map(({ id }, row) => ({ id, vector: batch.row(row) })));
     }
     onProgress(done);
@@ -40,7 +51,10 @@ export async function embedTexts(
 }
 
 async function inChunks<T>(
-  items: readonly T[], size: number, signal: AbortSignal, read: (chunk: readonly T[], done: number) => Promise<void>,
+  items: readonly T[],
+  size: number,
+  signal: AbortSignal,
+  read: (chunk: readonly T[], done: number) => Promise<void>,
 ): Promise<void> {
   for (let start = 0; start < items.length; start += size) {
     signal.throwIfAborted();

@@ -28,7 +28,10 @@ function overrides(): { variant?: Variant; threads?: number } {
 }
 
 export async function loadEngine(
-  choice: ModelChoice, towers: readonly Tower[], signal: AbortSignal, onProgress: (state: LoadState) => void,
+  choice: ModelChoice,
+  towers: readonly Tower[],
+  signal: AbortSignal,
+  onProgress: (state: LoadState) => void,
 ): Promise<LoadedEngine> {
   const began = performance.now();
   let modelBytes = 0;

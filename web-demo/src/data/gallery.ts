@@ -19,17 +19,29 @@ interface GalleryFile {
   readonly archives: readonly string[];
   readonly languages: readonly string[];
   readonly groups: readonly { readonly name: string; readonly count: number }[];
-  readonly pictures: readonly (readonly [emoji: string, archive: number, offset: number, length: number])[];
+  readonly pictures: readonly (readonly [
+    emoji: string,
+    archive: number,
+    offset: number,
+    length: number,
+  ])[];
 }
 
 type Names = readonly (string | null)[];
 
 /** Every picture, with names in the reader's first language that the gallery knows. */
 export async function fetchGallery(): Promise<Picture[]> {
-  const { archives, languages, groups, pictures } = await fetchJson<GalleryFile>("gallery/gallery.json");
-  const language = navigator.languages.map((tag) => tag.split("-")[0]!).find((tag) => languages.includes(tag)) ?? "en";
-  const [names, english] = await Promise.all([language, "en"].map((tag) => fetchJson<Names>(`gallery/names/${tag}.json`)));
-  const open = archives.map((name) => once(async () => (await fetchBeside(`gallery/${name}`)).blob()));
+  const { archives, languages, groups, pictures } =
+    await fetchJson<GalleryFile>("gallery/gallery.json");
+  const language =
+    navigator.languages.map((tag) => tag.split("-")[0]!).find((tag) => languages.includes(tag)) ??
+    "en";
+  const [names, english] = await Promise.all(
+    [language, "en"].map((tag) => fetchJson<Names>(`gallery/names/${tag}.json`)),
+  );
+  const open = archives.map((name) =>
+    once(async () => (await fetchBeside(`gallery/${name}`)).blob()),
+  );
   const groupOf = groups.flatMap(({ name, count }) => Array<string>(count).fill(name));
   return pictures.map(([emoji, archive, offset, length], i) => ({
     id: emoji,

@@ -7,7 +7,10 @@ export type ModelChoice =
   | { readonly kind: "address"; readonly url: URL }
   | { readonly kind: "folder"; readonly name: string; readonly files: readonly FileLike[] };
 
-export const embeddedModel: ModelChoice = { kind: "embedded", url: new URL("models/emoji/", document.baseURI) };
+export const embeddedModel: ModelChoice = {
+  kind: "embedded",
+  url: new URL("models/emoji/", document.baseURI),
+};
 
 export interface PackInfo {
   readonly modelId: string;
@@ -35,19 +38,25 @@ export function packAddress(typed: string): URL {
   } catch {
     throw new ChoiceError("This is not an address.");
   }
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw new ChoiceError("The address must begin with https:// or http://.");
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    throw new ChoiceError("The address must begin with https:// or http://.");
   url.search = url.hash = "";
   url.pathname = url.pathname.replace(/manifest\.json$/, "").replace(/\/?$/, "/");
   return url;
 }
 
 export async function readPackInfo(choice: ModelChoice, signal?: AbortSignal): Promise<PackInfo> {
-  const text = choice.kind === "folder" ? await manifestOfFolder(choice.files) : await manifestOfAddress(choice.url, signal);
+  const text =
+    choice.kind === "folder"
+      ? await manifestOfFolder(choice.files)
+      : await manifestOfAddress(choice.url, signal);
   let manifest: unknown;
   try {
     manifest = JSON.parse(text);
   } catch {
-    throw new ChoiceError("The manifest.json there is no JSON: this is not a model pack, or it is damaged.");
+    throw new ChoiceError(
+      "The manifest.json there is no JSON: this is not a model pack, or it is damaged.",
+    );
   }
   return describeManifest(manifest);
 }
@@ -59,8 +68,15 @@ export function downloadBytes(pack: PackInfo, towers: readonly Tower[]): number 
 
 async function manifestOfAddress(url: URL, signal: AbortSignal | undefined): Promise<string> {
   const response = await reach(new URL("manifest.json", url), signal);
-  if (response.status === 404) throw new ChoiceError("There is no manifest.json at this address, so no model pack.");
-  if (!response.ok) throw new ChoiceError(`The server answers ${response.status} ${response.statusText} for manifest.json.`.replace("  ", " "));
+  if (response.status === 404)
+    throw new ChoiceError("There is no manifest.json at this address, so no model pack.");
+  if (!response.ok)
+    throw new ChoiceError(
+      `The server answers ${response.status} ${response.statusText} for manifest.json.`.replace(
+        "  ",
+        " ",
+      ),
+    );
   return response.text();
 }
 
@@ -70,22 +86,31 @@ async function reach(url: URL, signal: AbortSignal | undefined): Promise<Respons
     return await fetch(url, { cache: "no-cache", ...(signal && { signal }) });
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (url.protocol === "http:" && location.protocol === "https:") throw new ChoiceError("A page of https:// may not fetch from http://.");
-    throw new ChoiceError(url.origin === location.origin
-      ? "The server does not answer."
-      : `${url.host} does not answer, or does not let other pages read its files (it would have to send Access-Control-Allow-Origin).`);
+    if (url.protocol === "http:" && location.protocol === "https:")
+      throw new ChoiceError("A page of https:// may not fetch from http://.");
+    throw new ChoiceError(
+      url.origin === location.origin
+        ? "The server does not answer."
+        : `${url.host} does not answer, or does not let other pages read its files (it would have to send Access-Control-Allow-Origin).`,
+    );
   }
 }
 
 async function manifestOfFolder(files: readonly FileLike[]): Promise<string> {
-  const named = (name: string) => files.filter((file) => file.name === name).sort((a, b) => pathOf(a).length - pathOf(b).length)[0];
+  const named = (name: string) =>
+    files
+      .filter((file) => file.name === name)
+      .sort((a, b) => pathOf(a).length - pathOf(b).length)[0];
   const file = named("manifest.json") as (FileLike & Blob) | undefined;
   if (!file) {
-    throw new ChoiceError(named("model.safetensors")
-      ? "This is an original checkpoint. Make a pack of it first: npx clipglot convert FOLDER --out PACK"
-      : "There is no manifest.json in this folder, so no model pack.");
+    throw new ChoiceError(
+      named("model.safetensors")
+        ? "This is an original checkpoint. Make a pack of it first: npx clipglot convert FOLDER --out PACK"
+        : "There is no manifest.json in this folder, so no model pack.",
+    );
   }
-  if (file.size > longestManifest) throw new ChoiceError("The manifest.json there is too large to be that of a model pack.");
+  if (file.size > longestManifest)
+    throw new ChoiceError("The manifest.json there is too large to be that of a model pack.");
   return file.text();
 }
 
@@ -94,22 +119,30 @@ function pathOf(file: FileLike): string {
 }
 
 type Json = { readonly [name: string]: unknown };
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown) => (typeof value === "string" ? value : "");
-const count = (value: unknown) => (Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0);
+const count = (value: unknown) =>
+  Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0;
 
 /** Reads what the page shows. Whether the pack is sound is for the engine to say. */
 function describeManifest(manifest: unknown): PackInfo {
-  if (!isObject(manifest) || !Array.isArray(manifest["shards"]) || text(manifest["modelId"]) === "") {
+  if (
+    !isObject(manifest) ||
+    !Array.isArray(manifest["shards"]) ||
+    text(manifest["modelId"]) === ""
+  ) {
     throw new ChoiceError("The manifest.json there is not that of a model pack.");
   }
   const towers = new Map<Tower, number>();
   for (const shard of manifest["shards"] as unknown[]) {
     if (!isObject(shard)) continue;
     const tower = shard["tower"];
-    if (tower === "text" || tower === "vision") towers.set(tower, (towers.get(tower) ?? 0) + count(shard["bytes"]));
+    if (tower === "text" || tower === "vision")
+      towers.set(tower, (towers.get(tower) ?? 0) + count(shard["bytes"]));
   }
-  if (towers.size === 0) throw new ChoiceError("The manifest.json there names no files of a model.");
+  if (towers.size === 0)
+    throw new ChoiceError("The manifest.json there names no files of a model.");
   const config = isObject(manifest["config"]) ? manifest["config"] : {};
   return {
     modelId: text(manifest["modelId"]),

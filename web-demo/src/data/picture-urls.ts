@@ -13,11 +13,14 @@ export function showPicture(image: HTMLImageElement, picture: Picture): void {
     return;
   }
   image.removeAttribute("src");
-  picture.file().then((file) => {
-    const url = urls.get(picture.id) ?? URL.createObjectURL(file);
-    urls.set(picture.id, url);
-    if (image.dataset["picture"] === picture.id) image.src = url;
-  }, () => image.classList.add("picture-missing"));
+  picture.file().then(
+    (file) => {
+      const url = urls.get(picture.id) ?? URL.createObjectURL(file);
+      urls.set(picture.id, url);
+      if (image.dataset["picture"] === picture.id) image.src = url;
+    },
+    () => image.classList.add("picture-missing"),
+  );
 }
 
 /** The user removed a picture: its memory goes, too. */

@@ -29,7 +29,11 @@ export interface Report {
   readonly dtypes: ReadonlyMap<string, readonly StyleResult[]>;
   /** The dtype of the model that is shipped. */
   readonly shipped: string;
-  readonly nearest: readonly { readonly style: string; readonly vectors: number; readonly pixels: number }[];
+  readonly nearest: readonly {
+    readonly style: string;
+    readonly vectors: number;
+    readonly pixels: number;
+  }[];
 }
 
 type Json = { readonly [name: string]: unknown };
@@ -40,7 +44,12 @@ export async function fetchReport(): Promise<Report> {
 
 export function parseReport(json: unknown): Report {
   const report = object(json, "the report");
-  const dtypes = new Map(Object.entries(object(report["dtypes"], "dtypes")).map(([dtype, styles]) => [dtype, parseStyles(object(styles, dtype), dtype)]));
+  const dtypes = new Map(
+    Object.entries(object(report["dtypes"], "dtypes")).map(([dtype, styles]) => [
+      dtype,
+      parseStyles(object(styles, dtype), dtype),
+    ]),
+  );
   if (dtypes.size === 0) throw new Error("report.json: no results");
   const pack = isObject(report["pack"]) ? report["pack"] : {};
   const shipped = text(pack["dtype"]);
@@ -52,8 +61,14 @@ export function parseReport(json: unknown): Report {
     concepts: amount(report["concepts"]),
     languages: amount(report["listed"]),
     dtypes,
-    shipped: dtypes.has(shipped) ? shipped : dtypes.has("q8") ? "q8" : Array.from(dtypes.keys())[0]!,
-    nearest: isObject(report["nearest"]) ? Object.entries(report["nearest"]).flatMap(([style, row]) => parseNearest(style, row)) : [],
+    shipped: dtypes.has(shipped)
+      ? shipped
+      : dtypes.has("q8")
+        ? "q8"
+        : Array.from(dtypes.keys())[0]!,
+    nearest: isObject(report["nearest"])
+      ? Object.entries(report["nearest"]).flatMap(([style, row]) => parseNearest(style, row))
+      : [],
   };
 }
 
@@ -64,7 +79,11 @@ function parseStyles(styles: Json, dtype: string): StyleResult[] {
       .map(([length, row]) => {
         const where = `${dtype}.${style}.${length}`;
         const { en, listed } = object(row, where) as { en: unknown; listed: unknown };
-        return { length: number(Number(length), where), en: recalls(en, where), listed: recalls(listed, where) };
+        return {
+          length: number(Number(length), where),
+          en: recalls(en, where),
+          listed: recalls(listed, where),
+        };
       })
       .sort((a, b) => a.length - b.length),
   }));
@@ -74,16 +93,20 @@ function parseNearest(style: string, row: unknown): Report["nearest"] {
   if (!isObject(row)) return [];
   const first = (value: unknown) => (Array.isArray(value) ? (value as unknown[])[0] : value);
   const [vectors, pixels] = [first(row["pictures"]), first(row["pixels"])];
-  return typeof vectors === "number" && typeof pixels === "number" ? [{ style, vectors, pixels }] : [];
+  return typeof vectors === "number" && typeof pixels === "number"
+    ? [{ style, vectors, pixels }]
+    : [];
 }
 
 function recalls(value: unknown, where: string): Recalls {
-  if (!Array.isArray(value) || value.length < 3) throw new Error(`report.json: ${where} has no three recalls`);
+  if (!Array.isArray(value) || value.length < 3)
+    throw new Error(`report.json: ${where} has no three recalls`);
   return [0, 1, 2].map((i) => number((value as unknown[])[i], where)) as unknown as Recalls;
 }
 
 function number(value: unknown, where: string): number {
-  if (typeof value !== "number" || !Number.isFinite(value)) throw new Error(`report.json: ${where} is no number`);
+  if (typeof value !== "number" || !Number.isFinite(value))
+    throw new Error(`report.json: ${where} is no number`);
   return value;
 }
 

@@ -15,14 +15,25 @@ export interface ShortText {
 
 interface TextsFile {
   readonly languages: Readonly<Record<string, string>>;
-  readonly texts: readonly { readonly language: string; readonly text: string; readonly emoji: string; readonly english: string }[];
+  readonly texts: readonly {
+    readonly language: string;
+    readonly text: string;
+    readonly emoji: string;
+    readonly english: string;
+  }[];
 }
 
 export async function fetchTexts(): Promise<ShortText[]> {
   const { languages, texts } = await fetchJson<TextsFile>("texts/texts.json");
   return texts.map(({ text, language, emoji, english }, index) => {
     const name = languages[language] ?? language;
-    return { id: `text-${index}`, text, language, emoji, note: language === "en" ? name : `${name} · ${english}` };
+    return {
+      id: `text-${index}`,
+      text,
+      language,
+      emoji,
+      note: language === "en" ? name : `${name} · ${english}`,
+    };
   });
 }
 
@@ -30,6 +41,17 @@ let ownCount = 0;
 
 /** One text a line; empty lines and repetitions are left out. */
 export function ownTexts(lines: string): ShortText[] {
-  const distinct = new Set(lines.split(/\r?\n/).map((line) => line.trim()).filter(Boolean));
-  return Array.from(distinct, (text) => ({ id: `own-text-${++ownCount}`, text, language: "", note: "yours", emoji: undefined }));
+  const distinct = new Set(
+    lines
+      .split(/\r?\n/)
+      .map((line) => line.trim())
+      .filter(Boolean),
+  );
+  return Array.from(distinct, (text) => ({
+    id: `own-text-${++ownCount}`,
+    text,
+    language: "",
+    note: "yours",
+    emoji: undefined,
+  }));
 }

@@ -8,11 +8,23 @@ export interface TableContent {
   readonly rows: readonly (readonly string[])[];
 }
 
-export function figure(title: string, draw: (width: number) => SVGElement, content: TableContent): HTMLElement {
+export function figure(
+  title: string,
+  draw: (width: number) => SVGElement,
+  content: TableContent,
+): HTMLElement {
   const plot = make("div", { class: "figure-plot" });
   const data = make("div", { class: "figure-table" }, table(content, title));
   data.hidden = true;
-  const toggle = make("button", { class: "link-button", text: "Table", attributes: { type: "button", "aria-pressed": "false", "aria-label": `${title}: show the numbers as a table` } });
+  const toggle = make("button", {
+    class: "link-button",
+    text: "Table",
+    attributes: {
+      type: "button",
+      "aria-pressed": "false",
+      "aria-label": `${title}: show the numbers as a table`,
+    },
+  });
   toggle.addEventListener("click", () => {
     data.hidden = !data.hidden;
     plot.hidden = !data.hidden;
@@ -20,13 +32,36 @@ export function figure(title: string, draw: (width: number) => SVGElement, conte
     toggle.textContent = data.hidden ? "Table" : "Plot";
   });
   drawToFit(plot, draw);
-  return make("figure", { class: "figure" }, make("figcaption", { class: "figure-head" }, make("h3", { text: title }), toggle), plot, data);
+  return make(
+    "figure",
+    { class: "figure" },
+    make("figcaption", { class: "figure-head" }, make("h3", { text: title }), toggle),
+    plot,
+    data,
+  );
 }
 
 export function table({ head, rows }: TableContent, caption: string): HTMLTableElement {
-  return make("table", { class: "numbers" },
+  return make(
+    "table",
+    { class: "numbers" },
     make("caption", { class: "visually-hidden", text: caption }),
-    make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { text, attributes: { scope: "col" } })))),
-    make("tbody", {}, ...rows.map(([first, ...cells]) => make("tr", {},
-      make("th", { text: first ?? "", attributes: { scope: "row" } }), ...cells.map((text) => make("td", { class: "numeric", text }))))));
+    make(
+      "thead",
+      {},
+      make("tr", {}, ...head.map((text) => make("th", { text, attributes: { scope: "col" } }))),
+    ),
+    make(
+      "tbody",
+      {},
+      ...rows.map(([first, ...cells]) =>
+        make(
+          "tr",
+          {},
+          make("th", { text: first ?? "", attributes: { scope: "row" } }),
+          ...cells.map((text) => make("td", { class: "numeric", text })),
+        ),
+      ),
+    ),
+  );
 }

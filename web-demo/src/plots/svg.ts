@@ -2,9 +2,17 @@
 
 type Attributes = Readonly<Record<string, string | number>>;
 
-export function svg(tag: string, attributes: Attributes = {}, ...children: (Node | string)[]): SVGElement {
+export function svg(
+  tag: string,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): SVGElement {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, typeof value === "number" ? String(Math.round(value * 100) / 100) : value);
+  for (const [name, value] of Object.entries(attributes))
+    element.setAttribute(
+      name,
+      typeof value === "number" ? String(Math.round(value * 100) / 100) : value,
+    );
   element.append(...children);
   return element;
 }
@@ -15,7 +23,8 @@ export interface Range {
 }
 
 export function scale(values: Range, pixels: Range): (value: number) => number {
-  return (value) => pixels.from + ((value - values.from) / (values.to - values.from)) * (pixels.to - pixels.from);
+  return (value) =>
+    pixels.from + ((value - values.from) / (values.to - values.from)) * (pixels.to - pixels.from);
 }
 
 /** Round steps over a range, about `wanted` of them. */

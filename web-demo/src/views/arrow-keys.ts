@@ -7,7 +7,11 @@ export interface ArrowKeys {
 }
 
 /** `reveal`: for containers that hold only what is in sight; brings the first or last button into the document. */
-export function enableArrowKeys(container: HTMLElement, onLeaveTop: () => void, reveal?: (edge: "first" | "last") => void): ArrowKeys {
+export function enableArrowKeys(
+  container: HTMLElement,
+  onLeaveTop: () => void,
+  reveal?: (edge: "first" | "last") => void,
+): ArrowKeys {
   let current: HTMLElement | undefined;
   const buttons = () => Array.from(container.querySelectorAll<HTMLElement>("[data-cell]"));
 
@@ -18,13 +22,16 @@ export function enableArrowKeys(container: HTMLElement, onLeaveTop: () => void, 
   }
 
   container.addEventListener("focusin", (event) => {
-    const button = event.target instanceof HTMLElement ? event.target.closest<HTMLElement>("[data-cell]") : null;
+    const button =
+      event.target instanceof HTMLElement ? event.target.closest<HTMLElement>("[data-cell]") : null;
     if (button) select(button);
   });
 
   container.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !current || event.target !== current) return;
-    if (event.key === "Home" || event.key === "End") reveal?.(event.key === "Home" ? "first" : "last");
+    if (event.ctrlKey || event.metaKey || event.altKey || !current || event.target !== current)
+      return;
+    if (event.key === "Home" || event.key === "End")
+      reveal?.(event.key === "Home" ? "first" : "last");
     const all = buttons();
     const target = neighbour(all, current, event.key);
     if (target === undefined) return;
@@ -36,7 +43,10 @@ export function enableArrowKeys(container: HTMLElement, onLeaveTop: () => void, 
   return {
     reset: () => {
       const focused = document.activeElement;
-      const keep = focused instanceof HTMLElement && container.contains(focused) && focused.matches("[data-cell]");
+      const keep =
+        focused instanceof HTMLElement &&
+        container.contains(focused) &&
+        focused.matches("[data-cell]");
       select(keep ? (focused as HTMLElement) : buttons()[0]);
     },
     focusFirst: () => buttons()[0]?.focus(),
@@ -44,21 +54,36 @@ export function enableArrowKeys(container: HTMLElement, onLeaveTop: () => void, 
 }
 
 /** undefined: not our key; null: nowhere to go; "above": out of the top row. */
-function neighbour(all: readonly HTMLElement[], from: HTMLElement, key: string): HTMLElement | null | "above" | undefined {
+function neighbour(
+  all: readonly HTMLElement[],
+  from: HTMLElement,
+  key: string,
+): HTMLElement | null | "above" | undefined {
   const position = all.indexOf(from);
   switch (key) {
-    case "ArrowLeft": return all[position - 1] ?? null;
-    case "ArrowRight": return all[position + 1] ?? null;
-    case "Home": return all[0] ?? null;
-    case "End": return all.at(-1) ?? null;
-    case "ArrowUp": return nearest(all, from, -1) ?? "above";
-    case "ArrowDown": return nearest(all, from, 1);
-    default: return undefined;
+    case "ArrowLeft":
+      return all[position - 1] ?? null;
+    case "ArrowRight":
+      return all[position + 1] ?? null;
+    case "Home":
+      return all[0] ?? null;
+    case "End":
+      return all.at(-1) ?? null;
+    case "ArrowUp":
+      return nearest(all, from, -1) ?? "above";
+    case "ArrowDown":
+      return nearest(all, from, 1);
+    default:
+      return undefined;
   }
 }
 
 /** The button in the closest row above (−1) or below (1), and of that row the one most in line. */
-function nearest(all: readonly HTMLElement[], from: HTMLElement, direction: -1 | 1): HTMLElement | null {
+function nearest(
+  all: readonly HTMLElement[],
+  from: HTMLElement,
+  direction: -1 | 1,
+): HTMLElement | null {
   const own = from.getBoundingClientRect();
   const ownX = own.left + own.width / 2;
   let best: HTMLElement | null = null;
@@ -70,7 +95,8 @@ function nearest(all: readonly HTMLElement[], from: HTMLElement, direction: -1 |
     const gap = direction === 1 ? rect.top - own.bottom : own.top - rect.bottom;
     if (gap < -1) continue;
     const shift = Math.abs(rect.left + rect.width / 2 - ownX);
-    if (gap < bestGap - 1 || (gap < bestGap + 1 && shift < bestShift)) [best, bestGap, bestShift] = [button, gap, shift];
+    if (gap < bestGap - 1 || (gap < bestGap + 1 && shift < bestShift))
+      [best, bestGap, bestShift] = [button, gap, shift];
   }
   return best;
 }

@@ -23,7 +23,9 @@ export class DimensionSlider {
 
   /** `trained`: the lengths the model was trained to be cut to; `full`: all of it. */
   offer(trained: readonly number[], full: number): void {
-    const lengths = [...new Set([...trained.filter((length) => length >= shortestOffered && length < full), full])];
+    const lengths = [
+      ...new Set([...trained.filter((length) => length >= shortestOffered && length < full), full]),
+    ];
     this.#lengths = lengths.sort((a, b) => a - b);
     this.#input.max = String(this.#lengths.length - 1);
     this.#input.value = this.#input.max;
@@ -48,7 +50,10 @@ export class DimensionSlider {
     if (this.isFull) return this.noEffect();
     const dots = make("span", { class: "kept-dots", attributes: { "aria-hidden": "true" } });
     for (let i = 0; i < of; i++) dots.append(make("i", { class: i < kept ? "kept" : "" }));
-    this.#effect.replaceChildren(dots, `${kept} of the full-length top ${of} ${kept === 1 ? "stays" : "stay"}`);
+    this.#effect.replaceChildren(
+      dots,
+      `${kept} of the full-length top ${of} ${kept === 1 ? "stays" : "stay"}`,
+    );
   }
 
   #describe(): void {
@@ -56,7 +61,8 @@ export class DimensionSlider {
     const { dimensions } = this;
     this.#value.textContent = `${dimensions} of ${full} · ${byteSize(dimensions * Float32Array.BYTES_PER_ELEMENT)} each`;
     this.#input.setAttribute("aria-valuetext", `${dimensions} of ${full} numbers`);
-    const share = this.#lengths.length > 1 ? Number(this.#input.value) / (this.#lengths.length - 1) : 1;
+    const share =
+      this.#lengths.length > 1 ? Number(this.#input.value) / (this.#lengths.length - 1) : 1;
     this.#input.style.setProperty("--share", String(share));
   }
 }

@@ -8,10 +8,23 @@ const margin = 0.06;
 const pauseMs = 220; // between two searches while the pointer draws
 
 const colours: readonly (readonly [value: string, name: string])[] = [
-  ["#212121", "black"], ["#e53935", "red"], ["#fb8c00", "orange"], ["#fdd835", "yellow"], ["#43a047", "green"], ["#1e88e5", "blue"],
-  ["#8e24aa", "purple"], ["#6d4c41", "brown"], ["#f8bbd0", "pink"], ["#bdbdbd", "grey"], ["#ffffff", "white"],
+  ["#212121", "black"],
+  ["#e53935", "red"],
+  ["#fb8c00", "orange"],
+  ["#fdd835", "yellow"],
+  ["#43a047", "green"],
+  ["#1e88e5", "blue"],
+  ["#8e24aa", "purple"],
+  ["#6d4c41", "brown"],
+  ["#f8bbd0", "pink"],
+  ["#bdbdbd", "grey"],
+  ["#ffffff", "white"],
 ];
-const sizes: readonly (readonly [value: number, name: string])[] = [[8, "thin"], [20, "medium"], [44, "thick"]];
+const sizes: readonly (readonly [value: number, name: string])[] = [
+  [8, "thin"],
+  [20, "medium"],
+  [44, "thick"],
+];
 
 interface Stroke {
   readonly colour: string;
@@ -51,13 +64,28 @@ export class DrawPad {
     this.#canvas.addEventListener("pointermove", (event) => this.#go(event));
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.close();
-      else if (event.key === "z" && (event.ctrlKey || event.metaKey)) this.#keep(this.#strokes.length - 1);
+      else if (event.key === "z" && (event.ctrlKey || event.metaKey))
+        this.#keep(this.#strokes.length - 1);
       else return;
       event.preventDefault();
       event.stopPropagation();
     });
-    this.#addChoices("draw-colours", "Colour", colours, (value) => (this.#colour = value), 0, (radio, value) => radio.style.setProperty("--colour", value));
-    this.#addChoices("draw-sizes", "Pen", sizes, (value) => (this.#size = value), 1, (radio, value) => radio.style.setProperty("--size", `${Math.sqrt(value) * 2.6}px`));
+    this.#addChoices(
+      "draw-colours",
+      "Colour",
+      colours,
+      (value) => (this.#colour = value),
+      0,
+      (radio, value) => radio.style.setProperty("--colour", value),
+    );
+    this.#addChoices(
+      "draw-sizes",
+      "Pen",
+      sizes,
+      (value) => (this.#size = value),
+      1,
+      (radio, value) => radio.style.setProperty("--size", `${Math.sqrt(value) * 2.6}px`),
+    );
     this.#paint();
   }
 
@@ -107,7 +135,10 @@ export class DrawPad {
 
   #place(event: PointerEvent): [number, number] {
     const rect = this.#canvas.getBoundingClientRect();
-    return [((event.clientX - rect.left) / rect.width) * side, ((event.clientY - rect.top) / rect.height) * side];
+    return [
+      ((event.clientX - rect.left) / rect.width) * side,
+      ((event.clientY - rect.top) / rect.height) * side,
+    ];
   }
 
   #keep(count: number): void {
@@ -138,15 +169,29 @@ export class DrawPad {
     this.#sentAt = performance.now();
     const box = this.#drawnBox();
     if (!box) return this.#onDrawing(undefined);
-    const canvas = make("canvas", { attributes: { width: String(sentSide), height: String(sentSide) } });
+    const canvas = make("canvas", {
+      attributes: { width: String(sentSide), height: String(sentSide) },
+    });
     const context = canvas.getContext("2d", { willReadFrequently: true })!;
     context.fillStyle = "#fff";
     context.fillRect(0, 0, sentSide, sentSide);
     const scale = (sentSide * (1 - 2 * margin)) / Math.max(box.width, box.height);
     context.imageSmoothingQuality = "high";
-    context.drawImage(this.#canvas, box.x, box.y, box.width, box.height,
-      (sentSide - box.width * scale) / 2, (sentSide - box.height * scale) / 2, box.width * scale, box.height * scale);
-    this.#onDrawing({ pixels: context.getImageData(0, 0, sentSide, sentSide), preview: canvas.toDataURL() });
+    context.drawImage(
+      this.#canvas,
+      box.x,
+      box.y,
+      box.width,
+      box.height,
+      (sentSide - box.width * scale) / 2,
+      (sentSide - box.height * scale) / 2,
+      box.width * scale,
+      box.height * scale,
+    );
+    this.#onDrawing({
+      pixels: context.getImageData(0, 0, sentSide, sentSide),
+      preview: canvas.toDataURL(),
+    });
   }
 
   /** The smallest box around all that is not white; at least a fifth of the canvas, so that a dot stays a dot. */
@@ -157,20 +202,37 @@ export class DrawPad {
       if (data[i * 4]! > 250 && data[i * 4 + 1]! > 250 && data[i * 4 + 2]! > 250) continue;
       const x = i % side;
       const y = (i - x) / side;
-      [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x), Math.max(bottom, y)];
+      [left, top, right, bottom] = [
+        Math.min(left, x),
+        Math.min(top, y),
+        Math.max(right, x),
+        Math.max(bottom, y),
+      ];
     }
     if (right < 0) return undefined;
     const least = side / 5;
     const [width, height] = [Math.max(right - left + 1, least), Math.max(bottom - top + 1, least)];
-    return new DOMRect((left + right + 1 - width) / 2, (top + bottom + 1 - height) / 2, width, height);
+    return new DOMRect(
+      (left + right + 1 - width) / 2,
+      (top + bottom + 1 - height) / 2,
+      width,
+      height,
+    );
   }
 
   #addChoices<T extends string | number>(
-    id: string, legend: string, choices: readonly (readonly [T, string])[], onChoose: (value: T) => void, chosen: number,
+    id: string,
+    legend: string,
+    choices: readonly (readonly [T, string])[],
+    onChoose: (value: T) => void,
+    chosen: number,
     style: (radio: HTMLInputElement, value: T) => void,
   ): void {
     const radios = choices.map(([value, name], i) => {
-      const radio = make("input", { class: "draw-choice", attributes: { type: "radio", name: id, "aria-label": `${legend}: ${name}`, title: name } });
+      const radio = make("input", {
+        class: "draw-choice",
+        attributes: { type: "radio", name: id, "aria-label": `${legend}: ${name}`, title: name },
+      });
       radio.checked = i === chosen;
       style(radio, value);
       radio.addEventListener("change", () => onChoose(value));

@@ -31,7 +31,10 @@ export function receiveFiles({ onFiles }: DropEvents): void {
     veil.hidden = true;
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    void dropped(event.dataTransfer!).then(({ files, folder }) => onFiles(files, folder), (error: unknown) => reportError(error));
+    void dropped(event.dataTransfer!).then(
+      ({ files, folder }) => onFiles(files, folder),
+      (error: unknown) => reportError(error),
+    );
   });
   document.addEventListener("paste", (event) => {
     const files = Array.from(event.clipboardData?.files ?? []);
@@ -39,9 +42,14 @@ export function receiveFiles({ onFiles }: DropEvents): void {
   });
 }
 
-async function dropped(transfer: DataTransfer): Promise<{ files: File[]; folder: string | undefined }> {
+async function dropped(
+  transfer: DataTransfer,
+): Promise<{ files: File[]; folder: string | undefined }> {
   // The items are gone once the event is over, so all entries are taken before anything is waited for.
-  const entries = Array.from(transfer.items, (item) => (item.kind === "file" ? item.webkitGetAsEntry?.() : null) ?? null);
+  const entries = Array.from(
+    transfer.items,
+    (item) => (item.kind === "file" ? item.webkitGetAsEntry?.() : null) ?? null,
+  );
   const folders = entries.filter((entry) => entry?.isDirectory);
   if (folders.length === 0) return { files: Array.from(transfer.files), folder: undefined };
   const files = (await Promise.all(entries.map((entry) => (entry ? filesOf(entry) : [])))).flat();
@@ -50,15 +58,20 @@ async function dropped(transfer: DataTransfer): Promise<{ files: File[]; folder:
 
 async function filesOf(entry: FileSystemEntry): Promise<File[]> {
   if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    const file = await new Promise<File>((resolve, reject) =>
+      (entry as FileSystemFileEntry).file(resolve, reject),
+    );
     // Files of a dropped folder know no path; a folder picked in a dialog would have told it here.
     Object.defineProperty(file, "webkitRelativePath", { value: entry.fullPath.replace(/^\//, "") });
     return [file];
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const found: FileSystemEntry[] = [];
-  for (;;) { // a folder is read some hundred entries at a time
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+  for (;;) {
+    // a folder is read some hundred entries at a time
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
     if (some.length === 0) break;
     found.push(...some);
   }

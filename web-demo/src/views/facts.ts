@@ -14,7 +14,9 @@ export function showFacts({ embedder, loadMs, modelBytes }: LoadedEngine): void 
     ["Engine", info.variant],
     ["Threads", String(info.threads)],
     ["Vector lengths", info.dimensions.join(", ")],
-    ...(info.towers.includes("text") ? [["Longest text", plural(info.maxTokens, "token")] as const] : []),
+    ...(info.towers.includes("text")
+      ? [["Longest text", plural(info.maxTokens, "token")] as const]
+      : []),
   ]);
   byId("isolation-note", HTMLElement).textContent = crossOriginIsolated
     ? `The page is cross-origin isolated, so the engine may use several threads; it uses ${info.threads}.`
@@ -27,7 +29,15 @@ export function setFact(name: string, value: string): void {
   const id = `fact-${name.toLowerCase().replaceAll(" ", "-")}`;
   const known = document.getElementById(id);
   if (known) known.textContent = value;
-  else list.append(make("div", {}, make("dt", { text: name }), make("dd", { text: value, class: "numeric", attributes: { id } })));
+  else
+    list.append(
+      make(
+        "div",
+        {},
+        make("dt", { text: name }),
+        make("dd", { text: value, class: "numeric", attributes: { id } }),
+      ),
+    );
 }
 
 function setFacts(facts: readonly (readonly [string, string])[]): void {

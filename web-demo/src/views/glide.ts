@@ -16,11 +16,21 @@ export function glide(elements: readonly HTMLElement[], change: () => void): voi
     if (to.width === 0 || from.width === 0 || to.top > height || to.bottom < 0) continue;
     if (Math.abs(from.left - to.left) < 1 && Math.abs(from.top - to.top) < 1) continue;
     const scale = from.width / to.width;
-    moves.push([element, `translate(${from.left - to.left}px, ${from.top - to.top}px) scale(${scale})`]);
+    moves.push([
+      element,
+      `translate(${from.left - to.left}px, ${from.top - to.top}px) scale(${scale})`,
+    ]);
   }
   for (const [element, transform] of moves) {
-    element.animate([{ transform, transformOrigin: "0 0" }, { transform: "none", transformOrigin: "0 0" }], {
-      duration, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)",
-    });
+    element.animate(
+      [
+        { transform, transformOrigin: "0 0" },
+        { transform: "none", transformOrigin: "0 0" },
+      ],
+      {
+        duration,
+        easing: "cubic-bezier(0.2, 0.8, 0.2, 1)",
+      },
+    );
   }
 }

@@ -32,7 +32,8 @@ export class LoadPanel {
   begin(name: string | undefined): void {
     this.#show(this.#progress);
     this.#cancel.hidden = name === undefined;
-    byId("load-label", HTMLElement).textContent = name === undefined ? "Loading the model" : `Loading ${name}`;
+    byId("load-label", HTMLElement).textContent =
+      name === undefined ? "Loading the model" : `Loading ${name}`;
     this.#bar.removeAttribute("value");
     this.#amount.textContent = "";
   }

@@ -3,7 +3,15 @@
 
 import type { FileLike, Tower } from "clipglot";
 import { describeLicense, modelHome } from "../data/licenses.ts";
-import { ChoiceError, downloadBytes, embeddedModel, packAddress, readPackInfo, type ModelChoice, type PackInfo } from "../data/model-choice.ts";
+import {
+  ChoiceError,
+  downloadBytes,
+  embeddedModel,
+  packAddress,
+  readPackInfo,
+  type ModelChoice,
+  type PackInfo,
+} from "../data/model-choice.ts";
 import { byId, make } from "../dom.ts";
 import { byteSize } from "../format.ts";
 import { CachedList } from "./cached-list.ts";
@@ -36,9 +44,16 @@ export class ModelDialog {
     byId("model-open", HTMLButtonElement).addEventListener("click", () => this.open());
     byId("model-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("close", () => this.#reading?.abort());
-    for (const kind of kinds) this.#radio(kind).addEventListener("change", () => this.#select(kind));
-    byId("model-check", HTMLButtonElement).addEventListener("click", () => void this.#checkAddress());
-    this.#address.addEventListener("focus", () => this.#radio("address").checked || this.#select("address"));
+    for (const kind of kinds)
+      this.#radio(kind).addEventListener("change", () => this.#select(kind));
+    byId("model-check", HTMLButtonElement).addEventListener(
+      "click",
+      () => void this.#checkAddress(),
+    );
+    this.#address.addEventListener(
+      "focus",
+      () => this.#radio("address").checked || this.#select("address"),
+    );
     this.#address.addEventListener("input", () => this.#offerNothing());
     this.#address.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
@@ -49,14 +64,19 @@ export class ModelDialog {
     folder.addEventListener("change", () => {
       const files = Array.from(folder.files ?? []);
       folder.value = "";
-      if (files.length > 0) this.offerFolder(files[0]!.webkitRelativePath.split("/")[0] || "folder", files);
+      if (files.length > 0)
+        this.offerFolder(files[0]!.webkitRelativePath.split("/")[0] || "folder", files);
     });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!this.#offered || this.#offered.towers.size === 0) return;
       const { choice, pack, towers } = this.#offered;
       this.#dialog.close();
-      this.#onLoad({ choice, pack, towers: (["text", "vision"] as const).filter((tower) => towers.has(tower)) });
+      this.#onLoad({
+        choice,
+        pack,
+        towers: (["text", "vision"] as const).filter((tower) => towers.has(tower)),
+      });
     });
   }
 
@@ -103,7 +123,8 @@ export class ModelDialog {
   async #checkAddress(): Promise<void> {
     this.#select("address");
     try {
-      if (this.#address.value.trim() === "") throw new ChoiceError("Type or paste the address of a pack's folder.");
+      if (this.#address.value.trim() === "")
+        throw new ChoiceError("Type or paste the address of a pack's folder.");
       await this.#read({ kind: "address", url: packAddress(this.#address.value) });
     } catch (error) {
       this.#fail(error);
@@ -126,7 +147,10 @@ export class ModelDialog {
   }
 
   #fail(error: unknown): void {
-    this.#problem.textContent = error instanceof ChoiceError ? error.message : `The pack cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    this.#problem.textContent =
+      error instanceof ChoiceError
+        ? error.message
+        : `The pack cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     this.#problem.hidden = false;
   }
 
@@ -134,11 +158,28 @@ export class ModelDialog {
     const { pack, towers } = this.#offered!;
     const license = describeLicense(pack.license);
     const home = modelHome(pack.modelId);
-    const facts = make("dl", { class: "model-facts" },
+    const facts = make(
+      "dl",
+      { class: "model-facts" },
       ...fact("Model", home ? link(home, pack.modelId) : pack.modelId),
       ...(pack.revision ? fact("Version", pack.revision) : []),
-      ...fact("Numbers", [pack.dtype || "unknown", pack.fullDimensions ? `${pack.fullDimensions} a vector` : ""].filter(Boolean).join(", ")),
-      ...fact("Licence", make("span", {}, license.url ? link(license.url, license.name) : make("b", { text: license.name }), " ", make("span", { class: "muted", text: license.meaning }))));
+      ...fact(
+        "Numbers",
+        [pack.dtype || "unknown", pack.fullDimensions ? `${pack.fullDimensions} a vector` : ""]
+          .filter(Boolean)
+          .join(", "),
+      ),
+      ...fact(
+        "Licence",
+        make(
+          "span",
+          {},
+          license.url ? link(license.url, license.name) : make("b", { text: license.name }),
+          " ",
+          make("span", { class: "muted", text: license.meaning }),
+        ),
+      ),
+    );
     const choices = Array.from(pack.towers.keys(), (tower) => {
       const box = make("input", { attributes: { type: "checkbox", id: `model-tower-${tower}` } });
       box.checked = towers.has(tower);
@@ -147,9 +188,23 @@ export class ModelDialog {
         else towers.delete(tower);
         this.#showTotal();
       });
-      return make("label", { class: "model-tower" }, box, towerNames[tower], make("span", { class: "muted numeric", text: byteSize(downloadBytes(pack, [tower])) }));
+      return make(
+        "label",
+        { class: "model-tower" },
+        box,
+        towerNames[tower],
+        make("span", { class: "muted numeric", text: byteSize(downloadBytes(pack, [tower])) }),
+      );
     });
-    this.#details.replaceChildren(facts, make("fieldset", { class: "model-towers" }, make("legend", { text: "What to read with it" }), ...choices));
+    this.#details.replaceChildren(
+      facts,
+      make(
+        "fieldset",
+        { class: "model-towers" },
+        make("legend", { text: "What to read with it" }),
+        ...choices,
+      ),
+    );
     this.#details.hidden = false;
     this.#showTotal();
   }
@@ -158,7 +213,10 @@ export class ModelDialog {
     const { choice, pack, towers } = this.#offered!;
     const size = byteSize(downloadBytes(pack, Array.from(towers)));
     this.#load.disabled = towers.size === 0;
-    this.#load.textContent = towers.size === 0 ? "Load" : `${choice.kind === "address" ? "Download and load" : "Load"} ${size}`;
+    this.#load.textContent =
+      towers.size === 0
+        ? "Load"
+        : `${choice.kind === "address" ? "Download and load" : "Load"} ${size}`;
   }
 }
 

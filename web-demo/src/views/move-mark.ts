@@ -4,7 +4,9 @@ import { make } from "../dom.ts";
 
 export function describeMove(move: number): string {
   const places = Math.abs(move);
-  return move === 0 ? "" : `${move > 0 ? "up" : "down"} ${places} ${places === 1 ? "place" : "places"}`;
+  return move === 0
+    ? ""
+    : `${move > 0 ? "up" : "down"} ${places} ${places === 1 ? "place" : "places"}`;
 }
 
 export function updateMoveMark(mark: HTMLElement, move: number): void {

@@ -14,11 +14,31 @@ export class TrayEntry {
     const { name } = picture;
     const image = make("img", { attributes: { alt: "", width: "40", height: "40" } });
     showPicture(image, picture);
-    image.addEventListener("error", () => image.replaceWith(make("span", { class: "tray-broken", text: "?", attributes: { "aria-hidden": "true" } })));
-    this.#choose = make("button", { class: "tray-choose", attributes: { type: "button", disabled: "", title: "Find pictures like this one" } },
-      image, make("span", { class: "tray-text" }, make("span", { class: "tray-name", text: name, attributes: { dir: "auto" } }), this.#state));
+    image.addEventListener("error", () =>
+      image.replaceWith(
+        make("span", { class: "tray-broken", text: "?", attributes: { "aria-hidden": "true" } }),
+      ),
+    );
+    this.#choose = make(
+      "button",
+      {
+        class: "tray-choose",
+        attributes: { type: "button", disabled: "", title: "Find pictures like this one" },
+      },
+      image,
+      make(
+        "span",
+        { class: "tray-text" },
+        make("span", { class: "tray-name", text: name, attributes: { dir: "auto" } }),
+        this.#state,
+      ),
+    );
     this.#choose.addEventListener("click", onChoose);
-    const remove = make("button", { class: "tray-remove", attributes: { type: "button", "aria-label": `Remove ${name}` } }, "×");
+    const remove = make(
+      "button",
+      { class: "tray-remove", attributes: { type: "button", "aria-label": `Remove ${name}` } },
+      "×",
+    );
     remove.addEventListener("click", onRemove);
     this.element = make("li", { class: "tray-entry" }, this.#choose, remove);
   }

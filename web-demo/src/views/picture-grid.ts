@@ -6,7 +6,13 @@ import { byId } from "../dom.ts";
 import { enableArrowKeys, type ArrowKeys } from "./arrow-keys.ts";
 import { glide } from "./glide.ts";
 import { Tile } from "./tile.ts";
-import { replaceItems, unplace, VirtualTiles, type Section, type TileLayout } from "./virtual-tiles.ts";
+import {
+  replaceItems,
+  unplace,
+  VirtualTiles,
+  type Section,
+  type TileLayout,
+} from "./virtual-tiles.ts";
 
 const narrow = matchMedia("(max-width: 800px)");
 
@@ -67,7 +73,10 @@ export class PictureGrid {
       ids.push(id);
       groups.set(heading, ids);
     }
-    this.#arrange([], Array.from(groups, ([heading, ids]) => ({ heading, ids })));
+    this.#arrange(
+      [],
+      Array.from(groups, ([heading, ids]) => ({ heading, ids })),
+    );
   }
 
   /** Pictures that have no vector yet follow after the ranked ones. */
@@ -76,7 +85,9 @@ export class PictureGrid {
     this.#hits = new Map(ranked.map((hit, rank) => [hit.id, { hit, rank }]));
     const waiting = Array.from(this.#pictures.keys()).filter((id) => !this.#hits.has(id));
     const ids = ranked.map(({ id }) => id);
-    this.#arrange(ids.slice(0, topCount), [{ heading: "", ids: [...ids.slice(topCount), ...waiting] }]);
+    this.#arrange(ids.slice(0, topCount), [
+      { heading: "", ids: [...ids.slice(topCount), ...waiting] },
+    ]);
   }
 
   /** Leaves in the document which text the order answers. */
@@ -95,7 +106,12 @@ export class PictureGrid {
       this.#top.hidden = top.length === 0;
       this.#rest.show(rest, layoutOf(top.length > 0));
       // Moving an element takes its focus away; give it back to the same picture.
-      if (focused instanceof HTMLElement && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+      if (
+        focused instanceof HTMLElement &&
+        focused !== document.activeElement &&
+        focused.isConnected
+      )
+        focused.focus({ preventScroll: true });
     });
     this.#keys.reset();
   }

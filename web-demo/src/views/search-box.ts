@@ -67,11 +67,20 @@ export class SearchBox {
   searchLike(picture: Picture): void {
     const image = make("img", { attributes: { alt: "" } });
     showPicture(image, picture);
-    this.#searchWith({ kind: "picture", id: picture.id }, image, "like ", make("b", { text: picture.name, attributes: { lang: picture.language, dir: "auto" } }));
+    this.#searchWith(
+      { kind: "picture", id: picture.id },
+      image,
+      "like ",
+      make("b", { text: picture.name, attributes: { lang: picture.language, dir: "auto" } }),
+    );
   }
 
   searchDrawing({ pixels, preview }: Drawing): void {
-    this.#searchWith({ kind: "drawing", pixels }, make("img", { attributes: { alt: "", src: preview } }), "your drawing");
+    this.#searchWith(
+      { kind: "drawing", pixels },
+      make("img", { attributes: { alt: "", src: preview } }),
+      "your drawing",
+    );
   }
 
   /** Models without a text tower are searched by pictures alone. */
@@ -99,17 +108,36 @@ export class SearchBox {
   #update(): void {
     this.#chip.hidden = !this.#likeness;
     this.#clear.hidden = !this.#likeness && this.#input.value === "";
-    this.#input.placeholder = this.#likeness ? "" : this.#readsTexts ? "Type a word in any language" : "This model reads no texts: choose or draw a picture";
+    this.#input.placeholder = this.#likeness
+      ? ""
+      : this.#readsTexts
+        ? "Type a word in any language"
+        : "This model reads no texts: choose or draw a picture";
     for (const chip of document.querySelectorAll<HTMLElement>(".chip")) {
-      chip.setAttribute("aria-pressed", String(!this.#likeness && chip.textContent === this.#input.value));
+      chip.setAttribute(
+        "aria-pressed",
+        String(!this.#likeness && chip.textContent === this.#input.value),
+      );
     }
   }
 
   #shortcut(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.isComposing ||
+      document.querySelector("dialog[open]")
+    )
+      return;
     const { target } = event;
     const typing = target === this.#input;
-    if (!typing && (target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && /^(text|url)$/.test(target.type)))) return;
+    if (
+      !typing &&
+      (target instanceof HTMLTextAreaElement ||
+        (target instanceof HTMLInputElement && /^(text|url)$/.test(target.type)))
+    )
+      return;
     if (event.key === "/" && !typing) {
       event.preventDefault();
       this.focus();
@@ -122,7 +150,11 @@ export class SearchBox {
 
   #addExamples(): void {
     const chips = examples.map(({ text, lang, name }) => {
-      const chip = make("button", { class: "chip", text, attributes: { type: "button", lang, dir: "auto", title: name, "aria-pressed": "false" } });
+      const chip = make("button", {
+        class: "chip",
+        text,
+        attributes: { type: "button", lang, dir: "auto", title: name, "aria-pressed": "false" },
+      });
       chip.addEventListener("click", () => this.searchText(text));
       return chip;
     });

@@ -26,15 +26,24 @@ export class StatusLine {
   answer(answer: Answer, noun: string, topName: string | undefined): void {
     this.#status.classList.remove("status-error");
     const parts: string[] = [];
-    if (answer.embedMs !== undefined && answer.tokens === undefined) parts.push(`Drawing read in ${milliseconds(answer.embedMs)}`);
-    else if (answer.embedMs !== undefined) parts.push(`${answer.tokens} tokens${answer.truncated ? " (cut)" : ""} read in ${milliseconds(answer.embedMs)}`);
+    if (answer.embedMs !== undefined && answer.tokens === undefined)
+      parts.push(`Drawing read in ${milliseconds(answer.embedMs)}`);
+    else if (answer.embedMs !== undefined)
+      parts.push(
+        `${answer.tokens} tokens${answer.truncated ? " (cut)" : ""} read in ${milliseconds(answer.embedMs)}`,
+      );
     else parts.push("Vector at hand");
-    parts.push(`${count(answer.searched)} ${answer.searched === 1 ? noun.slice(0, -1) : noun} searched in ${milliseconds(answer.searchMs)}`);
+    parts.push(
+      `${count(answer.searched)} ${answer.searched === 1 ? noun.slice(0, -1) : noun} searched in ${milliseconds(answer.searchMs)}`,
+    );
     const ignorance = unknown(answer);
     if (ignorance) parts.unshift(ignorance);
     this.#status.textContent = parts.join(" · ");
     const best = answer.hits[0];
-    if (best && topName) this.#announce(`${ignorance ? `${ignorance}. ` : ""}Best match: ${topName}, score ${score(best.score)}`);
+    if (best && topName)
+      this.#announce(
+        `${ignorance ? `${ignorance}. ` : ""}Best match: ${topName}, score ${score(best.score)}`,
+      );
   }
 
   #announce(text: string): void {
@@ -47,5 +56,7 @@ export class StatusLine {
 // tokens for its beginning and its end.
 function unknown({ tokens = 0, unknownTokens = 0 }: Answer): string | undefined {
   if (unknownTokens === 0) return undefined;
-  return unknownTokens * 2 >= tokens - 2 ? "The model does not know these characters: what is found is chance" : "The model does not know a part of this text";
+  return unknownTokens * 2 >= tokens - 2
+    ? "The model does not know these characters: what is found is chance"
+    : "The model does not know a part of this text";
 }

@@ -16,7 +16,12 @@ export class Tabs {
       const tab = tabOf(name);
       tab.addEventListener("click", () => this.select(name));
       tab.addEventListener("keydown", (event) => {
-        const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: names.length - 1 }[event.key];
+        const next = {
+          ArrowRight: index + 1,
+          ArrowLeft: index - 1,
+          Home: 0,
+          End: names.length - 1,
+        }[event.key];
         if (next === undefined) return;
         event.preventDefault();
         const target = names[(next + names.length) % names.length]!;

@@ -21,7 +21,11 @@ export class TextList {
   #ranking: readonly RankedHit[] | undefined;
   #shown = pageLength;
 
-  constructor(onChoose: (text: string) => void, pictureOf: (emoji: string) => Picture | undefined, onLeaveTop: () => void) {
+  constructor(
+    onChoose: (text: string) => void,
+    pictureOf: (emoji: string) => Picture | undefined,
+    onLeaveTop: () => void,
+  ) {
     this.#onChoose = onChoose;
     this.#pictureOf = pictureOf;
     this.#keys = enableArrowKeys(this.#list, onLeaveTop);
@@ -63,8 +67,13 @@ export class TextList {
   #render(): void {
     const total = this.#ranking?.length ?? this.#texts.size;
     const rows = this.#ranking
-      ? this.#ranking.slice(0, this.#shown).flatMap((hit, rank) => this.#row(this.#texts.get(hit.id), hit, rank))
-      : Array.from(this.#texts.values()).sort((a, b) => Number(b.emoji === undefined) - Number(a.emoji === undefined)).slice(0, this.#shown).flatMap((text, rank) => this.#row(text, undefined, rank));
+      ? this.#ranking
+          .slice(0, this.#shown)
+          .flatMap((hit, rank) => this.#row(this.#texts.get(hit.id), hit, rank))
+      : Array.from(this.#texts.values())
+          .sort((a, b) => Number(b.emoji === undefined) - Number(a.emoji === undefined))
+          .slice(0, this.#shown)
+          .flatMap((text, rank) => this.#row(text, undefined, rank));
     this.#list.replaceChildren(...rows);
     this.#more.hidden = this.#shown >= total;
     this.#more.textContent = `Show ${Math.min(pageLength, total - this.#shown)} more of ${total}`;
@@ -75,14 +84,35 @@ export class TextList {
     if (!text) return [];
     const move = makeMoveMark();
     if (hit) updateMoveMark(move, hit.move);
-    const label = [text.text, text.note, hit ? `rank ${rank + 1}, score ${formatScore(hit.score)}` : "", hit ? describeMove(hit.move) : ""];
+    const label = [
+      text.text,
+      text.note,
+      hit ? `rank ${rank + 1}, score ${formatScore(hit.score)}` : "",
+      hit ? describeMove(hit.move) : "",
+    ];
     const button = make(
       "button",
-      { class: "text-row", attributes: { type: "button", "data-cell": "", tabindex: "-1", "aria-label": label.filter(Boolean).join(", "), title: "Search with this text" } },
+      {
+        class: "text-row",
+        attributes: {
+          type: "button",
+          "data-cell": "",
+          tabindex: "-1",
+          "aria-label": label.filter(Boolean).join(", "),
+          title: "Search with this text",
+        },
+      },
       this.#illustration(text),
-      make("span", { class: "text-body" },
-        make("span", { class: "text-text", text: text.text, attributes: { lang: text.language, dir: "auto" } }),
-        make("span", { class: "text-gloss", text: text.note })),
+      make(
+        "span",
+        { class: "text-body" },
+        make("span", {
+          class: "text-text",
+          text: text.text,
+          attributes: { lang: text.language, dir: "auto" },
+        }),
+        make("span", { class: "text-gloss", text: text.note }),
+      ),
       move,
       make("span", { class: "text-score numeric", text: hit ? formatScore(hit.score) : "" }),
     );
@@ -94,7 +124,12 @@ export class TextList {
 
   #illustration({ emoji }: ShortText): HTMLElement {
     const picture = emoji === undefined ? undefined : this.#pictureOf(emoji);
-    if (!picture) return make("span", { class: "text-picture text-picture-none", text: "“”", attributes: { "aria-hidden": "true" } });
+    if (!picture)
+      return make("span", {
+        class: "text-picture text-picture-none",
+        text: "“”",
+        attributes: { "aria-hidden": "true" },
+      });
     const image = make("img", { attributes: { alt: "", width: "40", height: "40" } });
     showPicture(image, picture);
     return make("span", { class: "text-picture" }, image);

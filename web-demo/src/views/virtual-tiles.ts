@@ -49,11 +49,23 @@ export class VirtualTiles {
     // Lists stay where their number does, so that tiles can glide inside; what is left over goes.
     for (let i = filled.length; i < heads.length; i++) heads[i]!.remove();
     this.#sections = filled.map(({ heading, ids }, i) => {
-      const section = heads[i] ?? this.#container.appendChild(make("section", {}, make("h2", { class: "grid-heading" }), make("ol", { class: "grid-list" })));
+      const section =
+        heads[i] ??
+        this.#container.appendChild(
+          make(
+            "section",
+            {},
+            make("h2", { class: "grid-heading" }),
+            make("ol", { class: "grid-list" }),
+          ),
+        );
       const title = section.querySelector("h2")!;
       const list = section.querySelector("ol")!;
       title.hidden = heading === "";
-      title.replaceChildren(heading, make("span", { class: "grid-heading-count numeric", text: String(ids.length) }));
+      title.replaceChildren(
+        heading,
+        make("span", { class: "grid-heading-count numeric", text: String(ids.length) }),
+      );
       list.setAttribute("aria-label", heading || "All other pictures");
       return { ids, list };
     });
@@ -83,7 +95,8 @@ export class VirtualTiles {
     const row = tile + caption + gap;
     if (measure) {
       this.#container.style.setProperty("--tile", `${tile}px`);
-      for (const { ids, list } of this.#sections) list.style.height = `${Math.ceil(ids.length / this.#columns) * row - gap}px`;
+      for (const { ids, list } of this.#sections)
+        list.style.height = `${Math.ceil(ids.length / this.#columns) * row - gap}px`;
     }
     const tops = this.#sections.map(({ list }) => list.getBoundingClientRect().top);
     this.#sections.forEach((placed, i) => this.#fill(placed, tops[i]!, tile, row));
@@ -95,7 +108,10 @@ export class VirtualTiles {
 
   #fill({ ids, list }: Placed, top: number, tile: number, row: number): void {
     const first = Math.max(0, Math.floor((-overscan - top) / row)) * this.#columns;
-    const last = Math.min(ids.length, Math.max(0, Math.ceil((innerHeight + overscan - top) / row)) * this.#columns);
+    const last = Math.min(
+      ids.length,
+      Math.max(0, Math.ceil((innerHeight + overscan - top) / row)) * this.#columns,
+    );
     const wanted: number[] = [];
     for (let i = first; i < last; i++) wanted.push(i);
     const focused = document.activeElement?.closest<HTMLElement>("li[data-id]");

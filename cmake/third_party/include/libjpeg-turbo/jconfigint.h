@@ -7,8 +7,9 @@
 #endif
 #define FALLTHROUGH __attribute__((fallthrough));
 
-/* Where a file's last bytes are missing, it matters how many bits are read ahead: 64, as everywhere. On 32-bit machines
-   jdhuff.h does that for the x32 interface of Linux only; here, after all system headers, it may think it is that. */
+/* Where a file's last bytes are missing, it matters how many bits are read ahead: 64, as
+   everywhere. On 32-bit machines jdhuff.h does that for the x32 interface of Linux only; here,
+   after all system headers, it may think it is that. */
 #if __SIZEOF_SIZE_T__ == 4
 #include <errno.h>
 #include <limits.h>

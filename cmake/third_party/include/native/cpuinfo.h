@@ -1,6 +1,6 @@
-// Stands in for the cpuinfo library, for XNNPACK only: the questions XNNPACK asks about the processor,
-// answered by the compiler's run-time tests (x86-64) or the kernel's capability bits (Arm).
-// Instruction sets that this build has no kernels for are answered "no".
+// Stands in for the cpuinfo library, for XNNPACK only: the questions XNNPACK asks about the
+// processor, answered by the compiler's run-time tests (x86-64) or the kernel's capability bits
+// (Arm). Instruction sets that this build has no kernels for are answered "no".
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,8 @@ static inline bool cpuinfo_has_x86_sse2(void) { return true; }
 static inline bool cpuinfo_has_x86_ssse3(void) { return __builtin_cpu_supports("ssse3"); }
 static inline bool cpuinfo_has_x86_sse4_1(void) { return __builtin_cpu_supports("sse4.1"); }
 static inline bool cpuinfo_has_x86_avx(void) { return __builtin_cpu_supports("avx"); }
-// Every processor with AVX2 has F16C; the compilers' own list lacks the name F16C in older versions.
+// Every processor with AVX2 has F16C; the compilers' own list lacks the name F16C in older
+// versions.
 static inline bool cpuinfo_has_x86_f16c(void) { return __builtin_cpu_supports("avx2"); }
 static inline bool cpuinfo_has_x86_fma3(void) { return __builtin_cpu_supports("fma"); }
 static inline bool cpuinfo_has_x86_avx2(void) { return __builtin_cpu_supports("avx2"); }
@@ -27,7 +28,9 @@ static inline bool cpuinfo_has_x86_avx2(void) { return __builtin_cpu_supports("a
 #if defined(__linux__)
 #include <sys/auxv.h>
 // HWCAP_ASIMDDP of <asm/hwcap.h>: the int8 dot product.
-static inline bool cpuinfo_has_arm_neon_dot(void) { return (getauxval(AT_HWCAP) & (1UL << 20)) != 0; }
+static inline bool cpuinfo_has_arm_neon_dot(void) {
+  return (getauxval(AT_HWCAP) & (1UL << 20)) != 0;
+}
 #elif defined(__APPLE__)
 static inline bool cpuinfo_has_arm_neon_dot(void) { return true; }
 #else

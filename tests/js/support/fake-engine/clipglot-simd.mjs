@@ -27,7 +27,8 @@ export default async function createFakeModule(settings) {
   };
   const result = memory.buffer.byteLength - 4096; // where vectors leave
   const ok = { code: 0, detail: "" };
-  const text = (pointer, bytes) => new TextDecoder().decode(new Uint8Array(memory.buffer, pointer, bytes).slice());
+  const text = (pointer, bytes) =>
+    new TextDecoder().decode(new Uint8Array(memory.buffer, pointer, bytes).slice());
 
   class Engine {
     #files = [];
@@ -41,7 +42,8 @@ export default async function createFakeModule(settings) {
       this.#files.push({ path, bytes });
     }
     beginLoad() {
-      if (this.#files.some(({ path }) => path === "corrupt")) return { code: 4, detail: "corrupt: of course" };
+      if (this.#files.some(({ path }) => path === "corrupt"))
+        return { code: 4, detail: "corrupt: of course" };
       this.total = this.#files.reduce((sum, { bytes }) => sum + bytes, 0);
       this.sum = 0;
       this.#skipEmpty();
@@ -50,7 +52,13 @@ export default async function createFakeModule(settings) {
     want() {
       const file = this.#files[this.#place];
       if (!file) return { wanted: false, file: 0, offset: 0, length: 0, hashed: false };
-      return { wanted: true, file: this.#place, offset: this.#offset, length: Math.min(pieceBytes, file.bytes - this.#offset), hashed: false };
+      return {
+        wanted: true,
+        file: this.#place,
+        offset: this.#offset,
+        length: Math.min(pieceBytes, file.bytes - this.#offset),
+        hashed: false,
+      };
     }
     reserve() {
       return { code: 0, detail: "", pointer: result, bytes: this.want().length };
@@ -80,36 +88,79 @@ export default async function createFakeModule(settings) {
     }
     infoJson() {
       return JSON.stringify({
-        modelId: "fake", revision: "1", license: "none", towers: ["text", "vision"], dtype: this.options.dtype, dimensions: [4, 8],
-        fullDimensions: 8, maxTokens: this.options.maxTokens, threads: settings.clipglotThreads, imageSize: 8, imageGrid: 2, textLayers: 9, visionLayers: 2, residentBytes: this.sum,
+        modelId: "fake",
+        revision: "1",
+        license: "none",
+        towers: ["text", "vision"],
+        dtype: this.options.dtype,
+        dimensions: [4, 8],
+        fullDimensions: 8,
+        maxTokens: this.options.maxTokens,
+        threads: settings.clipglotThreads,
+        imageSize: 8,
+        imageGrid: 2,
+        textLayers: 9,
+        visionLayers: 2,
+        residentBytes: this.sum,
         selfTest: this.options.selfTest,
       });
     }
     embedText(pointer, bytes, options) {
       const given = text(pointer, bytes);
       const [word, number] = given.split(":");
-      if (word === "fail") return { ...this.#vector([], options), code: Number(number), detail: `asked to fail with ${number}` };
+      if (word === "fail")
+        return {
+          ...this.#vector([], options),
+          code: Number(number),
+          detail: `asked to fail with ${number}`,
+        };
       if (word === "trap") throw new WebAssembly.RuntimeError("unreachable");
-      if (word === "late") setTimeout(() => { throw new Error("a thread broke"); }, 10);
-      if (word === "slow") for (const end = performance.now() + Number(number); performance.now() < end; );
+      if (word === "late")
+        setTimeout(() => {
+          throw new Error("a thread broke");
+        }, 10);
+      if (word === "slow")
+        for (const end = performance.now() + Number(number); performance.now() < end; );
       if (word === "layers") {
         for (this.done = 0; this.done <= Number(number); this.done++) {
           for (const end = performance.now() + 5; performance.now() < end; );
-          if (settings.clipglotLayer(this.done)) return { ...this.#vector([], options), code: 10, detail: `before layer ${this.done}` };
+          if (settings.clipglotLayer(this.done))
+            return { ...this.#vector([], options), code: 10, detail: `before layer ${this.done}` };
         }
       }
       if (word === "done") return this.#vector([this.done], options);
-      return this.#vector([bytes, options.dimensions, options.maxTokens, options.normalizeNfc ? 1 : 0, options.task.length], options);
+      return this.#vector(
+        [
+          bytes,
+          options.dimensions,
+          options.maxTokens,
+          options.normalizeNfc ? 1 : 0,
+          options.task.length,
+        ],
+        options,
+      );
     }
     embedTexts(pointer, count, options) {
       const lengths = new Uint32Array(memory.buffer, pointer, count).slice();
       const width = options.dimensions || 8;
-      const vectors = [], truncated = [];
+      const vectors = [],
+        truncated = [];
       for (let i = 0, at = pointer + 4 * count; i < Math.min(count, 3); at += lengths[i++]) {
-        const alone = text(at, lengths[i]).includes(":") || ["trap", "late", "done"].includes(text(at, lengths[i]));
+        const alone =
+          text(at, lengths[i]).includes(":") ||
+          ["trap", "late", "done"].includes(text(at, lengths[i]));
         if (alone && i > 0) break;
         const one = this.embedText(at, lengths[i], options);
-        if (one.code !== 0) return { code: one.code, detail: one.detail, pointer: 0, count: 0, texts: 0, truncated: 0, unknownTokens: 0 };
+        if (one.code !== 0)
+          return {
+            code: one.code,
+            detail: one.detail,
+            pointer: 0,
+            count: 0,
+            texts: 0,
+            truncated: 0,
+            unknownTokens: 0,
+          };
         vectors.push(...new Float32Array(memory.buffer, result, width));
         truncated.push(lengths[i] > 20 ? 1 : 0);
         if (alone) break;
@@ -117,12 +168,23 @@ export default async function createFakeModule(settings) {
       new Float32Array(memory.buffer, result, vectors.length).set(vectors);
       new Uint8Array(memory.buffer, result + 2048, truncated.length).set(truncated);
       new Uint32Array(memory.buffer, result + 3072, truncated.length).fill(0);
-      return { code: 0, detail: "", pointer: result, count: width, texts: truncated.length, truncated: result + 2048, unknownTokens: result + 3072 };
+      return {
+        code: 0,
+        detail: "",
+        pointer: result,
+        count: width,
+        texts: truncated.length,
+        truncated: result + 2048,
+        unknownTokens: result + 3072,
+      };
     }
     embedEncodedImage(pointer, bytes, options) {
       if (bytes === 0) return { ...this.#vector([], options), code: 7, detail: "no bytes" };
       if (bytes === 13) return { ...this.#vector([], options), code: 7, detail: "damaged" };
-      return this.#vector([bytes, new Uint8Array(memory.buffer, pointer, 1)[0], options.ignoreOrientation ? 1 : 0], options);
+      return this.#vector(
+        [bytes, new Uint8Array(memory.buffer, pointer, 1)[0], options.ignoreOrientation ? 1 : 0],
+        options,
+      );
     }
     embedPixels(pointer, bytes, width, height, options) {
       return this.#vector([bytes, width, height], options);
@@ -134,7 +196,17 @@ export default async function createFakeModule(settings) {
       const count = dimensions || 8;
       const vector = new Float32Array(memory.buffer, result, count).fill(0);
       vector.set(numbers.slice(0, count));
-      return { code: 0, detail: "", pointer: result, count, tokens: numbers[0] ?? 0, totalTokens: numbers[0] ?? 0, truncated: false, unknownTokens: 0, warnings: "" };
+      return {
+        code: 0,
+        detail: "",
+        pointer: result,
+        count,
+        tokens: numbers[0] ?? 0,
+        totalTokens: numbers[0] ?? 0,
+        truncated: false,
+        unknownTokens: 0,
+        warnings: "",
+      };
     }
     cancelFlag() {
       return 16;
@@ -159,14 +231,20 @@ export default async function createFakeModule(settings) {
     add(pointer, count) {
       const values = new Float32Array(memory.buffer, pointer, count).slice();
       if (!values.every(Number.isFinite)) return { code: 1, detail: "not finite" };
-      for (let at = 0; at < count; at += this.dimensions) this.#rows.push(values.subarray(at, at + this.dimensions));
+      for (let at = 0; at < count; at += this.dimensions)
+        this.#rows.push(values.subarray(at, at + this.dimensions));
       return ok;
     }
     search(pointer, count, k) {
       const query = new Float32Array(memory.buffer, pointer, count).slice();
-      const hits = this.#rows.map((row, i) => [i, row.reduce((sum, value, j) => sum + value * query[j], 0)]).sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, k);
+      const hits = this.#rows
+        .map((row, i) => [i, row.reduce((sum, value, j) => sum + value * query[j], 0)])
+        .sort((a, b) => b[1] - a[1] || a[0] - b[0])
+        .slice(0, k);
       new Uint32Array(memory.buffer, result, hits.length).set(hits.map(([row]) => row));
-      new Float32Array(memory.buffer, result + 2048, hits.length).set(hits.map(([, score]) => score));
+      new Float32Array(memory.buffer, result + 2048, hits.length).set(
+        hits.map(([, score]) => score),
+      );
       return { code: 0, detail: "", rows: result, scores: result + 2048, count: hits.length };
     }
     clear() {
@@ -178,5 +256,12 @@ export default async function createFakeModule(settings) {
     delete() {}
   }
 
-  return { wasmMemory: memory, Engine, Index, allocate, release, allocatedBytes: () => [...live.values()].reduce((sum, bytes) => sum + bytes, 0) };
+  return {
+    wasmMemory: memory,
+    Engine,
+    Index,
+    allocate,
+    release,
+    allocatedBytes: () => [...live.values()].reduce((sum, bytes) => sum + bytes, 0),
+  };
 }
