@@ -115,7 +115,7 @@ Matrix RandomMatrix(DType dtype, size_t out, size_t in, std::mt19937& random) {
       v = static_cast<uint16_t>(0x3A80 + random() % 128);  // 2^-10 ... 2^-9
   } else {
     m.values = Must(AlignedBuffer::TryAllocate(out * in, "bench"));
-    // Normal, as trained weights nearly are: speed may depend on it (src/nn/narrow_weights.h).
+    // Normal, as trained weights nearly are: speed may depend on it (src/nn/int8/acc16_weights.h).
     std::normal_distribution<float> normal(0, 127 / 3.5f);
     for (int8_t& v : m.values.as<int8_t>())
       v = static_cast<int8_t>(std::lround(std::clamp(normal(random), -127.0f, 127.0f)));

@@ -2,7 +2,7 @@
 const SIMD_INT8 = "i32x4.dot_i16x8_s + i32x4.add";
 // The arithmetic of each kind, best first where a build has it: what a product of 8-bit numbers may use, what one with 4-bit weights
 // may use besides (its 16-bit sums have room for a block), one of 16-bit numbers, and float32. With 8 bits two products have room in 16 bits where a
-// row's weights are normal, as the bench's are; where its largest are further out four have (src/nn/narrow_weights.h).
+// row's weights are normal, as the bench's are; where its largest are further out four have (src/nn/int8/acc16_weights.h).
 const WAYS = {
   q8: [
     SIMD_INT8,

@@ -53,7 +53,7 @@ inline Result<Matrix> RandomWeights(DType dtype, size_t out, size_t in) {
       AlignedBuffer::TryAllocate(out * (dtype == DType::kU8 ? Q4RowBytes(in) : in), "bench"));
   if (dtype == DType::kI8) {
     // Normal, as trained weights nearly are, a row's largest at 127: speed may depend on it
-    // (src/nn/narrow_weights.h).
+    // (src/nn/int8/acc16_weights.h).
     std::normal_distribution<float> normal;
     std::vector<float> row(in);
     for (size_t o = 0; o < out; ++o) {

@@ -9,13 +9,18 @@ import {
   lane,
   shown,
   textSettings,
-} from "./page/arguments.js";
-import type { EngineClient } from "./page/client.js";
-import { fencedMethod, fencedNow, fencedPlain, reading } from "./page/fence.js";
-import { packImage, packRefused, type PackedImage, type PictureRules } from "./page/image-input.js";
-import { checkImage } from "./page/image-kind.js";
-import { imageNames, indexNames, textNames } from "./page/option-names.js";
-import type { StartedEngine } from "./page/start.js";
+} from "./client/arguments.js";
+import type { EngineClient } from "./client/client.js";
+import { fencedMethod, fencedNow, fencedPlain, reading } from "./client/fence.js";
+import {
+  packImage,
+  packRefused,
+  type PackedImage,
+  type PictureRules,
+} from "./client/image-input.js";
+import { checkImage } from "./client/image-kind.js";
+import { imageNames, indexNames, textNames } from "./client/option-names.js";
+import type { StartedEngine } from "./client/start.js";
 import type {
   Diagnostics,
   EmbeddingAnswer,

@@ -1,9 +1,9 @@
 // The package in Node, with the same names as in a browser (index.ts).
 import { makeEmbedder, type Embedder } from "./embedder.js";
-import { startHere } from "./page/start.node.js";
-import { fenced } from "./page/fence.js";
-import { cacheNames, loadNames } from "./page/option-names.js";
-import { deleteHere, listHere } from "./page/cached.node.js";
+import { startHere } from "./client/start.node.js";
+import { fenced } from "./client/fence.js";
+import { cacheNames, loadNames } from "./client/option-names.js";
+import { deleteHere, listHere } from "./client/cached.node.js";
 import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "./types.js";
 
 /**

@@ -1,9 +1,9 @@
 // The package in a browser. Node takes index.node.ts, with the same names.
 import { makeEmbedder, type Embedder } from "./embedder.js";
-import { startHere } from "./page/start.browser.js";
-import { fenced } from "./page/fence.js";
-import { cacheNames, loadNames } from "./page/option-names.js";
-import { deleteHere, listHere } from "./page/cached.browser.js";
+import { startHere } from "./client/start.browser.js";
+import { fenced } from "./client/fence.js";
+import { cacheNames, loadNames } from "./client/option-names.js";
+import { deleteHere, listHere } from "./client/cached.browser.js";
 import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "./types.js";
 
 /**

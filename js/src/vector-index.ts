@@ -1,10 +1,10 @@
 // An exact index of vectors, in the engine's worker. Ids are the user's strings; the engine knows rows, and the map between
 // the two is kept here.
 import { EmbedError } from "./errors.js";
-import { checkInteger, invalid, maxIndexBytes, shown } from "./page/arguments.js";
-import type { EngineClient } from "./page/client.js";
-import { fencedMethod, fencedNow, fencedPlain, reading } from "./page/fence.js";
-import { searchNames } from "./page/option-names.js";
+import { checkInteger, invalid, maxIndexBytes, shown } from "./client/arguments.js";
+import type { EngineClient } from "./client/client.js";
+import { fencedMethod, fencedNow, fencedPlain, reading } from "./client/fence.js";
+import { searchNames } from "./client/option-names.js";
 import { isFloat32Array } from "./shared/values.js";
 import type { Embedding, Hit, IndexItem, SearchOptions } from "./types.js";
 

@@ -7,11 +7,11 @@
 
 #include "base/checked.h"
 #include "base/strings.h"
-#include "nn/linear_q4.h"
-#include "nn/linear_q8.h"
+#include "nn/int4/product.h"
+#include "nn/int8/product.h"
+#include "nn/int8/quantize.h"
 #include "nn/nn.h"
-#include "nn/quantize.h"
-#include "nn/workspace_impl.h"
+#include "nn/runtime/workspace_impl.h"
 
 namespace clipglot {
 

@@ -1,8 +1,8 @@
 #include <cmath>
 
 #include "nn/nn.h"
-#include "nn/simd.h"
-#include "nn/workspace_impl.h"
+#include "nn/runtime/workspace_impl.h"
+#include "nn/simd/simd.h"
 
 namespace clipglot {
 namespace {

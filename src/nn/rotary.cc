@@ -2,8 +2,8 @@
 #include <numeric>
 
 #include "nn/nn.h"
-#include "nn/simd.h"
-#include "nn/workspace_impl.h"
+#include "nn/runtime/workspace_impl.h"
+#include "nn/simd/simd.h"
 
 namespace clipglot {
 namespace {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { deleteCached, EmbedError, listCached, load } from "clipglot";
-import { loadNames } from "../../dist/js/page/option-names.js";
+import { loadNames } from "../../dist/js/client/option-names.js";
 import { junk, makeSource, reasons, sourceKinds, strangeSignals } from "./values.mjs";
 
 const fakeEngine = new URL("../js/support/fake-engine/", import.meta.url);

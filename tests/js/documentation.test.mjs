@@ -55,11 +55,11 @@ const rows = Object.fromEntries(
 const limits = {
   "a text": [
     mib(constant("src/text/tokenizer.cc", "kMaxTextBytes")),
-    mib(constant("js/src/page/arguments.ts", "maxTextBytes")),
+    mib(constant("js/src/client/arguments.ts", "maxTextBytes")),
   ],
   "tokens of a text": [String(constant("src/engine/engine.cc", "kMaxTokens"))],
   "pixels of a picture": [
-    `${Number(/maxPixels \?\? ([\d_]+), 1, 2 \*\* 31/.exec(read("js/src/page/start.ts"))[1].replaceAll("_", "")) / 1e6} million`,
+    `${Number(/maxPixels \?\? ([\d_]+), 1, 2 \*\* 31/.exec(read("js/src/client/start.ts"))[1].replaceAll("_", "")) / 1e6} million`,
     String(2 ** 31),
   ],
   "scans of a JPEG file": [String(constant("src/vision/jpeg_codec.cc", "kMaxScans"))],
@@ -69,7 +69,7 @@ const limits = {
   ],
   "vectors of an index, together": [
     gib(constant("src/index/flat_index.cc", "kMaxBytes")),
-    gib(constant("js/src/page/arguments.ts", "maxIndexBytes")),
+    gib(constant("js/src/client/arguments.ts", "maxIndexBytes")),
   ],
   "a file of a pack": [mib(constant("src/container/pack_manifest.h", "kMaxPackFile"))],
   "a pack's manifest": [mib(constant("src/container/pack_manifest.h", "kMaxPackManifest"))],
@@ -96,7 +96,7 @@ test("limits that the table of options repeats", () => {
     new RegExp(`\\| \`maxTokens\` \\| longest text, 2 … ${limits["tokens of a text"][0]};`),
   );
   assert.match(
-    read("js/src/page/start.ts"),
+    read("js/src/client/start.ts"),
     new RegExp(`maxTokens \\?\\? 512, 2, ${limits["tokens of a text"][0]}\\)`),
   );
   assert.match(

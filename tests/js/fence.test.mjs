@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { deleteCached, EmbedError, listCached, load } from "clipglot";
-import { imageNames, loadNames, textNames } from "../../dist/js/page/option-names.js";
+import { imageNames, loadNames, textNames } from "../../dist/js/client/option-names.js";
 import { junk, makeSource, reasons, sourceKinds, strangeSignals } from "../fuzz/values.mjs";
 import { loadFake, memorySource, rejection } from "./support/fake.mjs";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { deleteCached, EmbedError, listCached, load } from "clipglot";
-import { nearestName, loadNames, textNames } from "../../dist/js/page/option-names.js";
+import { nearestName, loadNames, textNames } from "../../dist/js/client/option-names.js";
 import { loadFake, memorySource, rejection } from "./support/fake.mjs";
 
 let embedder, index;

@@ -1,4 +1,4 @@
-// `headers` and `fetch` of load(): js/src/page/user-fetch.ts and js/src/loading/asked-fetch.ts, with the stand-in engine and,
+// `headers` and `fetch` of load(): js/src/client/user-fetch.ts and js/src/loading/asked-fetch.ts, with the stand-in engine and,
 // for the cache, a real model.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
@@ -8,7 +8,7 @@ import { after, describe, test } from "node:test";
 import { load } from "clipglot";
 import { AskedFetch } from "../../dist/js/loading/asked-fetch.js";
 import { openUrlSource } from "../../dist/js/loading/url-source.js";
-import { UserFetch } from "../../dist/js/page/user-fetch.js";
+import { UserFetch } from "../../dist/js/client/user-fetch.js";
 import { fails } from "../shared/check.mjs";
 import { loadFake, rejection } from "./support/fake.mjs";
 import { emojiPack } from "./support/model-pack.mjs";

@@ -1,7 +1,7 @@
-// Two lanes, abort, end: js/src/page/queue.ts alone.
+// Two lanes, abort, end: js/src/client/queue.ts alone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CallQueue } from "../../dist/js/page/queue.js";
+import { CallQueue } from "../../dist/js/client/queue.js";
 import { rejection } from "./support/fake.mjs";
 
 function makeQueue() {

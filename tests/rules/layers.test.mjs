@@ -86,8 +86,8 @@ test("C++: third-party headers stay in their room", () => {
 
 // TypeScript: folder → folders whose files it may import. "" is js/src itself.
 const folders = {
-  "": ["", "page", "shared"],
-  page: ["", "page", "shared", "loading", "platform"],
+  "": ["", "client", "shared"],
+  client: ["", "client", "shared", "loading", "platform"],
   worker: ["", "worker", "shared", "loading", "platform", "generated"],
   loading: ["", "loading", "shared", "platform"],
   platform: ["", "platform", "shared"],

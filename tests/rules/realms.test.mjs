@@ -15,7 +15,7 @@ const sameRealm = {
   "js/src/shared/image-size.ts": ["RangeError"],
   "js/src/shared/webp-orientation.ts": ["RangeError"],
   // Of another realm is the same as of another kind here: it is copied, or read on this side.
-  "js/src/page/image-file.ts": ["Blob"],
+  "js/src/client/image-file.ts": ["Blob"],
 };
 const code = (path) => read(path).replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, "");
 

@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <limits>
 
-#include "nn/quantize_q4.h"
+#include "nn/int4/quantize.h"
 #include "nn/reference.h"
+#include "nn/runtime/workspace_impl.h"
 #include "nn/testing.h"
-#include "nn/workspace_impl.h"
 
 namespace clipglot {
 namespace {

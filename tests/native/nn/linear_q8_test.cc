@@ -1,5 +1,5 @@
 // Our own products with 8-bit weights, each way of multiplying against exact integers.
-#include "nn/linear_q8.h"
+#include "nn/int8/product.h"
 
 #include <gtest/gtest.h>
 
@@ -9,12 +9,12 @@
 #include <cmath>
 #include <limits>
 
-#include "nn/narrow_weights.h"
-#include "nn/q8_panel.h"
-#include "nn/quantize.h"
+#include "nn/int8/acc16_weights.h"
+#include "nn/int8/panel.h"
+#include "nn/int8/quantize.h"
 #include "nn/reference.h"
+#include "nn/runtime/workspace_impl.h"
 #include "nn/testing.h"
-#include "nn/workspace_impl.h"
 
 namespace clipglot {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "nn/quantize.h"
+#include "nn/int8/quantize.h"
 #include "nn/reference.h"
 #include "nn/testing.h"
 

@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "nn/runtime/workspace_impl.h"
 #include "nn/testing.h"
-#include "nn/workspace_impl.h"
 
 // Every operator new of this program is counted.
 static std::atomic<size_t> news = 0;

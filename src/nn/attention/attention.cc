@@ -1,0 +1,106 @@
+#include <algorithm>
+#include <numeric>
+
+#include "base/checked.h"
+#include "base/strings.h"
+#include "nn/attention/chunk.h"
+#include "nn/attention/float32_kernel.h"
+#include "nn/nn.h"
+#include "nn/runtime/workspace_impl.h"
+#include "nn/simd/simd.h"
+
+namespace clipglot {
+namespace {
+
+using simd::F32x4;
+
+// Of all sequences, number `index`.
+AttentionProblem SequenceOf(AttentionProblem all, std::span<const size_t> lengths, size_t index) {
+  all.rows = lengths[index];
+  const size_t before = std::accumulate(lengths.begin(), lengths.begin() + index, size_t{0});
+  all.qkv += before * all.stride();
+  all.out += before * all.heads * all.dim;
+  if (all.key_mask != nullptr) all.key_mask += before;
+  return all;
+}
+
+}  // namespace
+
+void FinishChunk(const AttentionProblem& p, size_t head, size_t first, size_t count, const float* o,
+                 const float* sum) {
+  for (size_t r = 0; r < count; r += kTile) {
+    const float* from = o + r / kQueries * kQueries * p.padded_dim + r % kQueries;
+    float* to = p.out + ((first + r) * p.heads + head) * p.dim;
+    const size_t to_step = p.heads * p.dim, rows = std::min(count - r, kTile);
+    float inverse[kTile] = {};
+    for (size_t i = 0; i < rows; ++i) inverse[i] = sum[r + i] == 0 ? 0.0f : 1.0f / sum[r + i];
+    size_t c = 0;
+    for (; rows == kTile && c + kTile <= p.dim; c += kTile) {
+      F32x4 v[kTile];
+      for (size_t k = 0; k < kTile; ++k)
+        v[k] = simd::Load(from + (c + k) * kQueries) * simd::Load(inverse);
+      simd::Transpose(v);
+      for (size_t i = 0; i < kTile; ++i) simd::Store(to + i * to_step + c, v[i]);
+    }
+    for (; c < p.dim; ++c) {
+      for (size_t i = 0; i < rows; ++i) to[i * to_step + c] = from[c * kQueries + i] * inverse[i];
+    }
+  }
+}
+
+Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, size_t heads,
+                 size_t head_dim, std::span<const uint8_t> key_mask, AttentionWay way,
+                 std::span<float> out, Workspace& workspace) {
+  size_t rows = 0, longest = 0;
+  uint64_t pairs = 0;  // of a query and a key
+  for (const size_t length : lengths) {
+    rows += length;
+    longest = std::max(longest, length);
+    pairs += uint64_t{length} * length;
+  }
+  if (rows == 0 || heads == 0) return OkStatus();
+  const ProfileScope scope(workspace.profile(), Work::kAttention);
+  const auto width = CheckedMul(heads, head_dim);
+  const auto outputs = width ? CheckedMul(*width, rows) : std::nullopt;
+  const auto inputs = outputs ? CheckedMul(*outputs, 3) : std::nullopt;
+  if (head_dim == 0 || head_dim % 2 != 0 || head_dim > kMaxHeadDim || !inputs ||
+      qkv.size() < *inputs || out.size() < *outputs ||
+      (!key_mask.empty() && key_mask.size() != rows)) {
+    return Status(
+        Code::kInvalidArgument,
+        StrCat("attention of ", rows, " rows, ", heads, " heads of ", head_dim, ": ", qkv.size(),
+               " inputs, ", out.size(), " outputs, mask of ", key_mask.size()));
+  }
+  const AttentionProblem all = {.qkv = qkv.data(),
+                                .rows = lengths[0],
+                                .heads = heads,
+                                .dim = head_dim,
+                                .padded_dim = RoundUp(head_dim, kTile),
+                                .key_mask = key_mask.empty() ? nullptr : key_mask.data(),
+                                .out = out.data()};
+  const uint64_t nanoseconds = pairs * heads * head_dim / 5;  // 4·pairs·heads·dim at 20 GFLOP/s
+  // Chunks of equal size, and enough of them for every thread to get two: they should finish
+  // together.
+  Workspace::Impl& impl = workspace.impl();
+  const size_t most = ChunkRows(all.padded_dim);
+  size_t chunks = (longest + most - 1) / most;
+  if (impl.PoolFor(nanoseconds) != nullptr) {
+    const size_t alike = heads * lengths.size();
+    chunks = std::max(chunks, (2 * impl.threads + alike - 1) / alike);
+  }
+  float* scratch = impl.attention.as<float>().data();
+  RunTasks(impl, lengths.size() * heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
+    const AttentionProblem p = SequenceOf(all, lengths, index / (heads * chunks));
+    const size_t chunk = RoundUp((p.rows + chunks - 1) / chunks, kQueries);
+    const size_t head = index / chunks % heads, first = index % chunks * chunk;
+    if (first >= p.rows) return;
+    const bool whole = way == AttentionWay::kInt16 ||
+                       (way == AttentionWay::kInt16IfLong && p.rows >= kLongSequence);
+    const auto attend = whole ? AttendChunkInt16 : AttendChunkFloat;
+    attend(p, head, first, std::min(p.rows - first, chunk),
+           scratch + thread * kAttentionScratchFloats);
+  });
+  return OkStatus();
+}
+
+}  // namespace clipglot

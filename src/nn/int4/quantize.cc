@@ -1,0 +1,104 @@
+#include "nn/int4/quantize.h"
+
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "nn/runtime/workspace_impl.h"
+#include "nn/simd/simd.h"
+
+namespace clipglot {
+namespace {
+
+using simd::F32x4;
+using simd::I32x4;
+
+constexpr size_t kBlockVectors = kQ4Block / simd::kLanes;
+
+inline void StoreUnit(uint8_t* to, int32_t unit) { std::memcpy(to, &unit, sizeof(unit)); }
+
+// One block of one row; the next unit lies `stride` bytes behind the last.
+template <DotWay way>
+inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scale,
+                          int32_t* offset) {
+  constexpr float kSmallest =
+      1e-34f;  // below this the reciprocal would leave float's normal numbers
+  F32x4 v[kBlockVectors];
+  F32x4 highest = {}, poison = {};  // poison: x · 0, which is NaN when x is not finite
+  const F32x4 zero = {};
+  for (size_t i = 0; i < kBlockVectors; ++i) {
+    v[i] = simd::Load(x + i * simd::kLanes);
+    highest = simd::Max(highest, simd::Abs(v[i]));
+    poison += v[i] * zero;
+  }
+  float high = simd::MaxLane(highest), inverse = 0;
+  *scale = 0;
+  if (simd::SumLanes(poison) != 0.0f) {
+    *scale = std::numeric_limits<float>::quiet_NaN();
+    for (F32x4& lanes : v) lanes = zero;
+  } else if (high >= kSmallest) {
+    *scale = high / 127.0f;
+    inverse = 127.0f / high;
+  }
+  I32x4 sum = {}, rounded[kBlockVectors];
+  for (size_t i = 0; i < kBlockVectors; ++i) {
+    rounded[i] =
+        std::bit_cast<I32x4>(v[i] * simd::Splat(inverse) + simd::Splat(simd::kRoundingMagic)) -
+        simd::SplatI32(std::bit_cast<int32_t>(simd::kRoundingMagic));
+    sum += rounded[i];
+  }
+  if constexpr (way == DotWay::kNarrow) {
+    const auto first = static_cast<uint16_t>(-8 * (sum[0] + sum[1]));
+    *offset = static_cast<int32_t>(first | static_cast<uint32_t>(-8 * (sum[2] + sum[3])) << 16);
+  } else {
+    *offset = -8 * (sum[0] + sum[1] + sum[2] + sum[3]);
+  }
+  for (size_t i = 0; i < kBlockVectors; i += 4) {
+    simd::I8x16 narrow =
+        simd::NarrowToI8(rounded[i], rounded[i + 1], rounded[i + 2], rounded[i + 3]);
+    if constexpr (Q4Bytes(way)) {
+      const auto fours = (I32x4)narrow;
+      for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, fours[u]);
+    } else {
+      narrow = __builtin_shufflevector(narrow, narrow, 0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11,
+                                       13, 15);
+      const auto first = (I32x4)simd::WidenLow(narrow), last = (I32x4)simd::WidenHigh(narrow);
+      for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, first[u]);
+      for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, last[u]);
+    }
+  }
+}
+
+template <DotWay way>
+void QuantizeRows(const float* x, size_t rows, size_t columns, uint8_t* q, float* scales,
+                  int32_t* offsets) {
+  const size_t stride = rows * kQ4UnitBytes, whole = columns / kQ4Block, left = columns % kQ4Block;
+  const size_t block = Q4Units(Q4Bytes(way)) * stride;
+  for (size_t r = 0; r < rows; ++r, x += columns, q += kQ4UnitBytes) {
+    for (size_t b = 0; b < whole; ++b) {
+      QuantizeBlock<way>(x + b * kQ4Block, q + b * block, stride, scales + b * rows + r,
+                         offsets + b * rows + r);
+    }
+    if (left == 0) continue;
+    float last[kQ4Block] = {};
+    std::memcpy(last, x + whole * kQ4Block, left * sizeof(float));
+    QuantizeBlock<way>(last, q + whole * block, stride, scales + whole * rows + r,
+                       offsets + whole * rows + r);
+  }
+}
+
+}  // namespace
+
+CLIPGLOT_ROW_FUNCTION void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, DotWay way,
+                                          void* q, float* scales, int32_t* offsets) {
+  auto* to = static_cast<uint8_t*>(q);
+  if (way == DotWay::kNarrow) {
+    QuantizeRows<DotWay::kNarrow>(x, rows, columns, to, scales, offsets);
+  } else if (way == DotWay::kWide) {
+    QuantizeRows<DotWay::kWide>(x, rows, columns, to, scales, offsets);
+  } else {
+    QuantizeRows<DotWay::kUnsigned>(x, rows, columns, to, scales, offsets);
+  }
+}
+
+}  // namespace clipglot

@@ -1,0 +1,120 @@
+// What a Workspace holds, for the other files of nn. Private to nn.
+#pragma once
+
+#include <pthreadpool.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/aligned_buffer.h"
+#include "base/status.h"
+#include "nn/int8/isa.h"
+#include "nn/nn.h"
+#include "nn/runtime/xnnpack_handle.h"
+
+namespace clipglot {
+
+inline constexpr size_t kMaxThreads = 64;
+
+// Work that one thread does in less than this is not spread: a worker that sleeps needs 0.05 ms
+// (natively) to 0.5 ms (in a browser) to wake.
+inline constexpr uint64_t kMinParallelNanoseconds = 250'000;
+
+// Rows that an int8 product takes at once: what is made of their activations must fit in memory.
+inline constexpr size_t kQ8PassRows = 1024;
+inline constexpr size_t kQ8RowParamBytes = 12;
+
+struct Workspace::Impl {
+  ~Impl();
+
+  XnnpackHandle xnnpack;
+  pthreadpool_t pool = nullptr;  // null for one thread: everything runs on the caller
+  size_t threads = 1;
+  Profile profile;
+  std::atomic<uint64_t> seen = 0;  // bit t: thread t has run a task
+
+  DotWay way = ProbeDotWay();  // tests set another
+
+  // Activations quantised for one Linear::Run. For int8 weights, at most kQ8PassRows at once:
+  // as QuantizeRowQ8, QuantizeRowInGroups or PackWideRows lays them and what belongs to rows;
+  // natively, for XNNPACK, int8 [rows, columns] and xnn_quantization_params [rows + extra]. For
+  // 4-bit weights, blocks being columns / 32 rounded up: units of activations (quantize_q4.h)
+  // [rows, blocks], and a scale and an offset [rows, blocks] each.
+  AlignedBuffer quantized;
+  AlignedBuffer row_params;
+  // Make the two above large enough. Errors: kOutOfMemory.
+  Status ReserveQuantized(size_t rows, size_t columns);
+  Status ReserveQ8(size_t rows, size_t columns, DotWay q8_way);
+  Status ReserveQ4(size_t rows, size_t columns);
+
+  // Tiles of Attention: kAttentionScratchFloats (attention_kernel.h) for each thread.
+  AlignedBuffer attention;
+
+  // The pool to hand to XNNPACK for work that takes one thread about `nanoseconds`.
+  pthreadpool_t PoolFor(uint64_t nanoseconds) const {
+    return nanoseconds < kMinParallelNanoseconds ? nullptr : pool;
+  }
+
+  void NoteThread(size_t thread) {
+    const uint64_t bit = uint64_t{1} << thread;
+    // Read first: a write by every task would move the cache line between cores.
+    if ((seen.load(std::memory_order_relaxed) & bit) == 0) {
+      seen.fetch_or(bit, std::memory_order_relaxed);
+    }
+  }
+};
+
+// Put before the function that does one row (or one piece of some thousand elements). A browser's
+// engine runs new code in a slow tier and changes to the fast one only when a function is called
+// again, so a loop over all rows must not swallow the loop inside a row.
+#define CLIPGLOT_ROW_FUNCTION [[gnu::noinline]]
+
+// task(thread, index) for index 0 ... count - 1, on the threads if one thread would need about
+// `nanoseconds` and that is worth it. Allocates nothing. Each call of `task` must be long enough to
+// be worth a jump (some microseconds).
+template <typename Task>
+void RunTasks(Workspace::Impl& impl, size_t count, uint64_t nanoseconds, const Task& task) {
+  struct Context {
+    Workspace::Impl* impl;
+    const Task* task;
+  } context = {&impl, &task};
+  pthreadpool_parallelize_1d_with_thread(
+      impl.PoolFor(nanoseconds),
+      [](void* opaque, size_t thread, size_t index) {
+        auto* c = static_cast<Context*>(opaque);
+        c->impl->NoteThread(thread);
+        (*c->task)(thread, index);
+      },
+      &context, count, /*flags=*/0);
+}
+
+// Calls task(thread, begin, end) for parts of 0 ... count - 1, on the threads of `impl` as RunTasks
+// does, or all at once on the caller where it is null.
+template <typename Task>
+void RunPacking(Workspace::Impl* impl, size_t count, uint64_t nanoseconds, const Task& task) {
+  const bool alone = impl == nullptr || impl->PoolFor(nanoseconds) == nullptr;
+  const size_t parts = alone ? 1 : std::min(count, 4 * impl->threads);
+  if (parts <= 1) return task(0, 0, count);
+  RunTasks(*impl, parts, nanoseconds, [&](size_t thread, size_t index) {
+    task(thread, count * index / parts, count * (index + 1) / parts);
+  });
+}
+
+// Splits 0 ... count - 1 into ranges of at least `grain` (all but the last a multiple of it), a few
+// per thread, and runs task(begin, end) for each.
+template <typename Task>
+void RunRanges(Workspace::Impl& impl, size_t count, size_t grain, uint64_t nanoseconds,
+               const Task& task) {
+  const size_t grains = (count + grain - 1) / grain;
+  const size_t wanted = impl.PoolFor(nanoseconds) == nullptr ? 1 : impl.threads * 4;
+  const size_t step = (grains + wanted - 1) / wanted * grain;
+  if (step == 0) return;
+  RunTasks(impl, (count + step - 1) / step, nanoseconds, [&](size_t, size_t index) {
+    const size_t begin = index * step;
+    task(begin, begin + step < count ? begin + step : count);
+  });
+}
+
+}  // namespace clipglot
