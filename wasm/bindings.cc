@@ -1,7 +1,7 @@
 // The border between the core and JavaScript: every name that JavaScript can call.
 //
 // Only js/src/worker/engine-adapter.ts (and the tools, through it) calls what is bound here.
-// Engine, Index and PackWriter are opaque handles (handles.h); all they take and give are value
+// Engine, Index and PackWriter are opaque handles (*_handle.h); all they take and give are value
 // objects (result_objects.h). Errors are values on this side too. One call at a time.
 // js/src/generated/engine-module.d.ts mirrors this page; a test compares the two.
 //
@@ -12,7 +12,10 @@
 
 #include <cstdlib>
 
-#include "handles.h"
+#include "conversions.h"
+#include "engine_handle.h"
+#include "index_handle.h"
+#include "pack_writer_handle.h"
 #include "result_objects.h"
 
 namespace clipglot {
