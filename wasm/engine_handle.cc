@@ -169,7 +169,7 @@ std::string EngineHandle::ProfileJson() {
   const Profile::Entries entries = engine_->profile().Take();
   for (size_t i = 0; i < entries.size(); ++i) {
     text +=
-        StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kWorkNames[i],
+        StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kProfileCategoryNames[i],
                "\",\"calls\":", entries[i].calls, ",\"nanoseconds\":", entries[i].nanoseconds, "}");
   }
   return StrCat("[", text, "]");

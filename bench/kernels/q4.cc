@@ -17,8 +17,8 @@
 #include <random>
 #include <vector>
 
+#include "weights/float_conversion.h"
 #include "weights/model_layout.h"
-#include "weights/numbers.h"
 #include "weights/quantize_q4.h"
 
 namespace clipglot {

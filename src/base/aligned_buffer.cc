@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/math.h"
 #include "base/strings.h"
 
 namespace clipglot {
@@ -20,8 +21,7 @@ Result<AlignedBuffer> AlignedBuffer::TryAllocate(uint64_t bytes, const char* wha
   const Status refused(Code::kOutOfMemory, StrCat("cannot allocate ", bytes, " bytes for ", what));
   // Half the address space: no block can be larger, and pointer differences stay representable.
   if (bytes > SIZE_MAX / 2 - kPadding - kAlignment) return refused;
-  const size_t rounded =
-      (static_cast<size_t>(bytes) + kPadding + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t rounded = RoundUp(static_cast<size_t>(bytes) + kPadding, kAlignment);
   auto* data = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
   if (data == nullptr) return refused;
   std::memset(data + bytes, 0, rounded - static_cast<size_t>(bytes));

@@ -12,7 +12,7 @@ namespace clipglot {
 
 // kInput: tokens, decoding, resizing. kQuantization: activations on their way into an int8 or 4-bit
 // product, where that is a step of its own. kOther: what lies between the rest.
-enum class Work : uint8_t {
+enum class ProfileCategory : uint8_t {
   kInput,
   kLinear,
   kQuantization,
@@ -22,7 +22,7 @@ enum class Work : uint8_t {
   kActivation,
   kOther
 };
-inline constexpr std::array<std::string_view, 8> kWorkNames = {
+inline constexpr std::array<std::string_view, 8> kProfileCategoryNames = {
     "input", "linear", "quantization", "attention", "rotary", "norm", "activation", "other"};
 
 // Not thread-safe: scopes open and close on the thread that calls the engine, around work that
@@ -33,11 +33,11 @@ class Profile {
     uint64_t calls = 0;
     int64_t nanoseconds = 0;  // without the scopes inside
   };
-  using Entries = std::array<Entry, kWorkNames.size()>;
+  using Entries = std::array<Entry, kProfileCategoryNames.size()>;
 
   void Start() { on_ = true; }
   bool on() const { return on_; }
-  // What was counted since the last Take, in the order of kWorkNames.
+  // What was counted since the last Take, in the order of kProfileCategoryNames.
   Entries Take() {
     const Entries taken = entries_;
     entries_ = {};
@@ -53,12 +53,12 @@ class Profile {
   bool on_ = false;
 };
 
-// Counts the time from here to the end of the block as `work`; a scope inside takes its time away
-// from the outer one.
+// Counts the time from here to the end of the block as `category`; a scope inside takes its time
+// away from the outer one.
 class ProfileScope {
  public:
-  ProfileScope(Profile& profile, Work work)
-      : profile_(profile.on_ ? &profile : nullptr), work_(work) {
+  ProfileScope(Profile& profile, ProfileCategory category)
+      : profile_(profile.on_ ? &profile : nullptr), category_(category) {
     if (profile_ == nullptr) return;
     begin_ = Profile::Clock::now();
     outer_ = profile_->innermost_;
@@ -69,7 +69,7 @@ class ProfileScope {
     const int64_t spent =
         std::chrono::duration_cast<std::chrono::nanoseconds>(Profile::Clock::now() - begin_)
             .count();
-    Profile::Entry& entry = profile_->entries_[static_cast<size_t>(work_)];
+    Profile::Entry& entry = profile_->entries_[static_cast<size_t>(category_)];
     ++entry.calls;
     entry.nanoseconds += spent - inside_;
     profile_->innermost_ = outer_;
@@ -80,7 +80,7 @@ class ProfileScope {
 
  private:
   Profile* profile_;
-  Work work_;
+  ProfileCategory category_;
   Profile::Clock::time_point begin_{};
   int64_t inside_ = 0;
   ProfileScope* outer_ = nullptr;

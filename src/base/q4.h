@@ -11,16 +11,16 @@
 #include <cstdint>
 #include <span>
 
+#include "base/math.h"
+
 namespace clipglot {
 
 inline constexpr size_t kQ4Block = 32;
 
 // Of one row: bytes of its values (an odd last column leaves half a byte, which is 8) and number of
 // its scales.
-constexpr size_t Q4RowBytes(size_t columns) { return columns / 2 + columns % 2; }
-constexpr size_t Q4RowBlocks(size_t columns) {
-  return columns / kQ4Block + (columns % kQ4Block != 0 ? 1 : 0);
-}
+constexpr size_t Q4RowBytes(size_t columns) { return CeilDiv(columns, 2); }
+constexpr size_t Q4RowBlocks(size_t columns) { return CeilDiv(columns, kQ4Block); }
 
 constexpr float Q4Scale(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/math.h"
 #include "base/strings.h"
 
 namespace clipglot {
@@ -63,7 +64,7 @@ Status ParseFile(const Json& json, PackFile& file) {
   }
   file.bytes = static_cast<uint64_t>(bytes);
   const Json hashes = json["sha256"];
-  const uint64_t chunks = (file.bytes + kPackChunk - 1) / kPackChunk;
+  const uint64_t chunks = CeilDiv(file.bytes, kPackChunk);
   if (!hashes.is_array() || hashes.size() != chunks) {
     return hashes.Error(StrCat("a list of ", chunks, " hashes is expected, one for each 4 MiB"));
   }

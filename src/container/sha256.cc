@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/math.h"
+
 namespace clipglot {
 namespace {
 
@@ -57,7 +59,7 @@ void Compress(std::array<uint32_t, 8>& state, const std::byte* block) {
 
 Sha256Digest Sha256(std::span<const std::byte> bytes) {
   auto state = kStart;
-  const size_t whole = bytes.size() / kBlock * kBlock;
+  const size_t whole = RoundDown(bytes.size(), kBlock);
   for (size_t i = 0; i < whole; i += kBlock) Compress(state, bytes.data() + i);
 
   // The rest, a one bit, zeros, and the length in bits as 64-bit big-endian: one block, or two when

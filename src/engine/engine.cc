@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/strings.h"
 #include "embedding/embedding.h"
 #include "engine/self_test.h"
@@ -16,7 +17,6 @@
 namespace clipglot {
 namespace {
 
-constexpr size_t kMaxThreads = 64;
 constexpr size_t kMaxTokens = 8192;
 constexpr std::string_view kQueryTask = "retrieval.query";
 // A text of more bytes for each token that a group has room for hardly fits into it; it is not read
@@ -260,7 +260,7 @@ Status EngineImpl::BeginImage(const ImageOptions& options) {
 
 Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& options,
                                       size_t max_tokens) const {
-  const ProfileScope scope(workspace_->profile(), Work::kInput);
+  const ProfileScope scope(workspace_->profile(), ProfileCategory::kInput);
   if (!options.task.empty() && options.task != kQueryTask) {
     return Status(Code::kInvalidArgument, StrCat("task \"", Printable(options.task), "\": only \"",
                                                  kQueryTask, "\" is known"));
@@ -324,7 +324,7 @@ Status EngineImpl::FillGroup(std::span<const std::string_view> utf8, const TextO
 Result<std::span<const EmbeddingView>> EngineImpl::EmbedTexts(
     std::span<const std::string_view> utf8, const TextOptions& options, TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(text_ != nullptr, "text", options));
-  const ProfileScope scope(profile(), Work::kOther);
+  const ProfileScope scope(profile(), ProfileCategory::kOther);
   CLIPGLOT_RETURN_IF_ERROR(FillGroup(utf8, options));
   auto& [ids, lengths, views] = group_;
   if (views.empty()) return std::span<const EmbeddingView>();
@@ -358,7 +358,7 @@ Result<TokenCount> EngineImpl::CountTokens(std::string_view utf8, const TextOpti
 Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> file,
                                                     const ImageOptions& options, TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
-  const ProfileScope scope(profile(), Work::kInput);
+  const ProfileScope scope(profile(), ProfileCategory::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(
       RgbImage image,
       DecodeImage(file, {.max_pixels = options_.max_pixels,
@@ -372,7 +372,7 @@ Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> f
 Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const ImageOptions& options,
                                               TraceSink* trace) {
   CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
-  const ProfileScope scope(profile(), Work::kInput);
+  const ProfileScope scope(profile(), ProfileCategory::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(
       RgbImage rgb, ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels,
                                   [this] { return Stopped(); }));
@@ -401,7 +401,7 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
   const std::span<float> pixels = pixels_.as<float>().first(3 * crop.height * crop.width);
   NormalizePixels(crop, config_.preprocess, pixels);
   Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
-  const ProfileScope scope(profile(), Work::kOther);
+  const ProfileScope scope(profile(), ProfileCategory::kOther);
   CLIPGLOT_RETURN_IF_ERROR(
       vision_->Forward(pixels, pooled_.as<float>().first(config_.dimensions), trace, cancel_));
   CLIPGLOT_ASSIGN_OR_RETURN(EmbeddingView view, Finish(0, options));

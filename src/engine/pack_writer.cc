@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/limits.h"
+#include "base/math.h"
 #include "base/strings.h"
 #include "engine/self_test_maker.h"
 #include "weights/model_layout.h"
@@ -13,9 +15,7 @@
 namespace clipglot {
 namespace {
 
-constexpr uint64_t kMaxPackTensor = uint64_t{16} << 20;
 constexpr uint64_t kStateMagic = 0x3154535F4C474C43;  // "CLGL_ST1"
-constexpr size_t kMaxThreads = 64;
 
 // A saved state: magic, parts handed out, word rows handed out, number of lists, then each list's
 // length and its floats.
@@ -287,7 +287,7 @@ Status PackWriterImpl::Take(PartId id, PartData exact) {
     *part_ = std::move(exact);  // the slots of `to` point into it still
   CLIPGLOT_RETURN_IF_ERROR(maker_->OnPart(id, dtype_ == ModelDType::kF32 ? *part_ : exact, *part_));
   const size_t part = parts_done_++;
-  const size_t blocks = options_.text ? (words_.rows + block_rows_ - 1) / block_rows_ : 0;
+  const size_t blocks = options_.text ? CeilDiv(words_.rows, block_rows_) : 0;
   return Hand(slots, PartGroup(id), part == 0 ? 0 : part + blocks, tensors_);
 }
 

@@ -45,7 +45,7 @@ constexpr size_t kTogether = 8;
 constexpr size_t kTogether = 4;
 #endif
 
-CLIPGLOT_ROW_FUNCTION void GeluRange(float* x, size_t count) {
+CLIPGLOT_NOINLINE void GeluRange(float* x, size_t count) {
   size_t i = 0;
   for (; i + 4 * kTogether <= count; i += 4 * kTogether) {
     F32x4 v[kTogether];
@@ -56,7 +56,7 @@ CLIPGLOT_ROW_FUNCTION void GeluRange(float* x, size_t count) {
   if (i < count) simd::StorePart(x + i, GeluOf(simd::LoadPart(x + i, count - i)), count - i);
 }
 
-CLIPGLOT_ROW_FUNCTION void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
+CLIPGLOT_NOINLINE void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
   size_t i = 0;
   for (; i + 4 * kTogether <= count; i += 4 * kTogether) {
     F32x4 v[kTogether];
@@ -73,7 +73,7 @@ CLIPGLOT_ROW_FUNCTION void SwiGluRow(const float* gate, const float* up, size_t 
   }
 }
 
-CLIPGLOT_ROW_FUNCTION void AddRange(float* x, const float* y, size_t count) {
+CLIPGLOT_NOINLINE void AddRange(float* x, const float* y, size_t count) {
   for (size_t i = 0; i < count; ++i) x[i] += y[i];
 }
 
@@ -93,14 +93,14 @@ void RunPieces(Workspace::Impl& impl, size_t size, uint64_t nanoseconds, const W
 }  // namespace
 
 void Gelu(std::span<float> x, Workspace& workspace) {
-  const ProfileScope scope(workspace.profile(), Work::kActivation);
+  const ProfileScope scope(workspace.profile(), ProfileCategory::kActivation);
   RunPieces(workspace.impl(), x.size(), /*nanoseconds=*/uint64_t{x.size()} * 3,
             [&](size_t begin, size_t count) { GeluRange(x.data() + begin, count); });
 }
 
 void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<float> y,
             Workspace& workspace) {
-  const ProfileScope scope(workspace.profile(), Work::kActivation);
+  const ProfileScope scope(workspace.profile(), ProfileCategory::kActivation);
   RunRanges(workspace.impl(), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * hidden * 3,
             [&](size_t begin, size_t end) {
               for (size_t r = begin; r < end; ++r) {

@@ -59,7 +59,7 @@ Status Linear::Impl::RunInt8(const float* x, size_t rows, float* y, Workspace::I
   int8_t* q = workspace.quantized.as<int8_t>().data();
   xnn_quantization_params* params = workspace.row_params.as<xnn_quantization_params>().data();
   {
-    const ProfileScope scope(workspace.profile, Work::kQuantization);
+    const ProfileScope scope(workspace.profile, ProfileCategory::kQuantization);
     RunRanges(workspace, rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * in,
               [&](size_t begin, size_t end) {
                 for (size_t r = begin; r < end; ++r) {
@@ -159,7 +159,7 @@ Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias,
 Status Linear::Run(std::span<const float> x, size_t rows, std::span<float> y,
                    Workspace& workspace) const {
   if (rows == 0) return OkStatus();
-  const ProfileScope scope(workspace.profile(), Work::kLinear);
+  const ProfileScope scope(workspace.profile(), ProfileCategory::kLinear);
   const auto needed_x = CheckedMul(rows, impl_->in), needed_y = CheckedMul(rows, impl_->out);
   if (!needed_x || !needed_y || x.size() < *needed_x || y.size() < *needed_y) {
     return Status(Code::kInvalidArgument,

@@ -87,9 +87,8 @@ void ScaleRow(float* y, size_t columns, float mean, float inverse, const float* 
   for (; c < columns; ++c) y[c] = (y[c] - mean) * inverse * weight[c] + bias[c];
 }
 
-CLIPGLOT_ROW_FUNCTION void NormalizeRow(const float* x, const float* residual, size_t columns,
-                                        const float* weight, const float* bias, double eps,
-                                        float* y) {
+CLIPGLOT_NOINLINE void NormalizeRow(const float* x, const float* residual, size_t columns,
+                                    const float* weight, const float* bias, double eps, float* y) {
   const float mean = SumRow(x, residual, columns, y);
   const Moments moments = DeviationsOfRow(y, columns, mean);
   // `mean` is rounded: what is left of it comes out of the deviations.
@@ -106,7 +105,7 @@ CLIPGLOT_ROW_FUNCTION void NormalizeRow(const float* x, const float* residual, s
 void LayerNorm(std::span<const float> x, std::span<const float> residual, size_t rows,
                std::span<const float> weight, std::span<const float> bias, double eps,
                std::span<float> y, Workspace& workspace) {
-  const ProfileScope scope(workspace.profile(), Work::kNorm);
+  const ProfileScope scope(workspace.profile(), ProfileCategory::kNorm);
   const size_t columns = weight.size();
   const float* residual_data = residual.empty() ? nullptr : residual.data();
   RunRanges(workspace.impl(), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * columns,

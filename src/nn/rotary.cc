@@ -30,8 +30,8 @@ RotaryTable MakeTable(size_t positions, size_t pairs) {
   return table;
 }
 
-CLIPGLOT_ROW_FUNCTION void RotateHalfSplit(float* head, size_t pairs, const float* cos,
-                                           const float* sin) {
+CLIPGLOT_NOINLINE void RotateHalfSplit(float* head, size_t pairs, const float* cos,
+                                       const float* sin) {
   for (size_t j = 0; j < pairs; ++j) {
     const float a = head[j], b = head[j + pairs];
     head[j] = a * cos[j] - b * sin[j];
@@ -41,8 +41,8 @@ CLIPGLOT_ROW_FUNCTION void RotateHalfSplit(float* head, size_t pairs, const floa
 
 // The compiler does not see through the interleaving, so four pairs are taken apart by hand; the
 // same operations in the same order as for one.
-CLIPGLOT_ROW_FUNCTION void RotateInterleaved(float* head, size_t pairs, const float* cos,
-                                             const float* sin) {
+CLIPGLOT_NOINLINE void RotateInterleaved(float* head, size_t pairs, const float* cos,
+                                         const float* sin) {
   size_t j = 0;
   for (; j + 4 <= pairs; j += 4) {
     float* at = head + 2 * j;
@@ -97,7 +97,7 @@ RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t refer
 
 void Rotate(std::span<float> qkv, std::span<const size_t> lengths, size_t heads, size_t head_dim,
             const RotaryTable& table, RotaryPairing pairing, size_t skip, Workspace& workspace) {
-  const ProfileScope scope(workspace.profile(), Work::kRotary);
+  const ProfileScope scope(workspace.profile(), ProfileCategory::kRotary);
   const size_t rows = std::accumulate(lengths.begin(), lengths.end(), size_t{0});
   const size_t stride = 3 * heads * head_dim;
   RunRanges(workspace.impl(), rows, /*grain=*/1,

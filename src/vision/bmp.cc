@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/checked.h"
+#include "base/math.h"
 #include "base/strings.h"
 #include "vision/bmp_header.h"
 #include "vision/byte_reader.h"
@@ -69,7 +70,7 @@ Result<uint64_t> ExpandRuns(const BmpHeader& bmp, ByteReader in, std::span<uint8
       for (size_t i = 0; i < kept; ++i) put(bmp.nibbles ? half(value, i) : value);
       x += kept;
     } else if (value == 0) {  // end of the row
-      at = (at + width - 1) / width * width;
+      at = RoundUp(at, width);
       x = 0;
     } else if (value == 1) {  // end of the picture
       break;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/math.h"
 #include "base/strings.h"
 #include "vision/byte_reader.h"
 
@@ -135,7 +136,7 @@ Status ReadBmpHeader(std::span<const std::byte> file, BmpHeader* bmp) {
   if (indexed && offset == uint64_t{kFileHeaderBytes} + header)
     offset += uint64_t{entry_bytes} * colors;
   bmp->pixel_bits = bits;
-  bmp->stride = (bmp->width * bits + 31) / 32 * 4;
+  bmp->stride = CeilDiv(bmp->width * bits, 32) * 4;
   switch (compression) {
     case kPlain:
       if (bits == 16) masks = kMasks16;

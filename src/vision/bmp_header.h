@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/math.h"
 #include "base/status.h"
 #include "vision/decoders.h"
 
@@ -41,7 +42,7 @@ struct BmpHeader {
   BmpChannel red, green, blue;
   size_t offset = 0;  // of the pixels; may lie behind the end of the file
 
-  uint64_t RowBytes() const { return (width * pixel_bits + 7) / 8; }
+  uint64_t RowBytes() const { return CeilDiv(width * pixel_bits, 8); }
 };
 
 // Errors: kInvalidImage.

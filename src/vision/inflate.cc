@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "base/math.h"
 #include "zlib.h"
 
 namespace clipglot {
@@ -25,7 +26,7 @@ struct Inflater::Stream {
   static voidpf Allocate(voidpf opaque, uInt items, uInt size) {
     auto* stream = static_cast<Stream*>(opaque);
     constexpr uint64_t kAlign = AlignedBuffer::kAlignment;
-    const uint64_t bytes = (uint64_t{items} * size + kAlign - 1) / kAlign * kAlign;
+    const uint64_t bytes = RoundUp(uint64_t{items} * size, kAlign);
     if (bytes > stream->memory.size() - stream->used) return nullptr;
     void* out = stream->memory.data() + stream->used;
     stream->used += static_cast<size_t>(bytes);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/math.h"
 #include "base/strings.h"
 #include "vision/decoders.h"
 #include "vision/exif.h"
@@ -28,12 +29,8 @@ constexpr uint64_t kMaxDeflateRatio = 1032;
 // One pass of the interlacing; a picture that is not interlaced has one pass of step 1.
 struct Pass {
   uint32_t x0, y0, step_x, step_y;
-  uint32_t Width(uint32_t width) const {
-    return (width - std::min(width, x0) + step_x - 1) / step_x;
-  }
-  uint32_t Height(uint32_t height) const {
-    return (height - std::min(height, y0) + step_y - 1) / step_y;
-  }
+  uint32_t Width(uint32_t width) const { return CeilDiv(width - std::min(width, x0), step_x); }
+  uint32_t Height(uint32_t height) const { return CeilDiv(height - std::min(height, y0), step_y); }
 };
 constexpr Pass kWhole[] = {{0, 0, 1, 1}};
 constexpr Pass kAdam7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},

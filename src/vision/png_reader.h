@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 
+#include "base/math.h"
 #include "base/status.h"
 #include "vision/byte_reader.h"
 #include "vision/decoders.h"
@@ -43,7 +44,7 @@ struct PngHeader {
   }
   uint32_t pixel_bits() const { return samples() * depth; }
   // Bytes of one row of `pixels` pixels, without the filter byte.
-  uint64_t RowBytes(uint64_t pixels) const { return (pixels * pixel_bits() + 7) / 8; }
+  uint64_t RowBytes(uint64_t pixels) const { return CeilDiv(pixels * pixel_bits(), 8); }
   bool whole() const {
     return left == 0 && top == 0 && frame_width == width && frame_height == height;
   }

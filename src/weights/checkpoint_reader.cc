@@ -9,8 +9,8 @@
 
 #include "base/strings.h"
 #include "container/safetensors.h"
+#include "weights/float_conversion.h"
 #include "weights/model_layout.h"
-#include "weights/numbers.h"
 #include "weights/step_reader.h"
 #include "weights/store_row.h"
 

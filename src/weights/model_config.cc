@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/limits.h"
 #include "base/strings.h"
 
 namespace clipglot {
@@ -13,7 +14,6 @@ constexpr int64_t kMaxVocab = 4'000'000;
 constexpr int64_t kMaxHidden = 8192;
 constexpr int64_t kMaxIntermediate = 32768;
 constexpr int64_t kMaxLayers = 128;
-constexpr int64_t kMaxHeadDim = 256;
 constexpr int64_t kMaxPositions = 1 << 20;
 constexpr int64_t kMaxImageSize = 4096;
 constexpr int64_t kMaxPatchSize = 256;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
 #include "base/strings.h"
 
 namespace clipglot {
 namespace {
 
-constexpr uint64_t kMaxPackTensor = uint64_t{16} << 20;
 constexpr std::string_view kText = "text_model.transformer.roberta.";
 constexpr std::string_view kVision = "vision_model.";
 

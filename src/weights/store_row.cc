@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "weights/numbers.h"
+#include "weights/float_conversion.h"
 #include "weights/quantize_q4.h"
 
 namespace clipglot {
@@ -15,7 +15,7 @@ void StoreRow(const Slot& slot, size_t offset, std::span<const float> row) {
   Matrix& matrix = *slot.matrix;
   if (matrix.dtype == DType::kI8) {
     matrix.scales[offset / row.size()] =
-        QuantizeRow(row, matrix.values.as<int8_t>().subspan(offset, row.size()));
+        QuantizeWeightRow(row, matrix.values.as<int8_t>().subspan(offset, row.size()));
   } else if (matrix.dtype == DType::kU8) {
     const size_t index = offset / row.size();
     const size_t bytes = Q4RowBytes(row.size()), blocks = Q4RowBlocks(row.size());

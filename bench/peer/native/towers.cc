@@ -107,7 +107,7 @@ class Runner {
     std::string text;
     const Profile::Entries entries = engine_->profile().Take();
     for (size_t i = 0; i < entries.size(); ++i) {
-      text += StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kWorkNames[i],
+      text += StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kProfileCategoryNames[i],
                      "\",\"calls\":", entries[i].calls, ",\"nanoseconds\":", entries[i].nanoseconds,
                      "}");
     }

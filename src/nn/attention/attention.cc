@@ -2,6 +2,8 @@
 #include <numeric>
 
 #include "base/checked.h"
+#include "base/limits.h"
+#include "base/math.h"
 #include "base/strings.h"
 #include "nn/attention/chunk.h"
 #include "nn/attention/float32_kernel.h"
@@ -29,7 +31,7 @@ AttentionProblem SequenceOf(AttentionProblem all, std::span<const size_t> length
 void FinishChunk(const AttentionProblem& p, size_t head, size_t first, size_t count, const float* o,
                  const float* sum) {
   for (size_t r = 0; r < count; r += kTile) {
-    const float* from = o + r / kQueries * kQueries * p.padded_dim + r % kQueries;
+    const float* from = o + RoundDown(r, kQueries) * p.padded_dim + r % kQueries;
     float* to = p.out + ((first + r) * p.heads + head) * p.dim;
     const size_t to_step = p.heads * p.dim, rows = std::min(count - r, kTile);
     float inverse[kTile] = {};
@@ -59,7 +61,7 @@ Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, si
     pairs += uint64_t{length} * length;
   }
   if (rows == 0 || heads == 0) return OkStatus();
-  const ProfileScope scope(workspace.profile(), Work::kAttention);
+  const ProfileScope scope(workspace.profile(), ProfileCategory::kAttention);
   const auto width = CheckedMul(heads, head_dim);
   const auto outputs = width ? CheckedMul(*width, rows) : std::nullopt;
   const auto inputs = outputs ? CheckedMul(*outputs, 3) : std::nullopt;
@@ -83,15 +85,15 @@ Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, si
   // together.
   Workspace::Impl& impl = workspace.impl();
   const size_t most = ChunkRows(all.padded_dim);
-  size_t chunks = (longest + most - 1) / most;
+  size_t chunks = CeilDiv(longest, most);
   if (impl.PoolFor(nanoseconds) != nullptr) {
     const size_t alike = heads * lengths.size();
-    chunks = std::max(chunks, (2 * impl.threads + alike - 1) / alike);
+    chunks = std::max(chunks, CeilDiv(2 * impl.threads, alike));
   }
   float* scratch = impl.attention.as<float>().data();
   RunTasks(impl, lengths.size() * heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
     const AttentionProblem p = SequenceOf(all, lengths, index / (heads * chunks));
-    const size_t chunk = RoundUp((p.rows + chunks - 1) / chunks, kQueries);
+    const size_t chunk = RoundUp(CeilDiv(p.rows, chunks), kQueries);
     const size_t head = index / chunks % heads, first = index % chunks * chunk;
     if (first >= p.rows) return;
     const bool whole = way == AttentionWay::kInt16 ||

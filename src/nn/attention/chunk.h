@@ -5,11 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/math.h"
 #include "nn/attention/float32_kernel.h"
 
 namespace clipglot {
-
-constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 // One sequence: what every task reads.
 struct AttentionProblem {
@@ -44,7 +43,7 @@ void MeetBlocks(const AttentionProblem& p, size_t count, const Pack& pack, const
     const size_t keys = std::min(p.rows - key, block), padded = RoundUp(keys, kTile);
     if (pack(key, keys, padded) == 0) continue;
     for (size_t row = 0; row < count; row += kMaxGroups * kQueries)
-      attend(row, std::min((count - row + kQueries - 1) / kQueries, kMaxGroups), padded);
+      attend(row, std::min(CeilDiv(count - row, kQueries), kMaxGroups), padded);
   }
 }
 

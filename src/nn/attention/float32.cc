@@ -1,6 +1,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/math.h"
 #include "nn/attention/chunk.h"
 #include "nn/attention/float32_kernel.h"
 #include "nn/runtime/workspace_impl.h"
@@ -32,8 +33,8 @@ struct Scratch {
 };
 
 // Four rows `from` [4][dim], `from_step` apart, to columns `to` [dim][4], `to_step` apart.
-CLIPGLOT_ROW_FUNCTION void TransposeRows(const float* from, size_t from_step, size_t dim, float* to,
-                                         size_t to_step) {
+CLIPGLOT_NOINLINE void TransposeRows(const float* from, size_t from_step, size_t dim, float* to,
+                                     size_t to_step) {
   size_t c = 0;
   for (; c + kTile <= dim; c += kTile) {
     F32x4 v[kTile];
@@ -54,7 +55,7 @@ void StartChunk(const AttentionProblem& p, size_t head, size_t first, size_t cou
   const float scale = static_cast<float>(kLog2E / std::sqrt(static_cast<double>(p.dim)));
   const size_t padded = RoundUp(count, kQueries);
   for (size_t r = 0; r < padded; r += 4) {
-    float* to = s.q + r / kQueries * kQueries * p.dim + r % kQueries;
+    float* to = s.q + RoundDown(r, kQueries) * p.dim + r % kQueries;
     const float* from = p.query(first + r, head);
     if (r + 4 <= count) {
       TransposeRows(from, p.stride(), p.dim, to, kQueries);

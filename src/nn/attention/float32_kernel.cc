@@ -45,8 +45,8 @@ inline void Multiply(const float* a, const float* b, size_t depth, Sums& s) {
 // register left to give in them, and what a caller holds would be written out and read back within.
 
 // Scores of eight queries and four keys: keys [dim][4], q [dim][8], bias [4], scores [4][8].
-CLIPGLOT_ROW_FUNCTION void ScoreTile(const float* keys, const float* q, size_t dim,
-                                     const float* bias, float* scores) {
+CLIPGLOT_NOINLINE void ScoreTile(const float* keys, const float* q, size_t dim, const float* bias,
+                                 float* scores) {
   Sums s;
   s.r0a = s.r0b = Splat(bias[0]);
   s.r1a = s.r1b = Splat(bias[1]);
@@ -64,8 +64,8 @@ CLIPGLOT_ROW_FUNCTION void ScoreTile(const float* keys, const float* q, size_t d
 }
 
 // The scores of a group become weights; `factor` [8]: by what the sums so far must shrink.
-CLIPGLOT_ROW_FUNCTION void SoftmaxStep(float* scores, size_t keys, float* max, float* sum,
-                                       float* factor) {
+CLIPGLOT_NOINLINE void SoftmaxStep(float* scores, size_t keys, float* max, float* sum,
+                                   float* factor) {
   float* const end = scores + keys * kQueries;
   const F32x4 old_a = Load(max), old_b = Load(max + 4);
   F32x4 max_a = old_a, max_b = old_b;
@@ -106,8 +106,8 @@ inline void AddScaled(float* c, F32x4 factor, F32x4 sum) {
 
 // Four channels of the values for eight queries: values [keys][4], weights [keys][8], factor [8],
 // o [4][8].
-CLIPGLOT_ROW_FUNCTION void ValueTile(const float* values, const float* weights, size_t keys,
-                                     const float* factor, float* o) {
+CLIPGLOT_NOINLINE void ValueTile(const float* values, const float* weights, size_t keys,
+                                 const float* factor, float* o) {
   Sums s = {};
   Multiply(values, weights, keys, s);
   const F32x4 fa = Load(factor), fb = Load(factor + 4);

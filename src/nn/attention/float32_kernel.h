@@ -9,9 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/math.h"
+
 namespace clipglot {
 
-inline constexpr size_t kMaxHeadDim = 256;
 inline constexpr size_t kQueries = 8;    // queries of a group
 inline constexpr size_t kMaxGroups = 4;  // groups that go through a block together
 inline constexpr size_t kTile = 4;       // keys, or channels of values, side by side in packed form
@@ -23,11 +24,11 @@ inline constexpr size_t kBlockFloats = kMaxBlock * 64;
 inline constexpr size_t kChunkFloats = kMaxChunk * 64;
 
 constexpr size_t BlockKeys(size_t padded_dim) {
-  const size_t keys = kBlockFloats / padded_dim / kTile * kTile;
+  const size_t keys = RoundDown(kBlockFloats / padded_dim, kTile);
   return keys < kMaxBlock ? keys : kMaxBlock;
 }
 constexpr size_t ChunkRows(size_t padded_dim) {
-  const size_t rows = kChunkFloats / padded_dim / kQueries * kQueries;
+  const size_t rows = RoundDown(kChunkFloats / padded_dim, kQueries);
   return rows < kMaxChunk ? rows : kMaxChunk;
 }
 

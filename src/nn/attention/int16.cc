@@ -8,6 +8,8 @@
 #include <cstring>
 #include <limits>
 
+#include "base/limits.h"
+#include "base/math.h"
 #include "nn/attention/chunk.h"
 #include "nn/attention/int16_kernel.h"
 #include "nn/runtime/workspace_impl.h"
@@ -64,7 +66,7 @@ inline I32x4 Round(F32x4 x, F32x4 inverse) {
 float QuantizeRow(const float* x, size_t dim, float most, int32_t* pairs) {
   F32x4 largest = {}, poison = {};  // poison: zero, or NaN
   const F32x4 zero = {};
-  const size_t whole = dim / simd::kLanes * simd::kLanes;
+  const size_t whole = RoundDown(dim, simd::kLanes);
   const F32x4 last = simd::LoadPart(x + whole, dim - whole);
   const auto look = [&](F32x4 v) {
     largest = simd::Max(largest, simd::Abs(v));
@@ -92,8 +94,8 @@ float QuantizeRow(const float* x, size_t dim, float most, int32_t* pairs) {
 }
 
 // Four rows (dim channels each), quantised, to columns of pairs `to` [dim / 2][4], `to_step` apart.
-CLIPGLOT_ROW_FUNCTION void PackRows(const float* const (&rows)[kTile], size_t dim, int32_t* to,
-                                    size_t to_step, float* steps) {
+CLIPGLOT_NOINLINE void PackRows(const float* const (&rows)[kTile], size_t dim, int32_t* to,
+                                size_t to_step, float* steps) {
   int32_t pairs[kTile][kMaxHeadDim / 2];
   const auto most = static_cast<float>(Int16Most(dim));
   for (size_t i = 0; i < kTile; ++i) steps[i] = QuantizeRow(rows[i], dim, most, pairs[i]);
@@ -122,7 +124,7 @@ void StartChunk(const AttentionProblem& p, size_t head, size_t first, size_t cou
     const float* rows[kTile];
     for (size_t i = 0; i < kTile; ++i)
       rows[i] = r + i < count ? p.query(first + r + i, head) : kZeros;
-    PackRows(rows, p.dim, s.q + r / kQueries * kQueries * (p.dim / 2) + r % kQueries, kQueries,
+    PackRows(rows, p.dim, s.q + RoundDown(r, kQueries) * (p.dim / 2) + r % kQueries, kQueries,
              s.q_steps + r);
     for (size_t i = 0; i < kTile; ++i) s.q_steps[r + i] *= scale;
   }
@@ -164,8 +166,8 @@ void PackChannels(const float* const* rows, size_t count, size_t first, const Lo
 }
 
 // Packs the values `rows` [count], count being even; fills in steps and starts.
-CLIPGLOT_ROW_FUNCTION void PackValues(const float* const* rows, size_t count,
-                                      const AttentionProblem& p, const Scratch& s) {
+CLIPGLOT_NOINLINE void PackValues(const float* const* rows, size_t count, const AttentionProblem& p,
+                                  const Scratch& s) {
   size_t c = 0;
   for (; c + kTile <= p.dim; c += kTile) PackChannels(rows, count, c, simd::Load, s);
   if (c < p.dim) {

@@ -54,9 +54,9 @@ inline void StoreScore(float* to, I32x4 sum, F32x4 step, F32x4 bias) {
 
 // Scores of eight queries and four keys: keys [dim / 2][4], q [dim / 2][8], key_steps and bias [4],
 // q_steps [8], scores [4][8].
-CLIPGLOT_ROW_FUNCTION void ScoreTile(const int32_t* keys, const int32_t* q, size_t pairs,
-                                     const float* key_steps, const float* q_steps,
-                                     const float* bias, float* scores) {
+CLIPGLOT_NOINLINE void ScoreTile(const int32_t* keys, const int32_t* q, size_t pairs,
+                                 const float* key_steps, const float* q_steps, const float* bias,
+                                 float* scores) {
   Sums s = {};
   Multiply(keys, q, pairs, s);
   const F32x4 qa = Load(q_steps), qb = Load(q_steps + 4);
@@ -125,8 +125,8 @@ class WeightOf {
 // The scores of a group become weights: pairs of int16 [keys / 2][8] in their place. A weight is
 // relative to the block's own maximum, so that a far larger score in another block takes no digits
 // from it.
-CLIPGLOT_ROW_FUNCTION void SoftmaxStep(float* scores, size_t keys, float* max, float* sum,
-                                       Factors& factors) {
+CLIPGLOT_NOINLINE void SoftmaxStep(float* scores, size_t keys, float* max, float* sum,
+                                   Factors& factors) {
   float* const end = scores + keys * kQueries;
   const F32x4 none = Splat(-std::numeric_limits<float>::infinity()), zero = {};
   F32x4 max_a = none, max_b = none;
@@ -190,9 +190,9 @@ inline void AddScaled(float* c, F32x4 factor, I32x4 sum, F32x4 step) {
 
 // Four channels of the values for eight queries: values [keys / 2][4], weights [keys / 2][8],
 // starts and steps [4], o [4][8].
-CLIPGLOT_ROW_FUNCTION void ValueTile(const int32_t* values, const int32_t* weights, size_t pairs,
-                                     const int32_t* starts, const float* steps,
-                                     const Factors& factors, float* o) {
+CLIPGLOT_NOINLINE void ValueTile(const int32_t* values, const int32_t* weights, size_t pairs,
+                                 const int32_t* starts, const float* steps, const Factors& factors,
+                                 float* o) {
   Sums s;
   s.r0a = s.r0b = simd::SplatI32(starts[0]);
   s.r1a = s.r1b = simd::SplatI32(starts[1]);

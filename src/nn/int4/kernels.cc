@@ -56,7 +56,7 @@ inline void EachPacked(const uint8_t* from, size_t vectors, const Work& multiply
 }
 
 template <size_t R, Sums sums, bool unpacked>
-CLIPGLOT_ROW_FUNCTION void RunTile(const Q4Tile& tile, size_t units, size_t vectors) {
+CLIPGLOT_NOINLINE void RunTile(const Q4Tile& tile, size_t units, size_t vectors) {
   constexpr bool bytes = sums != Sums::kPairs;
   const uint8_t* w = tile.w;
   const auto* x = static_cast<const uint8_t*>(tile.x);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/math.h"
 #include "nn/int4/kernels.h"
 
 namespace clipglot {
@@ -20,7 +21,7 @@ static_assert(kTaskRows % kQ4Rows == 0);
 size_t UnpackRows(DotWay way) { return way == DotWay::kNarrow ? 24 : 5; }
 
 // Values and scales of 8 outputs, of which the last ones may be missing (then zero).
-CLIPGLOT_ROW_FUNCTION void PackTile(const Matrix& weight, size_t first, uint8_t* to) {
+CLIPGLOT_NOINLINE void PackTile(const Matrix& weight, size_t first, uint8_t* to) {
   const size_t blocks = Q4RowBlocks(weight.columns),
                outputs = std::min(kQ4TileOutputs, weight.rows - first);
   for (size_t b = 0; b < blocks; ++b, to += kQ4PackedBytes) {
@@ -53,7 +54,7 @@ Result<LinearQ4> LinearQ4::Create(const Matrix& weight, std::span<const float> b
   LinearQ4 out;
   out.in_ = weight.columns;
   out.out_ = weight.rows;
-  const size_t tiles = weight.rows / kQ4TileOutputs + (weight.rows % kQ4TileOutputs != 0 ? 1 : 0);
+  const size_t tiles = CeilDiv(weight.rows, kQ4TileOutputs);
   const size_t tile_bytes = Q4RowBlocks(weight.columns) * kQ4PackedBytes;
   CLIPGLOT_ASSIGN_OR_RETURN(
       out.tiles_, AlignedBuffer::TryAllocate(uint64_t{tiles} * tile_bytes, "4-bit weights"));
@@ -77,7 +78,7 @@ Status LinearQ4::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
   float* scales = workspace.row_params.as<float>().data();
   int32_t* offsets = workspace.row_params.as<int32_t>().data() + rows * blocks;
   {
-    const ProfileScope scope(workspace.profile, Work::kQuantization);
+    const ProfileScope scope(workspace.profile, ProfileCategory::kQuantization);
     RunRanges(workspace, rows, /*grain=*/kQ4Rows, /*nanoseconds=*/uint64_t{rows} * in_,
               [&](size_t begin, size_t end) {
                 for (size_t r = begin; r < end; r += kQ4Rows) {
@@ -88,8 +89,7 @@ Status LinearQ4::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
   }
 
   const size_t tiles = bias_.size() / kQ4TileOutputs;
-  const size_t tile_ranges = (tiles + kTaskTiles - 1) / kTaskTiles,
-               row_ranges = (rows + kTaskRows - 1) / kTaskRows;
+  const size_t tile_ranges = CeilDiv(tiles, kTaskTiles), row_ranges = CeilDiv(rows, kTaskRows);
   RunTasks(workspace, tile_ranges * row_ranges, pool_ns, [&](size_t, size_t index) {
     const size_t first_tile = index % tile_ranges * kTaskTiles,
                  last_tile = std::min(first_tile + kTaskTiles, tiles);

@@ -89,8 +89,8 @@ void QuantizeRows(const float* x, size_t rows, size_t columns, uint8_t* q, float
 
 }  // namespace
 
-CLIPGLOT_ROW_FUNCTION void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, DotWay way,
-                                          void* q, float* scales, int32_t* offsets) {
+CLIPGLOT_NOINLINE void QuantizeQ4Rows(const float* x, size_t rows, size_t columns, DotWay way,
+                                      void* q, float* scales, int32_t* offsets) {
   auto* to = static_cast<uint8_t*>(q);
   if (way == DotWay::kNarrow) {
     QuantizeRows<DotWay::kNarrow>(x, rows, columns, to, scales, offsets);

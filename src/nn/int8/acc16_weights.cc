@@ -77,7 +77,7 @@ struct Steps {
 
 // The first order in which all quads fit, or else one of the best; where most do not fit as they
 // are it is not worth a search.
-CLIPGLOT_ROW_FUNCTION Order OrderQuads(const Steps& steps) {
+CLIPGLOT_NOINLINE Order OrderQuads(const Steps& steps) {
   const size_t n = steps.quarter;
   Order best = {.starts = {}, .unfit = n + 1};
   for (size_t i = 0; i < n * n * n; ++i) {
@@ -99,7 +99,7 @@ CLIPGLOT_ROW_FUNCTION Order OrderQuads(const Steps& steps) {
 }
 
 // The best of all orders of pairs: the quarters two by two, one of each two shifted.
-CLIPGLOT_ROW_FUNCTION Order OrderPairs(const Steps& steps) {
+CLIPGLOT_NOINLINE Order OrderPairs(const Steps& steps) {
   const size_t n = steps.quarter;
   struct Shift {
     size_t shift = 0, unfit;
@@ -128,7 +128,7 @@ CLIPGLOT_ROW_FUNCTION Order OrderPairs(const Steps& steps) {
   return best;
 }
 
-CLIPGLOT_ROW_FUNCTION Steps StepsOf(const uint8_t* at, size_t steps, int32_t* sums) {
+CLIPGLOT_NOINLINE Steps StepsOf(const uint8_t* at, size_t steps, int32_t* sums) {
   Steps out = {.profiles = {}, .quarter = steps / kNarrowSteps};
   LaneSums sum = {};  // of each lane at most 64 weights
   for (size_t s = 0; s < steps; ++s) {
@@ -148,7 +148,7 @@ size_t StepOf(const uint8_t* starts, size_t quarter, size_t vector) {
          (start % (2 * quarter) + vector / kNarrowSteps) % quarter;
 }
 
-CLIPGLOT_ROW_FUNCTION void PutInOrder(uint8_t* at, size_t quarter, const uint8_t* starts) {
+CLIPGLOT_NOINLINE void PutInOrder(uint8_t* at, size_t quarter, const uint8_t* starts) {
   uint8_t before[kGroupSteps * kVectorBytes];
   const size_t vectors = kNarrowSteps * quarter;
   std::copy_n(at, vectors * kVectorBytes, before);
@@ -209,7 +209,7 @@ Excess ExcessOf(I8x16 w, const LaneSums& sums) {
 // Takes out of kSteps vectors at `at` what keeps lanes from fitting; `take(vector, weights)` gets
 // it, in few vectors that have one weight of a lane at most.
 template <size_t kSteps, typename Take>
-CLIPGLOT_ROW_FUNCTION void TakeRests(const uint8_t* at, const Take& take) {
+CLIPGLOT_NOINLINE void TakeRests(const uint8_t* at, const Take& take) {
   I8x16 w[kSteps];
   LaneSums sums = {};
   for (size_t s = 0; s < kSteps; ++s) {
@@ -251,7 +251,7 @@ void EachUnfit(uint8_t* panel, size_t columns, const Work& work) {
 }
 
 template <size_t kSteps>
-CLIPGLOT_ROW_FUNCTION uint32_t CountRests(uint8_t* panel, size_t columns) {
+CLIPGLOT_NOINLINE uint32_t CountRests(uint8_t* panel, size_t columns) {
   uint32_t count = 0;
   EachUnfit<kSteps>(panel, columns, [&](const uint8_t* at, size_t) {
     TakeRests<kSteps>(at, [&](size_t, I8x16) { ++count; });
@@ -261,8 +261,8 @@ CLIPGLOT_ROW_FUNCTION uint32_t CountRests(uint8_t* panel, size_t columns) {
 
 // Takes all rests out of a panel.
 template <size_t kSteps>
-CLIPGLOT_ROW_FUNCTION void Split(uint8_t* panel, size_t columns, const NarrowGroup* groups,
-                                 NarrowRest* rests) {
+CLIPGLOT_NOINLINE void Split(uint8_t* panel, size_t columns, const NarrowGroup* groups,
+                             NarrowRest* rests) {
   EachUnfit<kSteps>(panel, columns, [&](uint8_t* at, size_t first) {
     TakeRests<kSteps>(at, [&](size_t s, I8x16 weights) {
       const size_t group = first / kGroupSteps, in_group = first % kGroupSteps + s;

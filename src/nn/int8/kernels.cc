@@ -34,7 +34,7 @@ inline void Finish(I32x4 sum, const uint8_t* tail, const Q8Row& row, float* y) {
 
 // Bytes by bytes, for kUnsigned and kSigned.
 template <size_t R, size_t G>
-CLIPGLOT_ROW_FUNCTION void MultiplyBytes(const Q8Tile& tile) {
+CLIPGLOT_NOINLINE void MultiplyBytes(const Q8Tile& tile) {
   const uint8_t* w[G];
   for (size_t g = 0; g < G; ++g) w[g] = tile.panels + g * tile.panel_bytes;
   const uint8_t* x = tile.x;
@@ -60,7 +60,7 @@ CLIPGLOT_ROW_FUNCTION void MultiplyBytes(const Q8Tile& tile) {
 
 // Pairs of int16: the weights of one panel are widened as they are read.
 template <size_t R>
-CLIPGLOT_ROW_FUNCTION void MultiplyWide(const Q8Tile& tile) {
+CLIPGLOT_NOINLINE void MultiplyWide(const Q8Tile& tile) {
   const uint8_t* w = tile.panels;
   const uint8_t* x = tile.x;
   constexpr size_t kQuadBytes = kQ8Step * sizeof(int16_t);
@@ -102,7 +102,7 @@ template <size_t R, typename Work>
 // Bytes by pairs in int16. A row's groups of columns have steps and zero points of their own
 // (QuantizeRowInGroups); vectors of weights are in the order that NarrowPanel tells.
 template <size_t R, size_t kSteps>
-CLIPGLOT_ROW_FUNCTION void MultiplyPairs(const Q8Tile& tile) {
+CLIPGLOT_NOINLINE void MultiplyPairs(const Q8Tile& tile) {
   constexpr size_t kStepBytes = R * kQ8Step;
   const uint8_t* w = tile.panels;
   const uint8_t* x = tile.x;
@@ -198,9 +198,9 @@ std::span<const Q8Choice> Q8Kernels(DotWay way) {
   return kByteKernels;
 }
 
-CLIPGLOT_ROW_FUNCTION void FinishWide(const int32_t* sums, const uint8_t* const* tails,
-                                      size_t row_half, const WideRow* params, size_t rows,
-                                      size_t outputs, float* y, size_t stride) {
+CLIPGLOT_NOINLINE void FinishWide(const int32_t* sums, const uint8_t* const* tails, size_t row_half,
+                                  const WideRow* params, size_t rows, size_t outputs, float* y,
+                                  size_t stride) {
   for (size_t r = 0; r < rows; ++r, sums += kWideOutputs, y += stride) {
     for (size_t p = 0; p * kPanelOutputs < outputs; ++p) {
       const uint8_t* tail = tails[p];

@@ -11,8 +11,8 @@ namespace clipglot {
 using simd::I32x4;
 using simd::I8x16;
 
-CLIPGLOT_ROW_FUNCTION void PackPanel(const Matrix& weight, std::span<const float> bias,
-                                     size_t first, uint8_t* to) {
+CLIPGLOT_NOINLINE void PackPanel(const Matrix& weight, std::span<const float> bias, size_t first,
+                                 uint8_t* to) {
   const size_t in = weight.columns, outputs = std::min(kPanelOutputs, weight.rows - first);
   const int8_t* from = weight.i8().data() + first * in;
   PanelTail tail = {};

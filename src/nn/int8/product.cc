@@ -4,6 +4,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "base/math.h"
 #include "nn/int8/kernels.h"
 #include "nn/int8/quantize.h"
 #include "nn/simd/simd.h"
@@ -25,9 +26,8 @@ constexpr size_t kBlockRows = 96, kBlockBytes = 256 << 10;
 size_t RowsOfBlock(size_t rows, size_t row_bytes, size_t most_of_kernel) {
   const size_t multiple = 2 * most_of_kernel;
   const size_t most = std::clamp(kBlockBytes / row_bytes, multiple, kBlockRows);
-  const size_t blocks = (rows + most - 1) / most;
-  const size_t even = (rows + blocks - 1) / blocks;
-  return (even + multiple - 1) / multiple * multiple;
+  const size_t blocks = CeilDiv(rows, most);
+  return RoundUp(CeilDiv(rows, blocks), multiple);
 }
 
 // One task takes so many panels of a block; one pass over the rows as many as fill a line of the
@@ -44,7 +44,7 @@ Result<LinearQ8> LinearQ8::Create(const Matrix& weight, std::span<const float> b
   out.in_ = weight.columns;
   out.out_ = weight.rows;
   out.way_ = way;
-  const size_t panels = (weight.rows + kPanelOutputs - 1) / kPanelOutputs;
+  const size_t panels = CeilDiv(weight.rows, kPanelOutputs);
   CLIPGLOT_ASSIGN_OR_RETURN(
       out.panels_,
       AlignedBuffer::TryAllocate(uint64_t{panels} * PanelBytes(weight.columns), "8-bit weights"));
@@ -61,7 +61,7 @@ Result<LinearQ8> LinearQ8::Create(const Matrix& weight, std::span<const float> b
 }
 
 void LinearQ8::AddWideOffsets(Workspace::Impl* workspace) {
-  const size_t groups = (panels() + kWidePanels - 1) / kWidePanels;
+  const size_t groups = CeilDiv(panels(), kWidePanels);
   const auto add = [&](size_t first) {
     const uint8_t* group[kWidePanels];
     Group(first, group);
@@ -140,7 +140,7 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
     });
   };
   {
-    const ProfileScope scope(workspace.profile, Work::kQuantization);
+    const ProfileScope scope(workspace.profile, ProfileCategory::kQuantization);
     RunRanges(workspace, rows, block_rows, /*nanoseconds=*/uint64_t{rows} * in_,
               [&](size_t begin, size_t end) {
                 for (size_t r = begin; r < end; r += block_rows)
@@ -149,8 +149,7 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
   }
 
   const size_t panel_bytes = PanelBytes(in_), panels = this->panels();
-  const size_t panel_ranges = (panels + kTaskPanels - 1) / kTaskPanels,
-               blocks = (rows + block_rows - 1) / block_rows;
+  const size_t panel_ranges = CeilDiv(panels, kTaskPanels), blocks = CeilDiv(rows, block_rows);
   RunTasks(workspace, panel_ranges * blocks, pool_ns, [&](size_t, size_t index) {
     const size_t first_panel = index % panel_ranges * kTaskPanels,
                  last_panel = std::min(first_panel + kTaskPanels, panels);
@@ -195,8 +194,8 @@ void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
 
 void LinearQ8::RunWidePass(const float* x, size_t rows, float* y, uint64_t pool_ns,
                            Workspace::Impl& workspace) const {
-  const size_t blocks = (rows + kWideBlockRows - 1) / kWideBlockRows,
-               block_rows = ((rows + blocks - 1) / blocks + 3) / 4 * 4,
+  const size_t blocks = CeilDiv(rows, kWideBlockRows),
+               block_rows = RoundUp(CeilDiv(rows, blocks), 4),
                block_values = static_cast<size_t>(WideBlockValues(block_rows, in_));
   const auto rows_of = [&](size_t block) {
     return std::min(block_rows, rows - block * block_rows);
@@ -204,9 +203,9 @@ void LinearQ8::RunWidePass(const float* x, size_t rows, float* y, uint64_t pool_
   auto* q = workspace.quantized.as<int16_t>().data();
   WideRow* params = workspace.row_params.as<WideRow>().data();
   {
-    const ProfileScope scope(workspace.profile, Work::kQuantization);
+    const ProfileScope scope(workspace.profile, ProfileCategory::kQuantization);
     constexpr size_t kTaskPairs = 8;
-    const size_t tasks = (block_rows / 2 + kTaskPairs - 1) / kTaskPairs;
+    const size_t tasks = CeilDiv(block_rows / 2, kTaskPairs);
     RunTasks(workspace, tasks * blocks, /*nanoseconds=*/uint64_t{rows} * in_,
              [&](size_t thread, size_t index) {
                const size_t block = index / tasks, count = rows_of(block), half = (count + 1) / 2,
@@ -219,7 +218,7 @@ void LinearQ8::RunWidePass(const float* x, size_t rows, float* y, uint64_t pool_
   }
 
   const size_t panel_bytes = PanelBytes(in_), panels = this->panels();
-  const size_t panel_ranges = (panels + kTaskPanels - 1) / kTaskPanels;
+  const size_t panel_ranges = CeilDiv(panels, kTaskPanels);
   RunTasks(workspace, panel_ranges * blocks, pool_ns, [&](size_t, size_t index) {
     const size_t first_panel = index % panel_ranges * kTaskPanels,
                  last_panel = std::min(first_panel + kTaskPanels, panels);

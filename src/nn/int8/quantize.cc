@@ -114,8 +114,8 @@ RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q) {
   });
 }
 
-CLIPGLOT_ROW_FUNCTION RowQuantization QuantizeRowQ8(const float* x, size_t columns, size_t rows,
-                                                    DotWay way, void* q) {
+CLIPGLOT_NOINLINE RowQuantization QuantizeRowQ8(const float* x, size_t columns, size_t rows,
+                                                DotWay way, void* q) {
   auto* to = static_cast<uint8_t*>(q);
   if (way == DotWay::kWide) {
     using I64x4 = int64_t __attribute__((vector_size(32)));
@@ -133,8 +133,8 @@ CLIPGLOT_ROW_FUNCTION RowQuantization QuantizeRowQ8(const float* x, size_t colum
   });
 }
 
-CLIPGLOT_ROW_FUNCTION void QuantizeRowInGroups(const float* x, size_t columns, size_t rows,
-                                               uint8_t* q, int32_t* params) {
+CLIPGLOT_NOINLINE void QuantizeRowInGroups(const float* x, size_t columns, size_t rows, uint8_t* q,
+                                           int32_t* params) {
   const size_t padded = Q8PaddedColumns(columns), step_bytes = rows * kQ8Step;
   for (size_t g = 0; g < columns; g += kGroupColumns, params += 2 * rows) {
     const size_t quarter = std::min(kGroupColumns, padded - g) / kQ8Step / kGroupQuarters;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/math.h"
 #include "nn/int8/isa.h"
 
 namespace clipglot {
@@ -24,9 +25,7 @@ RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q);
 // four of the next.
 inline constexpr size_t kQ8Step = 4;             // columns that lie side by side
 inline constexpr size_t kQ8ColumnMultiple = 16;  // rows are filled with zeros up to this
-constexpr size_t Q8PaddedColumns(size_t columns) {
-  return (columns + kQ8ColumnMultiple - 1) / kQ8ColumnMultiple * kQ8ColumnMultiple;
-}
+constexpr size_t Q8PaddedColumns(size_t columns) { return RoundUp(columns, kQ8ColumnMultiple); }
 constexpr size_t Q8ValueBytes(DotWay way) {
   return way == DotWay::kWide || way == DotWay::kNarrow ? 2 : 1;  // of kNarrow twice one
 }
@@ -42,7 +41,7 @@ RowQuantization QuantizeRowQ8(const float* x, size_t columns, size_t rows, DotWa
 // others finer.
 inline constexpr int kGroupMost = 191;
 inline constexpr size_t kGroupColumns = 128;
-constexpr size_t Groups(size_t columns) { return (columns + kGroupColumns - 1) / kGroupColumns; }
+constexpr size_t Groups(size_t columns) { return CeilDiv(columns, kGroupColumns); }
 // A group's steps, four times `quarter` of them, lie quarter by quarter, each quarter twice: from
 // wherever in a quarter its steps are read in turn, they are one after the other.
 inline constexpr size_t kGroupQuarters = 4;

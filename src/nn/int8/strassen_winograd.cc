@@ -61,9 +61,9 @@ I32x4 Neighbours(I16x8 quads) {
 
 // A pair of rows in plain order, `columns` of either half. `to`: its first quad; the next lies
 // `stride` values behind, the next product `product` values.
-CLIPGLOT_ROW_FUNCTION void CombineRows(const int16_t* first, const int16_t* second, size_t half,
-                                       size_t columns, int16_t* to, size_t stride, size_t product,
-                                       std::array<I32x4, kProducts>& neighbours) {
+CLIPGLOT_NOINLINE void CombineRows(const int16_t* first, const int16_t* second, size_t half,
+                                   size_t columns, int16_t* to, size_t stride, size_t product,
+                                   std::array<I32x4, kProducts>& neighbours) {
   for (size_t c = 0; c < columns; c += kLanes16, to += 2 * stride) {
     // The last eight of a half may reach into the other.
     const bool whole = c + kLanes16 <= columns;
@@ -123,7 +123,7 @@ struct Weights {
   // cache.
   int16_t values[kProducts][kChunk * kHalfPanels * 4 + 288];
 };
-CLIPGLOT_ROW_FUNCTION void CombineWeights(Cursor& from, size_t columns, Weights& to) {
+CLIPGLOT_NOINLINE void CombineWeights(Cursor& from, size_t columns, Weights& to) {
   for (size_t p = 0; p < kHalfPanels; ++p) {
     int16_t* out = to.values[0] + p * 2 * kLanes16;
     for (size_t c = 0; c < columns; c += kQuad, out += kHalfPanels * 2 * kLanes16) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/checked.h"
+#include "base/math.h"
 #include "base/strings.h"
 #include "nn/attention/float32_kernel.h"
 #include "nn/int4/quantize.h"
@@ -103,7 +104,7 @@ Status Workspace::Impl::ReserveQ8(size_t rows, size_t columns, DotWay q8_way) {
   uint64_t values = uint64_t{rows} * Q8PaddedColumns(columns);
   if (q8_way == DotWay::kWide) {
     // As RunWidePass needs at most for so many rows or fewer.
-    const size_t blocks = (rows + kWideBlockRows - 1) / kWideBlockRows;
+    const size_t blocks = CeilDiv(rows, kWideBlockRows);
     values =
         std::max(values, blocks * WideBlockValues(blocks > 1 ? kWideBlockRows : rows + 3, columns) +
                              threads * WideScratchValues(columns));

@@ -9,14 +9,14 @@
 #include <cstdint>
 
 #include "base/aligned_buffer.h"
+#include "base/limits.h"
+#include "base/math.h"
 #include "base/status.h"
 #include "nn/int8/isa.h"
 #include "nn/nn.h"
 #include "nn/runtime/xnnpack_handle.h"
 
 namespace clipglot {
-
-inline constexpr size_t kMaxThreads = 64;
 
 // Work that one thread does in less than this is not spread: a worker that sleeps needs 0.05 ms
 // (natively) to 0.5 ms (in a browser) to wake.
@@ -69,7 +69,7 @@ struct Workspace::Impl {
 // Put before the function that does one row (or one piece of some thousand elements). A browser's
 // engine runs new code in a slow tier and changes to the fast one only when a function is called
 // again, so a loop over all rows must not swallow the loop inside a row.
-#define CLIPGLOT_ROW_FUNCTION [[gnu::noinline]]
+#define CLIPGLOT_NOINLINE [[gnu::noinline]]
 
 // task(thread, index) for index 0 ... count - 1, on the threads if one thread would need about
 // `nanoseconds` and that is worth it. Allocates nothing. Each call of `task` must be long enough to
@@ -107,11 +107,11 @@ void RunPacking(Workspace::Impl* impl, size_t count, uint64_t nanoseconds, const
 template <typename Task>
 void RunRanges(Workspace::Impl& impl, size_t count, size_t grain, uint64_t nanoseconds,
                const Task& task) {
-  const size_t grains = (count + grain - 1) / grain;
+  const size_t grains = CeilDiv(count, grain);
   const size_t wanted = impl.PoolFor(nanoseconds) == nullptr ? 1 : impl.threads * 4;
-  const size_t step = (grains + wanted - 1) / wanted * grain;
+  const size_t step = CeilDiv(grains, wanted) * grain;
   if (step == 0) return;
-  RunTasks(impl, (count + step - 1) / step, nanoseconds, [&](size_t, size_t index) {
+  RunTasks(impl, CeilDiv(count, step), nanoseconds, [&](size_t, size_t index) {
     const size_t begin = index * step;
     task(begin, begin + step < count ? begin + step : count);
   });

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "weights/float_conversion.h"
 #include "weights/model_files.h"
-#include "weights/numbers.h"
 
 namespace clipglot {
 namespace {
@@ -224,7 +224,7 @@ TEST(Checkpoint, QuantisesLinearsAndVocabularyOnly) {
     std::vector<int8_t> expected(small->columns);
     for (size_t row = 0; row < small->rows; ++row) {
       const float scale =
-          QuantizeRow(exact->f32().subspan(row * exact->columns, exact->columns), expected);
+          QuantizeWeightRow(exact->f32().subspan(row * exact->columns, exact->columns), expected);
       ASSERT_EQ(small->scales[row], scale);
       const auto found = small->i8().subspan(row * small->columns, small->columns);
       ASSERT_TRUE(std::equal(expected.begin(), expected.end(), found.begin()));

@@ -1,4 +1,4 @@
-#include "weights/numbers.h"
+#include "weights/float_conversion.h"
 
 #include <gtest/gtest.h>
 
@@ -66,7 +66,7 @@ TEST(Quantize, IsWithinHalfAStepAndUsesTheWholeRange) {
       number = (static_cast<float>(random() % 2001) - 1000) * std::ldexp(1.0f, trial - 25);
       highest = std::max(highest, std::abs(number));
     }
-    const float scale = QuantizeRow(row, out);
+    const float scale = QuantizeWeightRow(row, out);
     EXPECT_EQ(scale, highest / 127);
     int widest = 0;
     for (size_t i = 0; i < row.size(); ++i) {
@@ -80,7 +80,7 @@ TEST(Quantize, IsWithinHalfAStepAndUsesTheWholeRange) {
 TEST(Quantize, RoundsTiesToEven) {
   const std::vector<float> row = {127, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -127};
   std::vector<int8_t> out(row.size());
-  EXPECT_EQ(QuantizeRow(row, out), 1.0f);
+  EXPECT_EQ(QuantizeWeightRow(row, out), 1.0f);
   EXPECT_EQ(out, (std::vector<int8_t>{127, 0, 2, 2, 0, -2, -127}));
 }
 
@@ -88,12 +88,12 @@ TEST(Quantize, KeepsScalesNormal) {
   for (const float number : {0.0f, -0.0f, FLT_MIN, FLT_TRUE_MIN}) {
     const std::vector<float> row(5, number);
     std::vector<int8_t> out(5, 9);
-    EXPECT_EQ(QuantizeRow(row, out), 1.0f) << number;
+    EXPECT_EQ(QuantizeWeightRow(row, out), 1.0f) << number;
     EXPECT_EQ(out, std::vector<int8_t>(5, 0)) << number;
   }
   const std::vector<float> large = {FLT_MAX, -FLT_MAX};
   std::vector<int8_t> out(2);
-  EXPECT_TRUE(std::isnormal(QuantizeRow(large, out)));
+  EXPECT_TRUE(std::isnormal(QuantizeWeightRow(large, out)));
   EXPECT_EQ(out, (std::vector<int8_t>{127, -127}));
 }
 

@@ -23,6 +23,6 @@ bool AllFinite(std::span<const float> numbers);
 // even, so -127 ... 127. Returns the scale, which is always positive and normal: a row of zeros (or
 // of numbers so small that the scale would be denormal) becomes zeros with scale 1. `row` holds
 // finite numbers, `out` has the same length.
-float QuantizeRow(std::span<const float> row, std::span<int8_t> out);
+float QuantizeWeightRow(std::span<const float> row, std::span<int8_t> out);
 
 }  // namespace clipglot

@@ -1,4 +1,4 @@
-#include "weights/numbers.h"
+#include "weights/float_conversion.h"
 
 #include <algorithm>
 #include <bit>
@@ -59,7 +59,7 @@ bool AllFinite(std::span<const float> numbers) {
   return highest != kExponent;
 }
 
-float QuantizeRow(std::span<const float> row, std::span<int8_t> out) {
+float QuantizeWeightRow(std::span<const float> row, std::span<int8_t> out) {
   float highest = 0;
   for (const float number : row) highest = std::max(highest, std::abs(number));
   const float scale = highest / 127.0f;
