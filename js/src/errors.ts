@@ -20,21 +20,33 @@ export const engineCodes = [
 ] as const;
 
 /** Codes that exist only on this side. */
-export const scriptCodes = ["network", "disposed", "engine-lost", "model-mismatch"] as const;
+export const scriptCodes = [
+  "network",
+  "unreadable",
+  "start-failed",
+  "disposed",
+  "engine-lost",
+  "model-mismatch",
+] as const;
 
 export type EngineCode = (typeof engineCodes)[number];
 
 /**
- * What went wrong, and who can mend it:
- * - `invalid-argument`, `invalid-text`, `invalid-image`, `too-long`, `not-loaded`, `disposed`, `model-mismatch`: the caller
- * - `corrupt-model`, `network`: load again, from a source that works
+ * What went wrong, and how to recover:
+ * - `invalid-argument`, `invalid-text`, `invalid-image`, `too-long`, `not-loaded`, `disposed`,
+ *   `model-mismatch`: correct the call or its input
+ * - `network`: an address did not answer, or refused; try again, or check what `detail` names
+ * - `unreadable`: a file, folder, Blob or `ModelSource` of the caller's cannot be read; give another
+ * - `corrupt-model`: get the model again
+ * - `start-failed`: the engine cannot start here; `detail` names the file, header or policy to fix
  * - `unsupported-version`, `unsupported-model`: another version of this package, or another model
- * - `out-of-memory`: one tower instead of two, a smaller model
+ * - `out-of-memory`: load one tower instead of two, or a smaller model
  * - `engine-lost`: the engine is gone (its worker ended or trapped); load again
- * - `internal`: a bug of ours
+ * - `internal`: a bug in this package
  */
 export type ErrorCode = Exclude<EngineCode, "ok" | "cancelled"> | (typeof scriptCodes)[number];
 
+/** The only class of errors with which the package's promises reject, beside the reason of a signal. */
 export class EmbedError extends Error {
   override readonly name = "EmbedError";
   /** For programs. */

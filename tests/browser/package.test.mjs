@@ -186,7 +186,7 @@ describe("page without isolation", () => {
       );
       assert.equal(errors[0][0], "network");
       assert.match(errors[0][1], /\/nowhere\/: manifest\.json: 404/);
-      assert.equal(errors[1][0], "network");
+      assert.equal(errors[1][0], "start-failed");
       assert.match(errors[1][1], /\/nowhere\/clipglot-/);
     });
 

@@ -122,7 +122,7 @@ test("addresses that are none, and values that cannot be sent, are told by name"
     found.splice(-2).map(([name, code]) => [name, code]),
     [
       ["EmbedError", "corrupt-model"],
-      ["EmbedError", "network"],
+      ["EmbedError", "unreadable"],
     ],
   );
   for (const [name, code] of found)

@@ -92,7 +92,7 @@ describe("one thread", () => {
     );
     fails(
       await attempt(answer, { variant: "relaxed-simd" }),
-      "invalid-argument",
+      "start-failed",
       /clipglot-relaxed-simd\.wasm: cannot be compiled here/,
     );
   });
@@ -113,10 +113,11 @@ describe("one thread", () => {
     for (const file of ["wasm", "mjs"]) {
       test(`${what} for the .${file}: the error names the file and what is wrong; "auto" takes another build`, async () => {
         const answer = (path) => (path.endsWith(`clipglot-relaxed-simd.${file}`) ? wrong : {});
-        fails(await attempt(answer, { variant: "relaxed-simd", startTimeout: 1000 }), "network", [
-          new RegExp(`clipglot-relaxed-simd\\.${file}`),
-          pattern,
-        ]);
+        fails(
+          await attempt(answer, { variant: "relaxed-simd", startTimeout: 1000 }),
+          "start-failed",
+          [new RegExp(`clipglot-relaxed-simd\\.${file}`), pattern],
+        );
         const other = await attempt(answer, {
           startTimeout: what === "no answer" ? startTimeout : 10_000,
         });
@@ -134,7 +135,7 @@ describe("one thread", () => {
       (path) => (path.endsWith("/clipglot-simd.wasm") ? { stop: 100_000 } : {}),
       { variant: "simd", startTimeout: 1000 },
     );
-    fails(stopped, "network", /clipglot-simd\.wasm: its transfer stopped for 1 s/);
+    fails(stopped, "start-failed", /clipglot-simd\.wasm: its transfer stopped for 1 s/);
   });
 
   test("a moment without an answer is passed over", async () => {
@@ -155,42 +156,42 @@ describe("one thread", () => {
           ? { type: "application/octet-stream" }
           : {},
       ),
-      "network",
+      "start-failed",
       /clipglot-relaxed-simd\.mjs: its Content-Type is "application\/octet-stream"; scripts of modules need text\/javascript \(nor did others start: simd\)/,
     );
   });
 
   test("the worker's script: not there, a page, of another type, silent", async () => {
     const worker = (wrong) => (path) => (path.endsWith("main.browser.js") ? wrong : {});
-    fails(await attempt(worker({ status: 404 })), "network", [
+    fails(await attempt(worker({ status: 404 })), "start-failed", [
       /worker\/main\.browser\.js: the server answers 404/,
       /bundler/,
     ]);
     fails(
       await attempt(worker({ body: "<!doctype html>", type: "text/html" })),
-      "network",
+      "start-failed",
       /main\.browser\.js: the server gives an HTML page/,
     );
     fails(
       await attempt(worker({ type: "text/plain" })),
-      "network",
+      "start-failed",
       /main\.browser\.js: its Content-Type is "text\/plain"/,
     );
     fails(
       await attempt(worker({ stall: true }), { startTimeout: 1000 }),
-      "network",
+      "start-failed",
       /main\.browser\.js: no answer for 1 s/,
     );
     fails(
       await attempt((path) => (path.endsWith("worker/host.js") ? { status: 404 } : {})),
-      "network",
+      "start-failed",
       /main\.browser\.js: the file itself comes; .*a file that it imports/,
     );
     fails(
       await attempt((path) => (path.endsWith("worker/host.js") ? { stall: true } : {}), {
         startTimeout: 1000,
       }),
-      "network",
+      "start-failed",
       /main\.browser\.js: no word of it for 2 s/,
     );
   });
@@ -242,7 +243,7 @@ describe("threads", () => {
         startTimeout: 1000,
         variant: "simd-threads",
       }),
-      "network",
+      "start-failed",
       /worker of a thread \(.*clipglot-simd-threads\.mjs\) did not start/,
     );
   });
@@ -258,7 +259,11 @@ describe("threads", () => {
   ]) {
     test(`${what} for the worker's script: one thread, and why`, async () => {
       runs(await attempt(second(wrong), { threads }), "relaxed-simd", [pattern]);
-      fails(await attempt(second(wrong), { threads, variant: "simd-threads" }), "network", pattern);
+      fails(
+        await attempt(second(wrong), { threads, variant: "simd-threads" }),
+        "start-failed",
+        pattern,
+      );
     });
   }
 
@@ -291,7 +296,7 @@ describe("threads", () => {
     ]);
     fails(
       await attempt(answer, { threads, variant: "simd-threads" }),
-      "network",
+      "start-failed",
       /must carry the header Cross-Origin-Embedder-Policy/,
     );
   });
@@ -314,7 +319,7 @@ describe("threads", () => {
     );
     fails(
       result,
-      "network",
+      "start-failed",
       /main\.browser\.js: the page is cross-origin isolated, so this file must carry the header Cross-Origin-Embedder-Policy/,
     );
   });
@@ -394,7 +399,7 @@ describe("policies", () => {
   test("no WebAssembly: the error names the policy and what to add", async () => {
     fails(
       await attempt(everywhere(policy("", "'self'"))),
-      "invalid-argument",
+      "start-failed",
       /Content-Security-Policy forbids WebAssembly; add 'wasm-unsafe-eval' to its script-src/,
     );
   });
@@ -402,7 +407,7 @@ describe("policies", () => {
   test("no workers", async () => {
     fails(
       await attempt(everywhere(policy("", undefined, "'none'"))),
-      "network|invalid-argument".split("|")[0],
+      "start-failed",
       /main\.browser\.js.*Content-Security-Policy \(worker-src/,
     );
   });
@@ -414,7 +419,7 @@ describe("policies", () => {
     const own = await attempt(demand("mine"), { createWorker: "policy" });
     runs(own, "relaxed-simd");
     assert.deepEqual(own.made, ["/dist/js/worker/main.browser.js"]);
-    fails(await attempt(demand("'none'")), "invalid-argument", [
+    fails(await attempt(demand("'none'")), "start-failed", [
       /main\.browser\.js/,
       /trusted-types clipglot/,
       /createWorker/,
@@ -461,7 +466,7 @@ describe("places", () => {
           }),
         kind,
       );
-      fails(result, "invalid-argument", [/this place has no Worker/, /offscreen document/]);
+      fails(result, "start-failed", [/this place has no Worker/, /offscreen document/]);
     }
     await page.close();
     await server.close();
@@ -479,7 +484,7 @@ describe("another origin", () => {
     );
     fails(
       await attempt(() => ({}), { assetBase: "{other}dist/wasm" }, { at: () => ({}) }),
-      "network",
+      "start-failed",
       /clipglot-relaxed-simd\.(mjs|wasm): .*Access-Control-Allow-Origin/,
     );
   });

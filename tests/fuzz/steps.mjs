@@ -209,6 +209,8 @@ const knownCodes = new Set([
   "too-long",
   "not-loaded",
   "network",
+  "unreadable",
+  "start-failed",
   "disposed",
   "engine-lost",
   "model-mismatch",

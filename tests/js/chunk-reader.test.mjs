@@ -14,6 +14,7 @@ function source({ fail = [], short = [], pieceBytes = 700 } = {}) {
   return {
     reads,
     files: [file],
+    failureCode: "network",
     close: async () => {},
     async read(given, offset, length, take) {
       reads.push([given.path, offset, length]);

@@ -343,7 +343,7 @@ test("folders that are something else", async () => {
   );
   await assert.rejects(
     convertModel({ source: join(scratch, "nowhere"), out: join(scratch, "again") }),
-    { code: "network" },
+    { code: "unreadable" },
   );
 });
 
@@ -452,7 +452,7 @@ test("the command", async () => {
   assert.match(run("--version").stdout, /^\d+\.\d+\.\d+\n$/);
   const missing = run("convert", join(scratch, "nowhere"), "--out", out);
   assert.deepEqual(
-    [missing.status, /clipglot: network: .*nowhere/.test(missing.stderr)],
+    [missing.status, /clipglot: unreadable: .*nowhere/.test(missing.stderr)],
     [1, true],
     missing.stderr,
   );

@@ -77,13 +77,13 @@ test("a file that is gone, shorter, longer: an error with its name", async () =>
     change(path);
     const error = await failsWith(
       embedder.embedImage(file),
-      "invalid-image",
+      "unreadable",
       new RegExp(`"${name}" cannot be read; was it removed or changed`),
     );
     assert.equal(error.cause.name, "NotReadableError");
     await failsWith(
       embedder.embedImages([jpeg(), file]),
-      "invalid-image",
+      "unreadable",
       new RegExp(`^images\\[1\\]: "${name}"`),
     );
   }
@@ -96,7 +96,7 @@ test("model files that are gone or shorter: an error with their path", async () 
     change(path);
     await failsWith(
       loadFake({ model: [file] }),
-      "network",
+      "unreadable",
       /^config\.json: cannot be read; was it removed/,
     );
   }
@@ -123,7 +123,7 @@ test("Blobs of polyfills: taken, and what they do wrong is said", async () => {
           },
         }),
       },
-      "invalid-image",
+      "unreadable",
       /moon phase/,
     ],
     "rejects later": [
@@ -132,12 +132,12 @@ test("Blobs of polyfills: taken, and what they do wrong is said", async () => {
           throw boom;
         },
       },
-      "invalid-image",
+      "unreadable",
       /moon phase/,
     ],
     "rejects with nothing": [
       { arrayBuffer: () => Promise.reject(undefined) },
-      "invalid-image",
+      "unreadable",
       /cannot be read/,
     ],
     throws: [
@@ -146,7 +146,7 @@ test("Blobs of polyfills: taken, and what they do wrong is said", async () => {
           throw boom;
         },
       },
-      "invalid-image",
+      "unreadable",
       /moon phase/,
     ],
     "slice throws": [
@@ -155,7 +155,7 @@ test("Blobs of polyfills: taken, and what they do wrong is said", async () => {
           throw boom;
         },
       },
-      "invalid-image",
+      "unreadable",
       /moon phase/,
     ],
     "slice gives nothing": [
@@ -171,12 +171,12 @@ test("Blobs of polyfills: taken, and what they do wrong is said", async () => {
     "gives nothing": [{ arrayBuffer: () => undefined }, "invalid-argument", /not undefined/],
     "gives less": [
       { arrayBuffer: async () => own.buffer.slice(5) },
-      "invalid-image",
+      "unreadable",
       /changed while it was read: 595 bytes/,
     ],
     "gives more": [
       { name: "x.jpg", arrayBuffer: async () => new ArrayBuffer(700) },
-      "invalid-image",
+      "unreadable",
       /^"x\.jpg" changed while it was read: 700 bytes/,
     ],
     "size is no number": [{ size: "600" }, "invalid-argument", /image\.size/],

@@ -332,7 +332,7 @@ describe("versions never mix", () => {
         ["not-kept"],
       );
       assert.match(warnings[0].detail, /ENOTDIR|EEXIST/);
-      await fails(listCached({ cache: file }), "invalid-argument", /cache cannot be read/);
+      await fails(listCached({ cache: file }), "unreadable", /cache cannot be read/);
       const good = [];
       await vectorOf({
         model: url,

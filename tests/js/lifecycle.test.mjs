@@ -92,7 +92,7 @@ test("load fails when the source does", async () => {
       },
     }),
   );
-  hasCode(list, "network", /disk on fire/);
+  hasCode(list, "unreadable", /disk on fire/);
   assert.equal(list.cause, boom);
   const read = await rejection(
     loadFake({
@@ -104,13 +104,13 @@ test("load fails when the source does", async () => {
       },
     }),
   );
-  hasCode(read, "network", /config\.json: disk on fire/);
+  hasCode(read, "unreadable", /config\.json: disk on fire/);
   assert.equal(read.cause.message, "disk on fire");
   hasCode(
     await rejection(
       loadFake({ model: { ...memorySource(), read: async () => new Uint8Array(3) } }),
     ),
-    "network",
+    "unreadable",
     /must give 1000 bytes/,
   );
 });
@@ -125,7 +125,7 @@ test("a source keeps the bytes that it gave", async () => {
 test("load fails when the engine's files are missing", async () => {
   hasCode(
     await rejection(loadFake({ assetBase: new URL("./nowhere/", import.meta.url) })),
-    "network",
+    "start-failed",
     /nowhere\/clipglot-simd\.mjs/,
   );
 });

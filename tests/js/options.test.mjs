@@ -150,7 +150,7 @@ test("what must be given is named", async () => {
 
 test("a name of a model hub is taken for a folder, and the error says so", async () => {
   const error = await rejection(loadFake({ model: "org/name" }));
-  assert.equal(error.code, "network");
+  assert.equal(error.code, "unreadable");
   assert.match(
     error.detail,
     /cannot read .*org.name.*ENOENT.*"org\/name" was taken for a folder, since names of model hubs are not looked up/,

@@ -94,7 +94,7 @@ test("a model: addresses, sources, their bytes and their errors", async () => {
   assert.deepEqual([code, /ftp:/.test(detail)], ["invalid-argument", true], detail);
   assert.equal(
     (await rejection(loadFake({ assetBase: run(`new OtherUrl(${JSON.stringify(folder)})`) }))).code,
-    "network",
+    "start-failed",
   );
   const files = run(`({ files: { "config.json": new OtherUrl("file:///nowhere/config.json") } })`);
   assert.match((await rejection(loadFake({ model: files }))).detail, /nowhere/);
@@ -109,7 +109,7 @@ test("a model: addresses, sources, their bytes and their errors", async () => {
       model: { ...memorySource(), read: run(`async () => { throw new TypeError("their disk"); }`) },
     }),
   );
-  assert.deepEqual([failing.code, failing.detail], ["network", "config.json: their disk"]);
+  assert.deepEqual([failing.code, failing.detail], ["unreadable", "config.json: their disk"]);
   assert.match(
     (
       await rejection(

@@ -45,7 +45,7 @@ test("a path, a relative path, a file: URL", async () => {
 
 test("a folder that is not there", async () => {
   const error = await rejection(loadFake({ model: join(folder, "nowhere") }));
-  assert.equal(error.code, "network");
+  assert.equal(error.code, "unreadable");
   assert.match(error.detail, /cannot read .*nowhere/);
 });
 
@@ -129,7 +129,7 @@ describe("something odd beside a model does not matter", () => {
     assert.deepEqual(source.files, []);
     assert.match(source.absent.get("config.json"), /config\.json is not a file/);
     const error = await rejection(load({ model: odd, variant: "simd" }));
-    assert.equal(error.code, "network");
+    assert.equal(error.code, "unreadable");
     assert.match(error.detail, /config\.json is not a file/);
     assert.match(
       (await rejection(loadFake({ model: join(folder, "manifest.json") }))).detail,
@@ -166,7 +166,7 @@ describe("something odd beside a model does not matter", () => {
     const error = await rejection(loadFake({ model: [...picked, gone] }));
     assert.deepEqual(
       [error.code, /gone\.png: cannot be read.*deleted/.test(error.detail)],
-      ["network", true],
+      ["unreadable", true],
     );
   });
 

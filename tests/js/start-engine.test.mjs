@@ -198,7 +198,7 @@ test("files that do not come: any other build; none of them: the first reason, a
   await fellTo(await start(missing(/threads/)), "relaxed-simd", 1, /404/, /404/);
   const { result, seen } = await start(missing(/./));
   const error = await rejection(result);
-  assert.equal(error.code, "network");
+  assert.equal(error.code, "start-failed");
   assert.match(
     error.detail,
     /^relaxed-simd-threads\.mjs: 404 \(nor did others start: simd-threads, relaxed-simd, simd\)$/,
@@ -215,7 +215,7 @@ test("what the page forbids is told at once", async () => {
   const error = await rejection(result);
   assert.deepEqual(
     [error.code, error.detail, seen.started.length],
-    ["invalid-argument", "forbidden", 1],
+    ["start-failed", "forbidden", 1],
   );
 });
 
@@ -225,7 +225,7 @@ test("a build asked for by name: the reason, and nothing else is tried", async (
     { automatic: false },
   );
   const error = await rejection(result);
-  assert.equal(error.code, "network");
+  assert.equal(error.code, "start-failed");
   assert.match(error.detail, /did not start: broken/);
   assert.deepEqual([seen.started, seen.warnings], [["relaxed-simd-threads"], []]);
   assert.equal(seen.ended, seen.made.length);
@@ -250,5 +250,5 @@ test("a module that is none", async () => {
       throw new TypeError("odd");
     },
   });
-  assert.equal((await rejection(result)).code, "network");
+  assert.equal((await rejection(result)).code, "start-failed");
 });

@@ -75,7 +75,7 @@ for (const [what, code, pattern] of [
     );
     await fails(
       start({ assetBase, variant: "simd-threads", threads: 2, startTimeout: 1000 }),
-      "network",
+      "start-failed",
       pattern,
     );
   });
@@ -85,7 +85,7 @@ test("files that are missing or damaged: the error names them, and says nothing 
   const missing = modules({ "clipglot-simd.wasm": undefined });
   const error = await fails(
     start({ assetBase: missing, variant: "simd" }),
-    "network",
+    "start-failed",
     /clipglot-simd\.wasm: cannot be read: ENOENT/,
   );
   assert.doesNotMatch(error.detail, /ASSERTIONS|\[object/);
@@ -94,7 +94,7 @@ test("files that are missing or damaged: the error names them, and says nothing 
       assetBase: modules({ "clipglot-simd.wasm": () => "<!doctype html>" }),
       variant: "simd",
     }),
-    "network",
+    "start-failed",
     /clipglot-simd\.wasm: not a WebAssembly file/,
   );
   await fails(
@@ -102,7 +102,7 @@ test("files that are missing or damaged: the error names them, and says nothing 
       assetBase: modules({ "clipglot-simd.wasm": (bytes) => bytes.subarray(0, 100_000) }),
       variant: "simd",
     }),
-    "invalid-argument",
+    "start-failed",
     /clipglot-simd\.wasm: cannot be compiled here, or is damaged/,
   );
   await fails(
@@ -110,7 +110,7 @@ test("files that are missing or damaged: the error names them, and says nothing 
       assetBase: modules({ "clipglot-simd.mjs": () => "export default 7" }),
       variant: "simd",
     }),
-    "network",
+    "start-failed",
     /clipglot-simd\.mjs: not the engine's module/,
   );
   await fails(
@@ -118,7 +118,7 @@ test("files that are missing or damaged: the error names them, and says nothing 
       assetBase: modules({ "clipglot-simd.mjs": () => "<!doctype html>" }),
       variant: "simd",
     }),
-    "network",
+    "start-failed",
     /clipglot-simd\.mjs: cannot be imported/,
   );
 });
@@ -185,13 +185,13 @@ test("createWorker: what is no worker, what throws, what ends, what never speaks
   const made = (code) => ({ createWorker: () => new Worker(code, { eval: true }) });
   await fails(
     loadFake(made("process.exit(4)")),
-    "network",
+    "start-failed",
     /could not start: the worker ended with code 4/,
   );
-  await fails(loadFake(made('throw new TypeError("odd")')), "network", /could not start: odd/);
+  await fails(loadFake(made('throw new TypeError("odd")')), "start-failed", /could not start: odd/);
   await fails(
     loadFake({ ...made("setInterval(() => {}, 1e6)"), startTimeout: 200 }),
-    "network",
+    "start-failed",
     /no word of it for 0\.4 s/,
   );
 });
@@ -264,7 +264,7 @@ test("addresses are written in the forms that bundlers and tracers of files see"
   assert.doesNotMatch(assets, /=> \[/);
   assert.match(
     code("browser-page-worker"),
-    /new Worker\(new URL\("\.\.\/worker\/main\.browser\.js", import\.meta\.url\), \{ type: "module", name: "clipglot" \}\)/,
+    /new Worker\(new URL\("\.\.\/worker\/main\.browser\.js", import\.meta\.url\), \{\s+type: "module",\s+name: "clipglot",?\s+\}\)/,
   );
   assert.match(
     code("node"),

@@ -21,7 +21,7 @@ test("error codes: src/base/status.h and js/src/errors.ts", () => {
 
 test("names of error codes: src/base/status.cc", () => {
   const names = [
-    ...read("src/base/status.cc").matchAll(/case Code::k(\w+): return "([a-z-]+)"/g),
+    ...read("src/base/status.cc").matchAll(/case Code::k(\w+):\s+return "([a-z-]+)"/g),
   ].map(([, , name]) => name);
   assert.deepEqual(names, [...engineCodes]);
 });

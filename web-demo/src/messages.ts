@@ -1,4 +1,4 @@
-// Errors as sentences for people. The code and the detail stay beside them for whoever has to mend it.
+// Errors as sentences for people. The code and the detail stay beside them for whoever has to fix it.
 
 import { EmbedError } from "clipglot";
 
@@ -9,6 +9,8 @@ export interface Message {
 
 const reasons: Readonly<Record<string, string>> = {
   network: "The files could not be fetched. Check that the server is running and try again.",
+  unreadable: "A file could not be read. Was it moved or deleted? Choose it again.",
+  "start-failed": "The engine could not be started in this browser.",
   "corrupt-model": "The model's files are damaged or incomplete.",
   "unsupported-model": "This is not a model that the engine can run.",
   "unsupported-version": "The model was made for another version of the engine.",

@@ -15,7 +15,7 @@ export async function listIn(store: ModelStore | undefined): Promise<CachedModel
   try {
     return store ? await listKept(store) : [];
   } catch (cause) {
-    throw new EmbedError("invalid-argument", `cache cannot be read: ${reasonOf(cause)}`, { cause });
+    throw new EmbedError("unreadable", `cache cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -22,7 +22,7 @@ export interface PictureFile {
   copy(): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Errors, also of the two functions: EmbedError "invalid-image", "invalid-argument" or "out-of-memory". */
+/** Errors, also of the two functions: EmbedError "unreadable", "invalid-argument" or "out-of-memory". */
 export function openPicture(
   input: PictureInput & { readonly kind: "blob" | "bytes" },
 ): PictureFile {
@@ -73,7 +73,7 @@ function blobFile(blob: BlobLike): PictureFile {
       buffer = await part.arrayBuffer();
     } catch (cause) {
       throw new EmbedError(
-        "invalid-image",
+        "unreadable",
         `${label} cannot be read; was it removed or changed since it was chosen? ${reasonOf(cause)}`,
         { cause },
       );
@@ -83,7 +83,7 @@ function blobFile(blob: BlobLike): PictureFile {
     const bytes = viewOf(buffer);
     if (bytes.length !== expected || member(blob, "size") !== size)
       throw new EmbedError(
-        "invalid-image",
+        "unreadable",
         `${label} changed while it was read: ${bytes.length} bytes came where there were ${expected}`,
       );
     return bytes;
@@ -113,7 +113,7 @@ function sliceOf(blob: BlobLike, label: string, end: number): BlobLike {
   try {
     part = blob.slice(0, end);
   } catch (cause) {
-    throw new EmbedError("invalid-image", `${label} cannot be read: ${reasonOf(cause)}`, { cause });
+    throw new EmbedError("unreadable", `${label} cannot be read: ${reasonOf(cause)}`, { cause });
   }
   if (
     typeof part !== "object" ||

@@ -26,7 +26,7 @@ export interface PictureRules {
 
 /**
  * `input` must have passed checkImage. A promise only where something must be waited for.
- * Errors: EmbedError "invalid-image", "invalid-argument" or "out-of-memory".
+ * Errors: EmbedError "unreadable", "invalid-image", "invalid-argument" or "out-of-memory".
  */
 export function packImage(
   input: ImageInput,

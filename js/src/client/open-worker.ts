@@ -20,7 +20,7 @@ export async function openWorker(
     try {
       port = way.open();
     } catch (error) {
-      errors.push(error instanceof EmbedError ? error : refused(way.url, error));
+      errors.push(error instanceof EmbedError ? error : refused(way, error));
       continue;
     }
     let fault: WorkerFault | undefined;
@@ -32,7 +32,9 @@ export async function openWorker(
     }
     if (!fault) return port;
     await close(port);
-    errors.push(new EmbedError("network", `the engine's worker could not start: ${fault.reason}`));
+    errors.push(
+      new EmbedError("start-failed", `the engine's worker could not start: ${fault.reason}`),
+    );
     if (!way.another(fault)) break;
   }
   const [first, second] = errors;
@@ -40,13 +42,13 @@ export async function openWorker(
     throw new EmbedError(first.code, `${first.detail}; nor by a blob: ${second.detail}`, {
       cause: first.cause,
     });
-  throw first ?? new EmbedError("internal", "there is no way to start a worker");
+  throw first ?? new EmbedError("internal", "no way to start a worker was tried");
 }
 
 const close = (port: WorkerPort) => port.terminate().catch(() => {});
 
-// What the platform throws when it makes no worker.
-function refused(url: string, cause: unknown): EmbedError {
+// What the platform, or the caller's `createWorker`, throws when it makes no worker.
+function refused({ url, madeByCaller }: WorkerWay, cause: unknown): EmbedError {
   const said = `${nameOf(cause)}: ${reasonOf(cause)}`;
   const hint = /TrustedScriptURL/i.test(said)
     ? "; the page's Content-Security-Policy demands Trusted Types: allow the policy name in it (trusted-types clipglot), or give `createWorker`"
@@ -54,7 +56,7 @@ function refused(url: string, cause: unknown): EmbedError {
       ? "; the script must be of the page's own origin, or a Content-Security-Policy must allow workers from blobs (worker-src blob:)"
       : "";
   return new EmbedError(
-    "invalid-argument",
+    madeByCaller ? "invalid-argument" : "start-failed",
     `the engine's worker ${url} cannot be made: ${said}${hint}`,
     { cause },
   );

@@ -16,7 +16,7 @@ interface Picked {
 
 /**
  * Paths of a chosen folder begin with its own name; they become relative to the folder that holds the model's first file.
- * Errors: "invalid-argument" for what is no file, or when no file begins a model; later "network", naming the file.
+ * Errors: "invalid-argument" for what is no file, or when no file begins a model; later "unreadable", naming the file.
  */
 export function pickedFiles(files: ArrayLike<FileLike>): ModelSource {
   const named: Picked[] = [];
@@ -74,7 +74,7 @@ async function readNamed(entry: Picked, offset: number, length: number): Promise
   try {
     return await readPart(entry, offset, length);
   } catch (cause) {
-    throw new EmbedError("network", `${entry.path}: ${reasonOf(cause)}`, { cause });
+    throw new EmbedError("unreadable", `${entry.path}: ${reasonOf(cause)}`, { cause });
   }
 }
 

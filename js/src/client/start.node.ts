@@ -23,4 +23,6 @@ export async function startHere(options: LoadOptions): Promise<StartedEngine> {
 const isHubName = (model: unknown): model is string =>
   typeof model === "string" && /^[\w.-]+\/[\w.-]+$/.test(model) && !model.startsWith(".");
 const isMissing = (error: unknown): error is EmbedError =>
-  error instanceof EmbedError && error.code === "network" && /ENOENT/.test(reasonOf(error.cause));
+  error instanceof EmbedError &&
+  error.code === "unreadable" &&
+  /ENOENT/.test(reasonOf(error.cause));

@@ -118,7 +118,7 @@ async function describe(model: ReturnType<typeof readModel>) {
     return await model.describe();
   } catch (error) {
     if (error instanceof EmbedError) throw error;
-    throw new EmbedError("network", `model.list() failed: ${reasonOf(error)}`, { cause: error });
+    throw new EmbedError("unreadable", `model.list() failed: ${reasonOf(error)}`, { cause: error });
   }
 }
 

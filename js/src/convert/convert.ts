@@ -43,6 +43,9 @@ const lost = (reason: string) => {
   throw new Error(reason);
 };
 
+/** Errors after which the same command may succeed: what was converted is kept. */
+const passingCodes: ReadonlySet<string> = new Set(["network", "unreadable", "out-of-memory"]);
+
 export interface ConvertOptions {
   /** A folder, or the address of one. */
   readonly source: string;
@@ -140,8 +143,7 @@ class Conversion {
       return await this.#finish(selfTest, state?.shards.length ?? 0);
     } catch (error) {
       this.#file?.abandon();
-      if (error instanceof EmbedError && error.code !== "network" && error.code !== "out-of-memory")
-        this.#removeAll();
+      if (error instanceof EmbedError && !passingCodes.has(error.code)) this.#removeAll();
       throw error;
     } finally {
       engine.dispose();
@@ -222,7 +224,7 @@ class Conversion {
         });
         if (done !== bytes)
           throw new EmbedError(
-            "network",
+            open.failureCode,
             `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`,
           );
         this.#commit(conversation, state);

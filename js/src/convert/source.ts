@@ -29,7 +29,7 @@ export interface ConvertSource {
   readonly parameters: number;
 }
 
-/** `address`: a path, or an http:, https: or file: URL of the folder. Errors: EmbedError "network". */
+/** `address`: a path, or an http:, https: or file: URL of the folder. Errors: EmbedError "network" or "unreadable". */
 export async function openConvertSource(
   address: string,
   patience: Patience = defaultPatience,

@@ -9,12 +9,13 @@ export type Ask = (path: string, offset: number, length: number) => Promise<Uint
 export function openAskedSource(files: readonly SourceFile[], ask: Ask): OpenSource {
   return {
     files,
+    failureCode: "unreadable",
     read(file, offset, length, take) {
       const readPiece = async (from: number, bytes: number) => {
         try {
           return await ask(file.path, from, bytes);
         } catch (cause) {
-          throw new EmbedError("network", `${file.path}: ${reasonOf(cause)}`, { cause });
+          throw new EmbedError("unreadable", `${file.path}: ${reasonOf(cause)}`, { cause });
         }
       };
       return readInPieces(offset, length, readPiece, take);

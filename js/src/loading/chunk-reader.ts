@@ -75,7 +75,7 @@ export class ChunkReader {
     const filled = this.#source.read(place.file, place.offset, place.length, take).then(() => {
       if (coming.counted !== place.length)
         throw new EmbedError(
-          "network",
+          this.#source.failureCode,
           `${place.file.path}: ${coming.counted} of ${place.length} bytes at ${place.offset}`,
         );
     });

@@ -24,7 +24,7 @@ export interface Taker {
 
 /**
  * Loads from the source, and anew from what else it has when that fails. `begin`: a fresh taker for these files. Errors: as
- * `pump`; "network" for a file that is missing because the source did not give it.
+ * `pump`; `failureCode` for a file that is missing because the source did not give it.
  */
 export async function load(
   source: OpenSource,
@@ -44,14 +44,14 @@ export async function load(
 }
 
 // The engine sees that a file is missing, and the source knows why.
-function explained(error: unknown, { absent }: OpenSource): unknown {
+function explained(error: unknown, { absent, failureCode }: OpenSource): unknown {
   if (!(error instanceof EmbedError) || error.code !== "corrupt-model") return error;
   for (const [path, why] of absent ?? []) {
     if (
       error.detail.startsWith(`${path}: missing`) ||
       (/\bneither\b/.test(error.detail) && error.detail.includes(path))
     )
-      return new EmbedError("network", `${path}: ${why}`, { cause: error });
+      return new EmbedError(failureCode, `${path}: ${why}`, { cause: error });
   }
   return error;
 }
@@ -132,7 +132,10 @@ async function bring(
     progress.add(file, piece.length, fromCache);
   });
   if (done !== bytes)
-    throw new EmbedError("network", `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`);
+    throw new EmbedError(
+      source.failureCode,
+      `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`,
+    );
 }
 
 // Whether the engine took the range; if not, the source has agreed to bring it again.

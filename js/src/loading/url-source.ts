@@ -59,6 +59,7 @@ interface UrlFile extends SourceFile {
 class UrlSource implements OpenSource {
   files: UrlFile[] = [];
   readonly absent = new Map<string, string>();
+  readonly failureCode = "network";
   readonly #address: ModelAddress;
   readonly #http: HttpReader;
   readonly #patience: Patience;

@@ -11,16 +11,17 @@ import { blobAddress, trustedAddress } from "./script-address.js";
 const noWorker =
   "this place has no Worker (service workers and background scripts of extensions, shared workers of some browsers, jsdom): load in a page, in a dedicated worker or in an offscreen document; in tests, in the environment of Node";
 
-/** Throws an EmbedError where no worker can be. */
+/** Throws "start-failed" where there is no Worker. */
 export function browserWorkerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[] {
   if (!createWorker && typeof globalThis.Worker !== "function")
-    throw new EmbedError("invalid-argument", noWorker);
+    throw new EmbedError("start-failed", noWorker);
   const { url, options } = scriptOfWorker();
   const explain = (silence: number) => explainScript(url, silence);
   if (createWorker)
     return [
       {
         url,
+        madeByCaller: true,
         open: () => portOf(checkWorker(createWorker(url, options), url)),
         another: () => false,
         explain,
@@ -30,11 +31,18 @@ export function browserWorkerWays(createWorker: CreateWorker | undefined): reado
     // Where the script is on another origin, the first way throws; where a header is missing, the worker dies.
     {
       url,
+      madeByCaller: false,
       open: () => portOf(new Worker(trustedAddress(url), options)),
       another: ({ none, headerMissing }) => none || headerMissing,
       explain,
     },
-    { url, open: () => blobPort(url, options), another: () => false, explain },
+    {
+      url,
+      madeByCaller: false,
+      open: () => blobPort(url, options),
+      another: () => false,
+      explain,
+    },
   ];
 }
 

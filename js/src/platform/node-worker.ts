@@ -34,8 +34,8 @@ export function nodeWorkerPlatform(): WorkerPlatform {
 }
 
 /**
- * The files that the manifest names, or those of a checkpoint; whatever else lies there is never touched. Errors: "network" when
- * the folder or its first file cannot be read.
+ * The files that the manifest names, or those of a checkpoint; whatever else lies there is never touched. Errors: "unreadable"
+ * when the folder or its first file cannot be read.
  */
 export async function openPath(folder: string): Promise<OpenSource> {
   const placeOf = (path: string) => join(folder, path);
@@ -51,13 +51,13 @@ export async function openPath(folder: string): Promise<OpenSource> {
   return openFiles(await find(paths, placeOf, false), placeOf);
 }
 
-/** The same for files that lie anywhere. Errors: "network" when what a model begins with cannot be read. */
+/** The same for files that lie anywhere. Errors: "unreadable" when what a model begins with cannot be read. */
 export async function openPaths(paths: { readonly [path: string]: string }): Promise<OpenSource> {
   const placeOf = (path: string) => paths[path] ?? path;
   const found = await find(Object.keys(paths), placeOf, true);
   if (!found.files.some(({ path }) => modelNames.includes(path)))
     throw new EmbedError(
-      "network",
+      "unreadable",
       modelNames.flatMap((name) => found.absent.get(name) ?? []).join("; "),
     );
   return openFiles(found, placeOf);
@@ -72,7 +72,7 @@ function namedFiles(manifest: string): string[] {
   }
 }
 
-/** Nothing when there is no such file. Errors: "network" when it cannot be read. */
+/** Nothing when there is no such file. Errors: "unreadable". */
 async function readText(place: string, limit: number): Promise<string | undefined> {
   try {
     const info = await stat(place);
@@ -113,7 +113,7 @@ async function find(
 }
 
 const failed = (path: string, cause: unknown) =>
-  new EmbedError("network", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
+  new EmbedError("unreadable", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
 
 function openFiles({ files, absent }: Found, placeOf: (path: string) => string): OpenSource {
   let buffer = new Uint8Array(0);
@@ -126,6 +126,7 @@ function openFiles({ files, absent }: Found, placeOf: (path: string) => string):
   return {
     files,
     absent,
+    failureCode: "unreadable",
     async read(file, offset, length, take) {
       const path = placeOf(file.path);
       try {

@@ -100,7 +100,15 @@ function workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[
     portOf(
       createWorker ? checkWorker(createWorker(url.href, { name: "clipglot" }), url.href) : own(),
     );
-  return [{ url: url.href, open, another: () => false, explain: async () => explainScript(url) }];
+  return [
+    {
+      url: url.href,
+      madeByCaller: createWorker !== undefined,
+      open,
+      another: () => false,
+      explain: async () => explainScript(url),
+    },
+  ];
 }
 
 function checkWorker(given: WorkerLike, url: string): Worker {

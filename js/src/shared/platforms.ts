@@ -11,7 +11,7 @@ export interface PagePlatform {
   capabilities(): Capabilities;
   /**
    * Ways to start the engine's worker, the first to be tried first. A way gives a port or throws what the platform throws.
-   * Throws an EmbedError where there are no workers.
+   * Throws "start-failed" where there are no workers.
    */
   workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[];
   /** The worker has `decode` and `readBitmap`. */
@@ -29,6 +29,8 @@ export interface PagePlatform {
 export interface WorkerWay {
   /** Address of the worker's script. */
   readonly url: string;
+  /** `createWorker` makes the worker: what it throws is the caller's. */
+  readonly madeByCaller: boolean;
   open(): WorkerPort;
   /** Whether the next way may help when the worker did not start, or did not even say why within the time. */
   readonly another: (fault: WorkerFault) => boolean;

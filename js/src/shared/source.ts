@@ -1,4 +1,5 @@
 // Where the bytes of a model come from, whatever that is.
+import type { ErrorCode } from "../errors.js";
 
 export interface SourceFile {
   readonly path: string;
@@ -15,7 +16,9 @@ export interface OpenSource {
   readonly files: readonly SourceFile[];
   /** Files that there might be, and why they are not among `files`: path → reason. */
   readonly absent?: ReadonlyMap<string, string>;
-  /** Brings `length` bytes of a file from `offset`. Errors: EmbedError "network". */
+  /** The code of an error for bytes that the source does not give. */
+  readonly failureCode: Extract<ErrorCode, "network" | "unreadable">;
+  /** Reads `length` bytes of a file from `offset`. Errors: EmbedError with `failureCode`. */
   read(file: SourceFile, offset: number, length: number, take: Take): Promise<void>;
   /**
    * What came from `offset` on is damaged: shall it be asked for again? If so, it comes from its origin and not from a cache.

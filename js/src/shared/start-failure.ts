@@ -11,19 +11,14 @@ import { EmbedError, type ErrorCode } from "../errors.js";
  */
 export type FailedStep = "files" | "compile" | "threads" | "memory" | "policy";
 
-const codes: { readonly [S in FailedStep]: ErrorCode } = {
-  files: "network",
-  compile: "invalid-argument",
-  threads: "network",
-  memory: "out-of-memory",
-  policy: "invalid-argument",
-};
+const codeOf = (step: FailedStep): ErrorCode =>
+  step === "memory" ? "out-of-memory" : "start-failed";
 
 export class StartFailure extends EmbedError {
   readonly step: FailedStep;
 
   constructor(step: FailedStep, detail: string, options?: { cause?: unknown }) {
-    super(codes[step], detail, options);
+    super(codeOf(step), detail, options);
     this.step = step;
   }
 }

@@ -53,8 +53,8 @@ export function chooseVariant(
 ): { readonly variant: Variant; readonly threads: number } {
   if (!can.simd)
     throw new EmbedError(
-      "invalid-argument",
-      `variant: every build needs WebAssembly SIMD: ${can.noSimdBecause}`,
+      "start-failed",
+      `every build needs WebAssembly SIMD: ${can.noSimdBecause}`,
     );
   if (wanted === "auto") {
     const count = can.threads ? (threads ?? defaultThreads(can.processors)) : 1;
