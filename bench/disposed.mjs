@@ -72,7 +72,8 @@ async function inBrowser() {
           const embedder = await load({ model: `${at}tests/data/golden-a/`, cache: false, ...how });
           await embedder.embedText("cat");
           await embedder.dispose();
-          (window.kept ??= []).push(embedder);
+          window.kept ??= [];
+          window.kept.push(embedder);
         },
         [server.url, options],
       ),

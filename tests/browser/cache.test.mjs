@@ -240,7 +240,7 @@ describe("the private file system", () => {
     }));
 
   test("two pages that load one model at once share the download", () =>
-    place({ slow: 150_000, only: /text/ }, async ({ server, page, load }) => {
+    place({ slow: 150_000, only: /text/ }, async ({ server, load }) => {
       const other = await newPage();
       const [a, b] = await Promise.all([load(), loadIn(other, server)]);
       assert.deepEqual([a.error, b.error], [undefined, undefined]);

@@ -57,7 +57,7 @@ const runs = (result, variant, reasons = []) => {
   assert.equal(result.variant, variant, result.detail ?? JSON.stringify(result));
   assert.equal(result.works, true);
   assert.equal(result.fallbacks.length, reasons.length, JSON.stringify(result.fallbacks));
-  reasons.forEach((pattern, i) => assert.match(result.fallbacks[i].reason, pattern));
+  for (const [i, pattern] of reasons.entries()) assert.match(result.fallbacks[i].reason, pattern);
   assert.equal(result.warnings.length, reasons.length);
 };
 // Long enough for what does come on a slow machine, and each wait for what never comes is as long.
@@ -210,7 +210,10 @@ describe("one thread", () => {
     }, server.url);
     await server.stalled();
     assert.equal(
-      await page.evaluate(() => (window.stop.abort("enough"), window.loading)),
+      await page.evaluate(() => {
+        window.stop.abort("enough");
+        return window.loading;
+      }),
       "enough",
     );
     await page.close();

@@ -78,7 +78,10 @@ export async function trySeeds(client, first, count, log = () => {}) {
           `${what}: ${JSON.stringify(result.error ?? "other vectors")}`,
         );
       const rightOrError = (which, result, what) => {
-        if (!result.error) return (ends.right++, right(which, result, what));
+        if (!result.error) {
+          ends.right++;
+          return right(which, result, what);
+        }
         ends.errors++;
         assert.ok(
           result.error.name === "EmbedError" && codes.has(result.error.code) && result.error.detail,

@@ -277,7 +277,7 @@ function perform(world, one) {
   const embedder = embedders[one.on % Math.max(1, embedders.length)];
   const index = indexes[one.on % Math.max(1, indexes.length)];
   const args = one.args.map((given) => make(given, world, allowed, embedder));
-  const on = (self, method) => (one.bare ? (0, self[method])(...args) : self[method](...args));
+  const on = (self, method) => Reflect.apply(self[method], one.bare ? undefined : self, args);
   const calls = {
     load: () => load(...loadArguments(one.args[0], world, allowed)),
     add: () => index && on(index, "add"),

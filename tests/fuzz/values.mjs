@@ -16,7 +16,10 @@ function detached(view) {
   structuredClone(view.buffer, { transfer: [view.buffer] });
   return view;
 }
-const quiet = (promise) => (promise.catch(() => {}), promise);
+function quiet(promise) {
+  promise.catch(() => {});
+  return promise;
+}
 
 /** Makers of values that nobody should give; some are right for some argument. */
 export const junk = {
@@ -272,8 +275,7 @@ export function makeSource(kind, release) {
     list: async () => [{ path: "config.json", byteLength: bytes.length }],
     read: async (_, offset, length) => bytes.subarray(offset, offset + length),
   };
-  const hang = () =>
-    new Promise((resolve, reject) => release.push(() => reject(new Error("released"))));
+  const hang = () => new Promise((_, reject) => release.push(() => reject(new Error("released"))));
   const kinds = {
     good: {},
     empty: { list: async () => [] },
@@ -316,9 +318,10 @@ export function makeSource(kind, release) {
     readShared: { read: async (_, __, length) => new Uint8Array(new SharedArrayBuffer(length)) },
     readOther: { read: async (_, __, length) => other(`new Uint8Array(${length})`) },
     readLater: {
-      read: async (_, __, length) => (
-        await new Promise((resolve) => setTimeout(resolve, 2)), new Uint8Array(length)
-      ),
+      read: async (_, __, length) => {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        return new Uint8Array(length);
+      },
     },
     readThenThrows: {
       read: () => ({

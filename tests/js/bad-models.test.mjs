@@ -205,7 +205,10 @@ describe("a pack", () => {
     const given = source(files);
     const spied = {
       ...given,
-      read: (path, ...range) => (read.add(path), given.read(path, ...range)),
+      read(path, ...range) {
+        read.add(path);
+        return given.read(path, ...range);
+      },
     };
     const manifest = JSON.parse(text(files["manifest.json"]));
     const embedder = await load({ model: spied, variant: "simd", towers: ["vision"] });

@@ -22,7 +22,9 @@ for (const dtype of ["f32", "q8", "q4"]) {
           await openEngine({ variant, threads, folder: goldenFolder, dtype, maxTokens: 1500 }),
         );
     });
-    after(() => engines.forEach((engine) => engine.dispose()));
+    after(() => {
+      for (const engine of engines) engine.dispose();
+    });
 
     test("texts", () => {
       for (const { name, text, ids } of texts) {
@@ -62,9 +64,8 @@ test("stages are traced, and only when asked for", async () => {
   assert.deepEqual([...stages.get("ids").data], ids);
   assert.deepEqual(stages.get("hidden.3").shape, [ids.length, 64]);
   const length = Math.hypot(...stages.get("raw").data);
-  stages
-    .get("raw")
-    .data.forEach((value, i) => assert.ok(Math.abs(value / length - vector[i]) < 1e-6));
+  for (const [i, value] of stages.get("raw").data.entries())
+    assert.ok(Math.abs(value / length - vector[i]) < 1e-6);
   const image = engine.traced((e) =>
     e.embedImage(readFileSync(`${goldenFolder}/images/exact.png`)),
   );

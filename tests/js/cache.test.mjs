@@ -197,13 +197,15 @@ describe("bytes", () => {
   test("a full disk ends the keeping, not the load", () =>
     place(pack, {}, async ({ root, readAll }) => {
       const store = nodeStore(root);
-      const full = (room) => ({
+      const full = (space) => ({
         ...store,
         async open(...given) {
+          let room = space;
           const file = await store.open(...given);
           const append = file.append.bind(file);
           file.append = (bytes) => {
-            if ((room -= bytes.length) < 0) throw new Error("no room");
+            room -= bytes.length;
+            if (room < 0) throw new Error("no room");
             append(bytes);
           };
           return file;

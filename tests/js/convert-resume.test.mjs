@@ -34,9 +34,10 @@ before(async () => {
   whole = join(scratch, "whole");
   written = 0;
   await convert(whole, {
-    write: (file, bytes, offset, length) => (
-      (written += length), writeSync(file, bytes, offset, length)
-    ),
+    write(file, bytes, offset, length) {
+      written += length;
+      return writeSync(file, bytes, offset, length);
+    },
   });
 });
 

@@ -428,7 +428,7 @@ test("the command", async () => {
   assert.equal(status, 0, stderr);
   assert.match(
     stdout,
-    /\d+ {2}manifest\.json\n[^]*in all, .*\n393756 parameters, cosine of q4 to f32 at least 0\.9/,
+    /\d+ {2}manifest\.json\n[\s\S]*in all, .*\n393756 parameters, cosine of q4 to f32 at least 0\.9/,
   );
   assert.match(stderr, /100 %/);
   const { out: same, files } = await packOf("q4");

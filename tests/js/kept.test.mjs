@@ -230,10 +230,11 @@ describe("versions never mix", () => {
 
   test("an old manifest of some cache beside new shards: it is asked for anew, and the load begins anew", () => {
     let asked = 0;
-    const answer = (path, _, response) =>
-      path === "manifest.json" &&
-      asked++ === 0 &&
-      (response.writeHead(200).end(emoji["manifest.json"]), true);
+    const answer = (path, _, response) => {
+      if (path !== "manifest.json" || asked++ > 0) return false;
+      response.writeHead(200).end(emoji["manifest.json"]);
+      return true;
+    };
     return serve(
       newer,
       async ({ url }) => {
@@ -269,7 +270,11 @@ describe("versions never mix", () => {
 
   for (const [what, habits] of Object.entries({
     "whose shards are gone": {
-      answer: (path, _, response) => path === shard && (response.writeHead(404).end(), true),
+      answer(path, _, response) {
+        if (path !== shard) return false;
+        response.writeHead(404).end();
+        return true;
+      },
     },
     "whose shards are damaged": { flip: { path: shard, at: 1000, times: Infinity } },
     "that breaks off in the middle": { only: /text\.saf/, breakAfter: 100_000 },

@@ -54,11 +54,10 @@ test("load brings every byte and reports progress", async () => {
   );
   const totals = events.filter(({ status }) => status === "progress_total");
   assert.ok(totals.length > 2);
-  totals.forEach((event, i) =>
+  for (const [i, event] of totals.entries())
     assert.ok(
       i === 0 || (event.progress >= totals[i - 1].progress && event.loaded >= totals[i - 1].loaded),
-    ),
-  );
+    );
   assert.deepEqual(events.at(-1), {
     status: "ready",
     name: "ModelSource",
@@ -137,7 +136,7 @@ test("abort before and during load", async () => {
   let given;
   const model = {
     ...memorySource(),
-    read: (path, offset, length, signal) =>
+    read: (_path, _offset, _length, signal) =>
       new Promise(() => {
         given = signal;
         abort.abort("late");

@@ -53,9 +53,8 @@ for (const dtype of ["f32", "q8", "q4"]) {
       const batch = await embedder.embedTexts(texts);
       assert.equal(batch.count, 64);
       assert.deepEqual([...batch.truncated], [31]);
-      alone.forEach(({ vector, tokens }, i) =>
-        assert.ok(same(batch.row(i), vector), `text ${i} of ${tokens} tokens`),
-      );
+      for (const [i, { vector, tokens }] of alone.entries())
+        assert.ok(same(batch.row(i), vector), `text ${i} of ${tokens} tokens`);
       assert.equal(await heap(), before, "the heap grew");
     } finally {
       await embedder.dispose();

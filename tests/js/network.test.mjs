@@ -261,10 +261,11 @@ describe("what does not pass is a typed error, after as many attempts as are sta
     serve(
       checkpoint,
       {
-        answer: (path, request, response) =>
-          path === "model.safetensors" &&
-          request.method === "GET" &&
-          (response.writeHead(200).end(Buffer.alloc(300_000)), true),
+        answer(path, request, response) {
+          if (path !== "model.safetensors" || request.method !== "GET") return false;
+          response.writeHead(200).end(Buffer.alloc(300_000));
+          return true;
+        },
       },
       async ({ url }) => {
         await fails(
@@ -335,8 +336,11 @@ test("answers are told apart", () => {
 });
 
 test("a file of a checkpoint that is refused is named with the reason, not called missing", () => {
-  const answer = (path, _, response) =>
-    /^tokenizer|^sentence/.test(path) && (response.writeHead(403).end(), true);
+  const answer = (path, _, response) => {
+    if (!/^tokenizer|^sentence/.test(path)) return false;
+    response.writeHead(403).end();
+    return true;
+  };
   const golden = Object.fromEntries(
     ["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"].map(
       (name) => [name, readFileSync(new URL(`../data/golden-a/${name}`, import.meta.url))],

@@ -32,7 +32,8 @@ function readMessage(bytes) {
       const length = wire === 5 ? 4 : Number(number());
       assert.ok(wire === 5 || wire === 2, `wire type ${wire}`);
       assert.ok(at + length <= bytes.length, "a field ends past its message");
-      value = bytes.subarray(at, (at += length));
+      value = bytes.subarray(at, at + length);
+      at += length;
     }
     fields.set(field, [...(fields.get(field) ?? []), value]);
   }

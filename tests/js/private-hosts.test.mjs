@@ -28,9 +28,11 @@ const sum = Object.values(files)
 /** A host that gives its files only to those who know the word. */
 async function serve(given, use) {
   const asked = [];
-  const answer = (path, request, response) => {
+  const answer = (_, request, response) => {
     asked.push(request);
-    return request.headers.authorization !== "Bearer word" && (response.writeHead(401).end(), true);
+    if (request.headers.authorization === "Bearer word") return false;
+    response.writeHead(401).end();
+    return true;
   };
   const server = await serveModel(given, { answer });
   try {
@@ -150,10 +152,7 @@ describe("fetch", () => {
       async () => ({ status: 200, headers: new Headers(), body: "{}" }),
       /ReadableStream/,
     ],
-    "a body of texts": [
-      async () => new Response(new ReadableStream({ start: (c) => (c.enqueue("{}"), c.close()) })),
-      /Uint8Array/,
-    ],
+    "a body of texts": [async () => new Response(ReadableStream.from(["{}"])), /Uint8Array/],
   };
   for (const [what, [own, pattern]] of Object.entries(odd)) {
     test(`that gives ${what}`, async () => {
@@ -219,7 +218,10 @@ describe("fetch, with the patience of every transfer", () => {
   })) {
     test(`one that ${what} ends in a typed error after all attempts`, async () => {
       let calls = 0;
-      const counted = (...given) => (calls++, own(...given));
+      const counted = (...given) => {
+        calls++;
+        return own(...given);
+      };
       await fails(
         openUrlSource("http://host/m/", { patience, fetch: joined(counted) }),
         "network",
@@ -263,8 +265,13 @@ describe("fetch, with the patience of every transfer", () => {
     let [cancelled, sent] = [false, 0];
     const endless = () =>
       new ReadableStream({
-        pull: (c) => (sent++, c.enqueue(new Uint8Array(1 << 20))),
-        cancel: () => void (cancelled = true),
+        pull(c) {
+          sent++;
+          c.enqueue(new Uint8Array(1 << 20));
+        },
+        cancel() {
+          cancelled = true;
+        },
       });
     const own = async (address) =>
       /manifest/.test(address) ? text(endless()) : text("", { status: 404 });

@@ -45,7 +45,10 @@ test("requests are made when their turn comes", () => {
   const { queue, answer } = makeQueue();
   let made = 0;
   queue.submit(() => "a", "interactive");
-  queue.submit(() => (made++, "b"), "interactive");
+  queue.submit(() => {
+    made++;
+    return "b";
+  }, "interactive");
   assert.equal(made, 0);
   answer();
   assert.equal(made, 1);

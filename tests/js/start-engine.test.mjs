@@ -41,7 +41,7 @@ async function start(
       return emptyModule;
     },
     threadWays: () => ({ ways: does.ways ?? ["address"], noneBecause: "no such thing here" }),
-    startThread(url, _options, way, events) {
+    startThread(_url, _options, way, events) {
       seen.made.push(way);
       let alive = true;
       const thread = {
@@ -84,7 +84,7 @@ const fellTo = async ({ result, seen }, variant, threads, ...reasons) => {
   const { build, fallbacks } = await result;
   assert.deepEqual([build.variant, build.threads], [variant, threads]);
   assert.equal(fallbacks.length, reasons.length, JSON.stringify(fallbacks));
-  reasons.forEach((pattern, i) => assert.match(fallbacks[i].reason, pattern));
+  for (const [i, pattern] of reasons.entries()) assert.match(fallbacks[i].reason, pattern);
   assert.deepEqual(
     seen.warnings.map(({ code }) => code),
     reasons.map(() => "other-build"),

@@ -13,7 +13,9 @@ import { loadFake } from "./support/fake.mjs";
 
 const built = fileURLToPath(new URL("../../dist/wasm/", import.meta.url));
 const folders = [];
-after(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
 /** A copy of the modules with changes: file name → its text or bytes from what it was, or nothing to take it away. */
 function modules(changes) {

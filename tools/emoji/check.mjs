@@ -16,12 +16,11 @@ const tolerance = 1e-4;
 /** Largest difference of numbers, and the row in which it is. */
 function worstOf(expected, rows) {
   let worst = { difference: 0, row: 0 };
-  rows.forEach((vector, row) =>
-    vector.forEach((value, i) => {
+  for (const [row, vector] of rows.entries())
+    for (const [i, value] of vector.entries()) {
       const difference = Math.abs(value - expected[row * vector.length + i]);
       if (!(difference <= worst.difference)) worst = { difference, row };
-    }),
-  );
+    }
   return worst;
 }
 

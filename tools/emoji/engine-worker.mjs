@@ -167,10 +167,10 @@ function embedTexts(texts) {
   while (vectors.size < different.length) {
     const next = different.slice(vectors.size, vectors.size + 64);
     const group = engine.embedTexts(next);
-    group.truncated.forEach((_, i) => vectors.set(next[i], row(group.vectors, i)));
+    for (let i = 0; i < group.truncated.length; i++) vectors.set(next[i], row(group.vectors, i));
   }
   const out = new Float32Array(texts.length * full());
-  texts.forEach((text, i) => out.set(vectors.get(text), i * full()));
+  for (const [i, text] of texts.entries()) out.set(vectors.get(text), i * full());
   return out;
 }
 

@@ -35,7 +35,8 @@ export async function writeGalleryVectors({ packFolder, file, pictures = readGal
   try {
     const columns = engine.info.fullDimensions;
     const data = new Float32Array(pictures.length * columns);
-    pictures.forEach(({ png }, row) => data.set(engine.embedImage(png).vector, row * columns));
+    for (const [row, { png }] of pictures.entries())
+      data.set(engine.embedImage(png).vector, row * columns);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(
       `${file}.partial`,

@@ -38,10 +38,10 @@ export function printReport(report) {
     row("nearest training picture", report.nearest[style].pictures);
     row("nearest 16 x 16 pixels", report.nearest[style].pixels);
   }
-  say(`\ntext -> text                             R@1   R@5  R@10`);
+  say("\ntext -> text                             R@1   R@5  R@10");
   for (const [pair, [...recalls]] of Object.entries(report.textToText))
     say(`  ${`${pair} of ${recalls.pop()}`.padEnd(34)}${cells(recalls)}`);
-  say(`\ndtypes, listed (all lengths: full report)  R@1   R@5  R@10`);
+  say("\ndtypes, listed (all lengths: full report)  R@1   R@5  R@10");
   for (const [dtype, styles] of Object.entries(dtypes))
     for (const [style, bySize] of Object.entries(styles)) {
       const size = Math.max(...Object.keys(bySize).map(Number));

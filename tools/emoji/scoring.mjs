@@ -27,8 +27,8 @@ export function mean(rows) {
  *   groupOf(row)  what a candidate stands for; a group scores as its best candidate does
  *   isRight(group)
  */
-export function rankOf(search, size, groupOf, isRight, k = 16) {
-  for (; ; k *= 4) {
+export function rankOf(search, size, groupOf, isRight, first = 16) {
+  for (let k = first; ; k *= 4) {
     const { rows, scores } = search(Math.min(k, size));
     const better = new Set();
     let tied = new Set(); // of the score that is being read

@@ -18,7 +18,6 @@ import {
   readConcepts,
   readGroups,
   readNames,
-  repositoryRoot,
 } from "./packages.mjs";
 import { galleryFolder } from "./pictures.mjs";
 import { encodePng } from "./png.mjs";
@@ -87,7 +86,8 @@ const archiveNames = archives.map((pictures, number) => {
   );
   writeFileSync(join(galleryFolder, name), archive);
   total += archive.length;
-  pictures.forEach(({ emoji, bytes }, i) => rows.push([emoji, number, offsets[i], bytes.length]));
+  for (const [i, { emoji, bytes }] of pictures.entries())
+    rows.push([emoji, number, offsets[i], bytes.length]);
   return name;
 });
 

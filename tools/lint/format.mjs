@@ -1,6 +1,6 @@
 // npm run format -- [--check]
 //
-// Gives every C++ file the form of .clang-format and every TypeScript and JavaScript file that of biome.json. --check
+// Gives every C++ file the form of .clang-format and every TypeScript and JavaScript file that of biome.jsonc. --check
 // changes nothing and fails with the names of the files that differ. Both formatters are pinned npm packages, so that
 // the form is the same on every machine.
 import { spawnSync } from "node:child_process";

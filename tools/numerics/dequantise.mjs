@@ -85,7 +85,7 @@ function* floatTensors(paths, { dtype, config }) {
   function* flush(all) {
     const { name, columns } = open,
       total = rowsOf.get(name),
-      most = total <= blockRows(columns) ? total : blockRows(columns);
+      most = Math.min(total, blockRows(columns));
     let rows = open.pending;
     while (rows.length >= most * columns || (all && rows.length > 0)) {
       const count = Math.min(most, rows.length / columns);
@@ -170,8 +170,10 @@ class ShardWriter {
     if (this.#pending.length === 0) return;
     const header = {};
     let at = 0;
-    for (const { name, shape, bytes } of this.#pending)
-      header[name] = { dtype: "F32", shape, data_offsets: [at, (at += bytes.length)] };
+    for (const { name, shape, bytes } of this.#pending) {
+      header[name] = { dtype: "F32", shape, data_offsets: [at, at + bytes.length] };
+      at += bytes.length;
+    }
     const text = Buffer.from(JSON.stringify(header));
     const head = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, " ");
     head.writeBigUInt64LE(BigInt(head.length - 8));

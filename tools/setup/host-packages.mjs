@@ -51,7 +51,7 @@ export async function setUpHostPackages(groups, optional = []) {
   }
   if (!isRoot) {
     throw new SetupError(
-      `these Debian packages are missing; install them and call this again:\n\n` +
+      "these Debian packages are missing; install them and call this again:\n\n" +
         `  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${[...required, ...wished].join(" ")}\n`,
     );
   }
@@ -63,7 +63,7 @@ export async function setUpHostPackages(groups, optional = []) {
   await run("apt-get", ["update", "-qq"], { env: environment });
   try {
     await run("apt-get", install(names), { env: environment, quiet: true });
-  } catch (error) {
+  } catch {
     if (required.length === 0) return log(`could not install ${names.join(" ")}; going on without`);
     await run("apt-get", install(required), { env: environment, quiet: true });
   }

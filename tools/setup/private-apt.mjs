@@ -124,8 +124,10 @@ function paragraphs(args) {
       let name;
       for (const line of text.split("\n")) {
         const match = /^([A-Za-z0-9-]+):\s*(.*)$/.exec(line);
-        if (match) fields[(name = match[1])] = match[2];
-        else if (name) fields[name] += `\n${line}`;
+        if (match) {
+          name = match[1];
+          fields[name] = match[2];
+        } else if (name) fields[name] += `\n${line}`;
       }
       return fields;
     });

@@ -38,7 +38,9 @@ export function modelPack(models: string, name: string): Plugin[] {
     {
       name: "clipglot-copy-model",
       apply: "build",
-      configResolved: (config) => void (outDir = resolve(config.root, config.build.outDir)),
+      configResolved(config) {
+        outDir = resolve(config.root, config.build.outDir);
+      },
       closeBundle() {
         const from = join(models, name);
         for (const file of packFiles(from))

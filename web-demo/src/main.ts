@@ -119,7 +119,8 @@ void start(request);
 async function start(next: SessionRequest): Promise<void> {
   request = next;
   opening?.abort();
-  const control = (opening = new AbortController());
+  const control = new AbortController();
+  opening = control;
   const named = next.choice.kind === "embedded" ? undefined : (next.pack?.modelId ?? "the model");
   panel.begin(named);
   try {

@@ -68,7 +68,9 @@ export class UserFetch {
         .catch(() => {});
     if (body) open.reader = body.getReader();
     const given: [string, string][] = [];
-    response.headers.forEach((value, name) => given.push([String(name), String(value)]));
+    response.headers.forEach((value, name) => {
+      given.push([String(name), String(value)]);
+    });
     this.#post(
       {
         type: "fetch-opened",

@@ -54,9 +54,8 @@ function readArguments(args: string[]): { options: ConvertOptions; quiet: boolea
     "parameters",
     "threads",
   ] as const;
-  let parsed;
-  try {
-    parsed = parseArgs({
+  const parse = () =>
+    parseArgs({
       args,
       allowPositionals: true,
       options: {
@@ -67,6 +66,9 @@ function readArguments(args: string[]): { options: ConvertOptions; quiet: boolea
         >),
       },
     });
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse();
   } catch (error) {
     return fail(reasonOf(error));
   }

@@ -376,7 +376,8 @@ class Conversion {
       .map((path) => open.files.find((file) => file.path === path))
       .find((file) => file);
     if (!from) throw new EmbedError("internal", "the tokenizer has gone");
-    const to = (this.#file = new NewFile(this.#folder, from.path, this.#write));
+    const to = new NewFile(this.#folder, from.path, this.#write);
+    this.#file = to;
     for (let at = 0; at < from.byteLength; at += chunkBytes)
       to.add(await readRange(open, from.path, at, Math.min(chunkBytes, from.byteLength - at)));
     const entry = to.finish();

@@ -29,7 +29,9 @@ function lasting(href: string): string {
   try {
     const url = new URL(href);
     const names: string[] = [];
-    url.searchParams.forEach((_, name) => names.push(name));
+    url.searchParams.forEach((_, name) => {
+      names.push(name);
+    });
     for (const name of names) if (volatile.test(name)) url.searchParams.delete(name);
     url.hash = "";
     return url.href;

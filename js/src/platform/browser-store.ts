@@ -34,7 +34,7 @@ class BrowserStore implements ModelStore {
   }
 
   async folders(): Promise<string[]> {
-    const names = [];
+    const names: string[] = [];
     for await (const [name, handle] of this.#root.entries())
       if (handle.kind === "directory") names.push(name);
     return names;

@@ -162,7 +162,7 @@ function text(start: string): ImageFormat | undefined {
       decoder: "none",
     };
   const words = start.replace(/^(\xef\xbb\xbf)?\s*/, "");
-  if (/^(<\?xml[^]*)?<svg[\s>]/i.test(words) || /^<!DOCTYPE svg/i.test(words))
+  if (/^(<\?xml[\s\S]*)?<svg[\s>]/i.test(words) || /^<!DOCTYPE svg/i.test(words))
     return { name: "SVG", mime: "image/svg+xml", decoder: "none" };
   if (/^<(!DOCTYPE html|html|head|body|script)/i.test(words))
     return { name: "HTML page", mime: "text/html", decoder: "none" };

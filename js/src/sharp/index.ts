@@ -53,6 +53,7 @@ export function sharpDecoder(options: SharpDecoderOptions = {}): DecodeHook {
 
 async function loadSharp(): Promise<SharpFunction> {
   try {
+    // biome-ignore lint/suspicious/noTsIgnore: with @ts-expect-error it would not compile where sharp is installed
     // @ts-ignore: an optional peer, which need not be there; what is used of it is declared above
     const found = (await import("sharp")) as { default: SharpFunction };
     return found.default;

@@ -356,7 +356,7 @@ export class EngineAdapter {
     const handles: (Handle | undefined)[] = [...this.#indexes.values(), this.#engine];
     this.#indexes.clear();
     this.#engine = undefined;
-    this.#enter(() => handles.forEach((handle) => handle?.delete()));
+    for (const handle of handles) this.#enter(() => handle?.delete());
   }
 
   #loaded(): Engine {

@@ -129,7 +129,8 @@ export async function load({
     if (i === steps / 2 && (++loads <= setting("failLoads") || loads === setting("failLoad")))
       throw new EmbedError("network", `${String(model)}manifest.json: 404 Not Found`);
   }
-  const { concepts, byPrint } = await (known ??= readGallery());
+  known ??= readGallery();
+  const { concepts, byPrint } = await known;
   return new Embedder(concepts, byPrint, { modelId, license, towers });
 }
 

@@ -245,7 +245,7 @@ describe("a pack folder", () => {
         fullPath: `/pack/${name}`,
         file: (done) => done(new File([text], name)),
       });
-      let parts = [Object.entries(contents).map(([name, text]) => entry(name, text)), []];
+      const parts = [Object.entries(contents).map(([name, text]) => entry(name, text)), []];
       const directory = {
         isFile: false,
         isDirectory: true,

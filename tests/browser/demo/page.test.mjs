@@ -62,7 +62,8 @@ test("the last text typed is the one answered, however slow the engine is", () =
       new MutationObserver(() =>
         seen.push(document.querySelector("#grid-top .tile")?.dataset.id),
       ).observe(document.getElementById("grid-top"), { childList: true });
-      return (globalThis.seen = seen);
+      globalThis.seen = seen;
+      return seen;
     });
     assert.deepEqual(statuses, []);
     await page.keyboard.type("koala", { delay: 40 });

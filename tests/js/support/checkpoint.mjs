@@ -27,10 +27,11 @@ export function changeTensors(path, change) {
   const header = Buffer.from(
     JSON.stringify(
       Object.fromEntries(
-        [...tensors].map(([name, { dtype, shape, bytes }]) => [
-          name,
-          { dtype, shape, data_offsets: [offset, (offset += bytes.length)] },
-        ]),
+        [...tensors].map(([name, { dtype, shape, bytes }]) => {
+          const start = offset;
+          offset += bytes.length;
+          return [name, { dtype, shape, data_offsets: [start, offset] }];
+        }),
       ),
     ),
   );

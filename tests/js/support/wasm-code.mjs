@@ -59,6 +59,10 @@ class Reader {
   numbers(count) {
     for (let i = 0; i < count; i++) while (this.byte() >= 128);
   }
+  /** Passes over bytes. */
+  skip(bytes) {
+    this.at += bytes;
+  }
   /** Passes over an address immediate. */
   address() {
     const flags = this.unsigned();
@@ -95,8 +99,8 @@ function readInstruction(reader, counts) {
   if (opcode >= 0x20 && opcode <= 0x26) return reader.numbers(1);
   if (opcode >= 0x28 && opcode <= 0x3e) return reader.address();
   if (opcode >= 0x3f && opcode <= 0x42) return reader.numbers(1);
-  if (opcode === 0x43) return void (reader.at += 4);
-  if (opcode === 0x44) return void (reader.at += 8);
+  if (opcode === 0x43) return reader.skip(4);
+  if (opcode === 0x44) return reader.skip(8);
   if (opcode >= 0x45 && opcode <= 0xc4) return;
   if (opcode === 0xd0 || opcode === 0xd2) return reader.numbers(1);
   if (opcode === 0xd1) return;
@@ -113,15 +117,15 @@ function readPrefixed(reader, prefix, counts) {
     if (numbers !== undefined) return reader.numbers(numbers);
   } else if (prefix === 0xfd) {
     if (opcode <= 11 || opcode === 92 || opcode === 93) return reader.address();
-    if (opcode === 12 || opcode === 13) return void (reader.at += 16); // a constant, a shuffle
-    if (opcode >= 21 && opcode <= 34) return void (reader.at += 1); // a lane
+    if (opcode === 12 || opcode === 13) return reader.skip(16); // a constant, a shuffle
+    if (opcode >= 21 && opcode <= 34) return reader.skip(1); // a lane
     if (opcode >= 84 && opcode <= 91) {
       reader.address();
-      return void (reader.at += 1);
+      return reader.skip(1);
     }
     if (opcode <= 0x113) return;
   } else if (prefix === 0xfe) {
-    if (opcode === 3) return void (reader.at += 1);
+    if (opcode === 3) return reader.skip(1);
     if (opcode <= 0x4e) return reader.address();
   }
   throw new Error(`unknown opcode 0x${prefix.toString(16)} 0x${opcode.toString(16)}`);

@@ -132,7 +132,8 @@ export class ModelDialog {
   }
 
   async #read(choice: ModelChoice): Promise<void> {
-    const reading = (this.#reading = new AbortController());
+    const reading = new AbortController();
+    this.#reading = reading;
     this.#form.setAttribute("aria-busy", "true");
     try {
       const pack = await readPackInfo(choice, reading.signal);

@@ -118,7 +118,10 @@ export class PictureGrid {
 
   #item(id: string): HTMLLIElement {
     let tile = this.#tiles.get(id);
-    if (!tile) this.#tiles.set(id, (tile = new Tile(this.#pictures.get(id)!, this.#onChoose)));
+    if (!tile) {
+      tile = new Tile(this.#pictures.get(id)!, this.#onChoose);
+      this.#tiles.set(id, tile);
+    }
     const ranked = this.#hits.get(id);
     tile.showHit(ranked?.hit, ranked?.rank ?? 0);
     return tile.item;

@@ -99,7 +99,7 @@ export class VirtualTiles {
         list.style.height = `${Math.ceil(ids.length / this.#columns) * row - gap}px`;
     }
     const tops = this.#sections.map(({ list }) => list.getBoundingClientRect().top);
-    this.#sections.forEach((placed, i) => this.#fill(placed, tops[i]!, tile, row));
+    for (const [i, placed] of this.#sections.entries()) this.#fill(placed, tops[i]!, tile, row);
   }
 
   #soon(): void {

@@ -186,10 +186,10 @@ export default async function createFakeModule(settings) {
         options,
       );
     }
-    embedPixels(pointer, bytes, width, height, options) {
+    embedPixels(_pointer, bytes, width, height, options) {
       return this.#vector([bytes, width, height], options);
     }
-    countTokens(pointer, bytes) {
+    countTokens(_pointer, bytes) {
       return { code: 0, detail: "", tokens: bytes + 2, maxTokens: this.options.maxTokens };
     }
     #vector(numbers, { dimensions }) {
