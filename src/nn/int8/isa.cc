@@ -1,5 +1,7 @@
 #include "nn/int8/isa.h"
 
+#include <atomic>
+
 #include "nn/simd/simd.h"
 
 namespace clipglot {
@@ -39,8 +41,12 @@ DotWay ProbeDotWay() {
                       GivesPairs(-128, 127) && GivesPairs(127, 128);
   return narrow ? DotWay::kNarrow : DotWay::kWide;
 }
-#else
+#elif defined(__wasm__)
 DotWay ProbeDotWay() { return DotWay::kWide; }
+#else
+static std::atomic<DotWay> forced_way = DotWay::kWide;
+DotWay ProbeDotWay() { return forced_way.load(std::memory_order_relaxed); }
+void ForceDotWay(DotWay way) { forced_way.store(way, std::memory_order_relaxed); }
 #endif
 
 }  // namespace clipglot

@@ -20,4 +20,11 @@ enum class DotWay : uint8_t {
 // relaxed SIMD.
 DotWay ProbeDotWay();
 
+#ifndef __wasm__
+// Natively the kernels of every way are plain steps, so each can run anywhere. Layers and
+// workspaces made from now on, on any thread, take `way`; kWide is what they take without this. For
+// tests and tools only.
+void ForceDotWay(DotWay way);
+#endif
+
 }  // namespace clipglot

@@ -15,11 +15,12 @@
 
 namespace clipglot {
 
-// In wasm this kernel is faster than XNNPACK's, natively XNNPACK's are.
-#ifdef __wasm_simd128__
-inline constexpr bool kOwnInt8 = true;
-#else
+// False in a native build with -DCLIPGLOT_INT8=xnnpack: natively XNNPACK's int8 kernels are faster,
+// in wasm these.
+#ifdef CLIPGLOT_INT8_XNNPACK
 inline constexpr bool kOwnInt8 = false;
+#else
+inline constexpr bool kOwnInt8 = true;
 #endif
 
 // y = x Wᵀ + b. Weights are int8 with a scale per output; activations become int8 with a step and a
