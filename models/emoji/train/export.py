@@ -50,7 +50,7 @@ def write_json(folder, name, value):
 
 def main(source=None, folder=CHECKPOINT):
     """build/emoji/SOURCE -> folder. Tells where the training stood. Default: the last stage that was trained."""
-    source = source or next(f for f in ('emoji.pt', 'q4.pt', 'narrow.pt', 'polish.pt', 'full.pt', 'joint.pt') if os.path.exists(work(f)))
+    source = source or next(f for f in ('emoji.pt', 'q4.pt', 'matryoshka.pt', 'hard_examples.pt', 'full.pt', 'joint.pt') if os.path.exists(work(f)))
     state = load(work(source))
     text, vision = towers_of(state)
     vocab = len(text.word_embeddings.weight)

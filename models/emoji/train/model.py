@@ -67,7 +67,7 @@ class Text(nn.Module):
         return self.emb_ln(self.word_embeddings(ids) + self.token_type_embeddings.weight[0])
 
     def forward(self, ids, bag=False):
-        """bag: skip the layers (stage A: a bag of subwords)."""
+        """bag: skip the layers (stage "text": a bag of subwords)."""
         mask = (ids != 1).float()
         x = self.embed(ids)
         if not bag:
@@ -80,7 +80,7 @@ class Text(nn.Module):
         return (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
 
     def bag(self, ids, owner, lengths):
-        """Stage A without padding: ids of all texts in a row, the text each belongs to, and the lengths."""
+        """Stage "text" without padding: ids of all texts in a row, the text each belongs to, and the lengths."""
         total = torch.zeros(len(lengths), self.dim).index_add_(0, owner, self.embed(ids))
         return total / lengths[:, None]
 
@@ -88,7 +88,7 @@ class Text(nn.Module):
         """Makes the full tower give what the bag gave: emb_ln's scale and shift move to the last norm2.
 
         LayerNorm of an already normalised vector is the identity (up to eps), so
-        only the last norm may carry the scale and shift that stage A has learned.
+        only the last norm may carry the scale and shift that the stage "text" has learned.
         """
         last = self.layers[-1].norm2
         with torch.no_grad():

@@ -168,7 +168,7 @@ class TextData:
                     tail = tail[1:]
                 self.frames.append((tokenizer.ids(before)[1:-1], tail))
             self.frames_of[l] = begin, len(self.frames)
-        # rows of each concept, for stage C
+        # rows of each concept, for the stage "joint"
         order = np.argsort(self.row_concept, kind='stable')
         self.by_concept = np.split(order, np.cumsum(np.bincount(self.row_concept, minlength=self.concepts))[:-1])
         self.by_weight = [np.cumsum(self.row_weight[r]) / self.row_weight[r].sum() for r in self.by_concept]

@@ -2,7 +2,7 @@
 
   /usr/bin/python3 models/emoji/train/train.py                     all stages
   /usr/bin/python3 models/emoji/train/train.py STAGE [STAGE ...]   fetch render captions tokenizer textdata
-                                                                   text vision meet joint full polish narrow q4 emoji export
+                                                                   text vision align joint full hard-examples matryoshka q4 emoji export
                                                                    report
   /usr/bin/python3 models/emoji/train/train.py --resume            training goes on from the checkpoint in the repository
   /usr/bin/python3 models/emoji/train/train.py --resume emoji      the emoji themselves alone, on that checkpoint's towers
@@ -18,8 +18,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STAGES = 'fetch render captions tokenizer textdata text vision meet joint full polish narrow q4 emoji export report'.split()
-HOURS = {'text': 0.35, 'vision': 1.0, 'meet': 0.1, 'joint': 1.0, 'full': 0.7, 'polish': 0.7, 'narrow': 0.7, 'q4': 0.07}  # default budget of two free cores
+STAGES = 'fetch render captions tokenizer textdata text vision align joint full hard-examples matryoshka q4 emoji export report'.split()
+HOURS = {'text': 0.35, 'vision': 1.0, 'align': 0.1, 'joint': 1.0, 'full': 0.7, 'hard-examples': 0.7, 'matryoshka': 0.7, 'q4': 0.07}  # default budget of two free cores
 
 
 def script(name, *arguments, wait=True):
@@ -49,18 +49,18 @@ def stage(name, scale, init):
         script('train_text', '--seconds', seconds, *start)
     elif name == 'vision':
         both('train_vision', '--seconds', seconds, *start)
-    elif name == 'meet':
-        script('train_meet', '--seconds', seconds)
+    elif name == 'align':
+        script('train_align', '--seconds', seconds)
     elif name == 'joint':
         both('train_joint', '--seconds', seconds)
     elif name == 'full':
         both('train_joint', '--seconds', seconds, '--full')
-    elif name == 'polish':
-        both('train_polish', '--seconds', seconds)
-    elif name == 'narrow':
-        both('train_narrow', '--seconds', seconds)
+    elif name == 'hard-examples':
+        both('train_hard_examples', '--seconds', seconds)
+    elif name == 'matryoshka':
+        both('train_matryoshka', '--seconds', seconds)
     elif name == 'q4':
-        script('train_q4', '--seconds', seconds)
+        script('train_quantised', '--seconds', seconds)
     elif name == 'emoji':
         script('train_emoji', '--scale', scale)
     else:
@@ -84,13 +84,13 @@ def resume(scale, steps=None, emoji=False):
         script('train_emoji', '--source', common.CHECKPOINT, *(['--steps', steps] if steps else ['--scale', scale]))
     elif steps:
         script('train_joint', '--steps', steps, '--source', common.CHECKPOINT)
-        script('train_polish', '--steps', steps)
-        script('train_narrow', '--steps', steps)
-        script('train_q4', '--steps', steps)
+        script('train_hard_examples', '--steps', steps)
+        script('train_matryoshka', '--steps', steps)
+        script('train_quantised', '--steps', steps)
         script('train_emoji', '--steps', steps)
     else:
         both('train_joint', '--seconds', HOURS['full'] * 3600 * scale, '--source', common.CHECKPOINT)
-        for name in ('polish', 'narrow', 'q4', 'emoji'):
+        for name in ('hard-examples', 'matryoshka', 'q4', 'emoji'):
             stage(name, scale, None)
 
 
@@ -104,12 +104,12 @@ def smoke():
         script(name)
     script('train_text', '--steps', 120)
     script('train_vision', '--steps', 260)
-    script('train_meet', '--steps', 60)
+    script('train_align', '--steps', 60)
     script('train_joint', '--steps', 60)
     script('train_joint', '--steps', 20, '--full')
-    script('train_polish', '--steps', 20)
-    script('train_narrow', '--steps', 10)
-    script('train_q4', '--steps', 5)
+    script('train_hard_examples', '--steps', 20)
+    script('train_matryoshka', '--steps', 10)
+    script('train_quantised', '--steps', 5)
     script('train_emoji', '--steps', 60)
     script('export', '--folder', common.work('checkpoint'))
     script('smoke_check')

@@ -1,4 +1,4 @@
-"""Stage E: the emoji themselves as queries, with everything else fixed.
+"""Stage "emoji": the emoji themselves as queries, with everything else fixed.
 
 The tokenizer gets a piece for each of them (characters.py), and only the rows
 of these pieces are trained: the text tower that reads them, the rows of the
@@ -30,9 +30,8 @@ from model import unit
 from pictures import Pictures, plain
 from progress import Clock, load, note, recall, save, set_rate
 from textdata import BOS, EOS, TextData, load_captions
-from train_joint import WORLD_SCALE, Watch, encoder
-from train_meet import mean_texts, picture_bank
-from train_q4 import BLOCK, rounded
+from encoders import WORLD_SCALE, Watch, encoder, mean_texts, picture_bank
+from train_quantised import BLOCK, rounded
 
 RATE = 1e-2
 STEPS = 200

@@ -1,4 +1,4 @@
-"""Stage C: both towers, text against picture.
+"""Stages "joint" and "full": both towers, text against picture.
 
 Towers that were trained only against proxies do not meet. Each step draws
 concepts (half of them as groups of look-alikes), one picture and several texts
@@ -15,7 +15,7 @@ The tables are recomputed as a whole every few minutes. (A bank that
 takes over single fresh vectors fails here: live columns are then told apart
 from stale ones, and the towers drift instead of learning.)
 
-Two processes may train together (--rank 0 and --rank 1): see gossip.py.
+Two processes may train together (--rank 0 and --rank 1): see async_averaging.py.
 """
 import argparse
 import math
@@ -27,64 +27,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from common import DIM, DIMS, FAST_BF16, SEED, SMOKE, SMOKE_LOCALES, work
+from common import DIM, SEED, work
+from async_averaging import AsyncAverage
 from checkpoint import load_checkpoint
-from gossip import Gossip
+from encoders import WORLD_SCALE, Watch, dims_of, encoder, looker, mean_texts
 from model import Text, Vision, unit
 from pictures import Pictures, augment, plain
-from progress import Clock, load, note, recall, save, set_rate
+from progress import Clock, load, note, save, set_rate
 from scenes import Scenes, scene_accuracy, scene_loss
-from textdata import TextData, Tokenizer, flat, load_captions, padded
-
-WORLD_SCALE = 20.0
-WATCH = SMOKE_LOCALES if SMOKE else ['en', 'ko', 'ar', 'fr', 'sw']
-
-
-class Watch:
-    """Names of a few languages against the held pictures of the training styles, and against one known style."""
-
-    def __init__(self, pictures):
-        captions, tokenizer = load_captions(), Tokenizer()
-        self.pictures = pictures
-        rows = np.nonzero(pictures.held)[0]
-        self.rows = rows
-        self.sets = []
-        for locale in WATCH:
-            name = {c: names[0] for c, names, _, _ in captions['data'][locale] if names}
-            keep = [c for c in pictures.labels[rows] if c in name]
-            self.sets.append((locale, [np.array(tokenizer.ids(name[c])) for c in keep], torch.tensor(keep)))
-        # the gallery: the held picture where there is one, else another picture of the concept
-        self.gallery = np.array([r[0] if len(r) else -1 for r in pictures.by_concept])
-        self.gallery[pictures.labels[rows]] = rows
-
-    @torch.no_grad()
-    def line(self, encode, vision):
-        vectors = torch.cat([unit(vision(plain(self.pictures.images[self.gallery[i:i + 128]])))
-                             for i in range(0, len(self.gallery), 128)])
-        found = {locale: recall(unit(encode(ids)) @ vectors.t(), answers) for locale, ids, answers in self.sets}
-        return ' '.join(f'{locale} {r[0]:.0f}/{r[1]:.0f}' for locale, r in found.items()), found
-
-
-def encoder(text, bag, buckets=8):
-    """list of id arrays -> raw vectors. Full tower: texts of like length together, as padding costs as much as words."""
-    if bag:
-        return lambda ids: text.bag(*flat(ids))
-
-    def encode(ids):
-        order = np.argsort([len(i) for i in ids], kind='stable')
-        parts = [part for part in np.array_split(order, buckets) if len(part)]
-        with torch.autocast('cpu', torch.bfloat16, enabled=FAST_BF16):
-            vectors = torch.cat([text(padded([ids[i] for i in part])) for part in parts]).float()
-        return vectors[torch.from_numpy(np.argsort(np.concatenate(parts)))]
-    return encode
-
-
-def looker(vision):
-    """pixels -> raw vectors, in bfloat16 where that is faster."""
-    def look(pixels):
-        with torch.autocast('cpu', torch.bfloat16, enabled=FAST_BF16):
-            return vision(pixels).float()
-    return look
+from textdata import TextData
 
 
 def groups_of(vision, text, scale, rate, text_rate):
@@ -103,7 +54,6 @@ class World:
 
     @torch.no_grad()
     def refresh(self, vision, encode, each=16):
-        from train_meet import mean_texts
         rows = np.nonzero(~self.pictures.held & ~self.pictures.toned)[0]
         vectors = torch.cat([unit(vision(plain(self.pictures.images[rows[i:i + 128]]))) for i in range(0, len(rows), 128)])
         labels = torch.from_numpy(self.pictures.labels[rows]).long()
@@ -151,16 +101,11 @@ def draw_texts(data, concepts, texts, rng, hardness=None):
     return rows, strings
 
 
-def dims_of(rng):
-    """(dimensions, weight) of one step: full size, 64 (what people cut to first), and one of the others."""
-    return (DIM, 0.5), (64, 0.3), (int(rng.choice([d for d in DIMS if d not in (DIM, 64)])), 0.2)
-
-
 def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6, rank=0, out='joint.pt', every=60,
          begin=0.0, bag=True, source=None, start=None, scenes=0):
-    """Runs stage C; resumes from build/emoji/OUT, else starts from text.pt and vision.pt (or source: a checkpoint folder).
+    """Runs the stage; resumes from build/emoji/OUT, else starts from text.pt and vision.pt (or source: a checkpoint folder).
 
-    start: a stage C file below build/emoji to start from; a bag becomes the full tower. scenes: so many a step.
+    start: a file of this stage below build/emoji to start from; a bag becomes the full tower. scenes: so many a step.
     """
     torch.set_num_threads(1)
     state = load(work(out))
@@ -199,7 +144,7 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
     trained = [p for p in [*vision.parameters(), *text.parameters(), scale]
                if not bag or all(p is not q for q in text.layers.parameters())]
     clock = Clock(seconds, steps, max(begin, state['seconds'] if state else 0.0), step0)
-    gossip = Gossip('/dev/shm/clipglot_emoji_joint', rank, trained) if seconds else None
+    average = AsyncAverage('/dev/shm/clipglot_emoji_joint', rank, trained) if seconds else None
     watch, world = Watch(pictures), World(data, pictures)
     stage = Scenes(data, pictures, rng) if scenes else None
     hardness = None if bag else np.full(len(data.start) - 1, np.inf, np.float32)
@@ -260,8 +205,8 @@ def main(seconds=None, steps=None, rate=1e-3, text_rate=2e-3, count=128, texts=6
         seen += count
         here += count
         losses.append(loss.item())
-        if gossip and clock.step % 4 == 0:
-            gossip.exchange()
+        if average and clock.step % 4 == 0:
+            average.exchange()
         if (clock.step - clock.fresh) % 300 == 0:
             world.refresh(vision, encode, 16 if bag else 6)
         if clock.elapsed() - last > every:

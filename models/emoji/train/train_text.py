@@ -1,4 +1,4 @@
-"""Stage A: the text tower as a bag of subwords, against a table of concept proxies.
+"""Stage "text": the text tower as a bag of subwords, against a table of concept proxies.
 
 The layers of a fresh text tower are only norms (out_proj and fc2 start at
 zero), so this stage skips them and trains the embeddings, emb_ln and the
@@ -65,7 +65,7 @@ def visual_start(concepts, folder):
 
 
 def main(seconds=None, steps=None, rate=4e-3, count=2048, init=None, out='text.pt', every=60):
-    """Runs stage A; resumes from build/emoji/OUT when it is there."""
+    """Runs the stage; resumes from build/emoji/OUT when it is there."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     state = load(work(out))

@@ -1,10 +1,10 @@
-"""Stage B: the vision tower against the frozen concept proxies of stage A.
+"""Stage "vision": the vision tower against the frozen concept proxies of the stage "text".
 
 Loss: cross-entropy over all proxies at full size (0.7) and one smaller size
 (0.3), plus an auxiliary task that fades out: a linear layer from the CLS output
 to small *visual* proxies (PCA of each concept's mean 16 x 16 picture).
 
-Two processes may train together (--rank 0 and --rank 1): see gossip.py.
+Two processes may train together (--rank 0 and --rank 1): see async_averaging.py.
 """
 import argparse
 import math
@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from common import DIM, DIMS, SEED, work
-from gossip import Gossip
+from async_averaging import AsyncAverage
 from model import Vision, unit
 from pictures import Pictures, augment, plain
 from progress import Clock, load, recall, save, set_rate
@@ -53,7 +53,7 @@ def held_recall(vision, pictures, proxies):
 
 def main(seconds=None, steps=None, rate=1.2e-3, count=32, init=None, rank=0, out='vision.pt', text='text.pt', every=60,
          begin=0.0):
-    """Runs stage B; resumes from build/emoji/OUT. begin: seconds of the schedule that are already over (rank 1)."""
+    """Runs the stage; resumes from build/emoji/OUT. begin: seconds of the schedule that are already over (rank 1)."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED + rank)
     state = load(work(out))
@@ -79,7 +79,7 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=32, init=None, rank=0, out
     if state and 'optimiser' in state:
         optimiser.load_state_dict(state['optimiser'])
     clock = Clock(seconds, steps, max(begin, state['seconds'] if state else 0.0), state['step'] if state else 0)
-    gossip = Gossip('/dev/shm/clipglot_emoji_vision', rank, [*vision.parameters(), scale, *aux.parameters()]) if seconds else None
+    average = AsyncAverage('/dev/shm/clipglot_emoji_vision', rank, [*vision.parameters(), scale, *aux.parameters()]) if seconds else None
     losses, hits, seen, last, first = [], [], state['seen'] if state else 0, clock.elapsed(), time.time()
     here = 0
 
@@ -114,8 +114,8 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=32, init=None, rank=0, out
         clock.step += 1
         seen += count
         here += count
-        if gossip and clock.step % 8 == 0:
-            gossip.exchange()
+        if average and clock.step % 8 == 0:
+            average.exchange()
         if clock.elapsed() - last > every:
             last = clock.elapsed()
             if not frozen and os.path.getmtime(proxies_file) != seen_at:

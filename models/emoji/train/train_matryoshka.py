@@ -1,4 +1,4 @@
-"""Stage N: the first numbers of a vector learn to order things as all of them do.
+"""Stage "matryoshka": the first numbers of a vector learn to order things as all of them do.
 
 People cut vectors to 64 numbers first, and what a cut costs is how far its order
 of results is from the full vector's. So both towers, as they were, are the
@@ -15,7 +15,6 @@ asks every size for the truth alone.)
 """
 import argparse
 import copy
-import math
 
 import common
 import numpy as np
@@ -25,14 +24,15 @@ from torch.nn import functional as F
 
 from checkpoint import load_checkpoint, towers_of
 from common import DIM, DIMS, SEED, work
-from gossip import Gossip
+from async_averaging import AsyncAverage
+from encoders import WORLD_SCALE, Watch, encoder, looker
 from model import unit
 from pictures import Pictures, augment
 from progress import Clock, load, note, recall, save, set_rate
-from scenes import Scenes, scene_accuracy, scene_loss
+from scenes import Scenes, scene_accuracy
 from textdata import TextData
-from train_joint import WORLD_SCALE, Watch, World, draw_texts, encoder, groups_of, looker
-from train_polish import Drawer
+from train_hard_examples import Drawer
+from train_joint import World, draw_texts, groups_of
 
 TRUTH = 0.3  # share of the truth in a target; the rest is the teacher's
 WEIGHTS = {64: 0.5, DIM: 0.3}  # the remaining 0.2 goes to one of the other sizes
@@ -62,8 +62,8 @@ def kept(watch, encode, vision, dims=64):
 
 
 def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3, singles=128, every=60, rank=0, source=None,
-         start=None, out='narrow.pt'):
-    """polish.pt, or a checkpoint folder (source), into narrow.pt; resumes from the latter, with the same teacher.
+         start=None, out='matryoshka.pt'):
+    """hard_examples.pt, or a checkpoint folder (source), into matryoshka.pt; resumes from the latter, with the same teacher.
 
     start: a stage file below build/emoji whose towers are taught, instead of the teacher's own.
     """
@@ -78,7 +78,7 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
         *taught, scale, meta = load_checkpoint(source)
         scale, seen = scale.float().reshape(()), int(meta.get('clipglot.pictures', 0))
     else:
-        known = load(work('polish.pt'))
+        known = load(work('hard_examples.pt'))
         taught, scale, seen = towers_of(known), known['scale'], known['seen']
     begin = state or (load(work(start)) if start else None)
     teacher_text, teacher_vision = (tower.eval().requires_grad_(False) for tower in taught)
@@ -96,7 +96,7 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
     base = [g['lr'] for g in optimiser.param_groups]
     clock = Clock(seconds, steps, state['seconds'] if state else 0.0, step0)
     trained = [*vision.parameters(), *text.parameters(), *scales.parameters()]
-    gossip = Gossip('/dev/shm/clipglot_emoji_narrow', rank, trained) if seconds else None
+    average = AsyncAverage('/dev/shm/clipglot_emoji_matryoshka', rank, trained) if seconds else None
     drawer = Drawer(data, rng)
     watch, stage = Watch(pictures), Scenes(data, pictures, rng)
     world, teacher_world = World(data, pictures), World(data, pictures)
@@ -107,7 +107,7 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
 
     def keep(finished, found):
         if rank == 0:
-            note(work('curve.jsonl'), stage='narrow', step=clock.step, pictures=seen, seconds=round(clock.elapsed()),
+            note(work('curve.jsonl'), stage='matryoshka', step=clock.step, pictures=seen, seconds=round(clock.elapsed()),
                  loss=round(float(np.mean(losses[-80:] or [0])), 3), held=found)
             save(work(out), text=text.state_dict(), vision=vision.state_dict(), scale=scale, scales=scales.state_dict(),
                  step=clock.step, seen=seen, seconds=clock.elapsed(), finished=finished, found=found, bag=False)
@@ -116,7 +116,7 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
         held, found = watch.line(encode, vision)
         return f'{held} kept at 64 {100 * kept(watch, encode, vision):.1f} %', found
 
-    print(f'narrow {rank} start | {line()[0]}', flush=True)
+    print(f'matryoshka {rank} start | {line()[0]}', flush=True)
     while clock.part() < 1:
         set_rate(optimiser, base, clock.rate(30))
         concepts = world.draw(count, rng, data.concepts)
@@ -166,19 +166,19 @@ def main(seconds=None, steps=None, rate=4e-4, text_rate=1e-3, count=128, texts=3
         seen += count
         here += count
         losses.append(loss.item())
-        if gossip and clock.step % 4 == 0:
-            gossip.exchange()
+        if average and clock.step % 4 == 0:
+            average.exchange()
         if (clock.step - clock.fresh) % 200 == 0:
             world.refresh(vision, encode, 6)
         if clock.elapsed() - last > every:
             last = clock.elapsed()
             held, found = line()
-            print(f'narrow {rank} step {clock.step} {last:.0f} s, {here / 1e3:.0f} k pictures, loss {np.mean(losses[-80:]):.3f}, '
+            print(f'matryoshka {rank} step {clock.step} {last:.0f} s, {here / 1e3:.0f} k pictures, loss {np.mean(losses[-80:]):.3f}, '
                   f'scale {scales["64"].exp().item():.1f} | {held} scenes {scene_accuracy(vision, encode, stage):.0f}', flush=True)
             keep(False, found)
     held, found = line()
     keep(True, found)
-    print(f'narrow {rank} end | {held}', flush=True)
+    print(f'matryoshka {rank} end | {held}', flush=True)
 
 
 if __name__ == '__main__':
@@ -186,7 +186,7 @@ if __name__ == '__main__':
     parser.add_argument('--seconds', type=float)
     parser.add_argument('--steps', type=int)
     parser.add_argument('--rank', type=int, default=0)
-    parser.add_argument('--source', help='checkpoint folder to start from, instead of build/emoji/polish.pt')
+    parser.add_argument('--source', help='checkpoint folder to start from, instead of build/emoji/hard_examples.pt')
     parser.add_argument('--start', help='stage file below build/emoji to begin from, instead of the teacher itself')
     a = parser.parse_args()
     main(a.seconds, a.steps, rank=a.rank, source=a.source, start=a.start)

@@ -1,4 +1,4 @@
-"""Stage P: the full text tower against real picture vectors, with the vision tower fixed.
+"""Stage "hard-examples": the full text tower against real picture vectors, with the vision tower fixed.
 
 A million strings are drawn a few times only while pictures are trained, because
 a picture costs as much as many texts. Here texts are all there is: a bank of
@@ -18,14 +18,13 @@ from torch import nn
 
 from checkpoint import load_checkpoint, towers_of
 from common import DIM, DIMS, SEED, work
-from gossip import Gossip
+from async_averaging import AsyncAverage
+from encoders import WORLD_SCALE, Watch, encoder, mean_texts, picture_bank
 from model import unit
 from pictures import Pictures
 from progress import Clock, load, note, save, set_rate
 from scenes import Scenes, scene_accuracy, scene_loss
 from textdata import TextData
-from train_joint import WORLD_SCALE, Watch, encoder
-from train_meet import mean_texts, picture_bank
 
 CANDIDATES = 2
 KEEP = 0.3  # share of the weights at the beginning in the result
@@ -70,8 +69,8 @@ def blend(text, begun):
         p.lerp_(begun[name], KEEP)
 
 
-def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, views=2, source=None, out='polish.pt'):
-    """full.pt, or a checkpoint folder, into polish.pt; resumes from the latter."""
+def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, views=2, source=None, out='hard_examples.pt'):
+    """full.pt, or a checkpoint folder, into hard_examples.pt; resumes from the latter."""
     torch.set_num_threads(1)
     state = load(work(out))
     step0 = state['step'] if state else 0
@@ -96,19 +95,19 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
     base = [g['lr'] for g in optimiser.param_groups]
     encode, watch, stage = encoder(text, False), Watch(pictures), Scenes(data, pictures, rng)
     clock = Clock(seconds, steps, state['seconds'] if state else 0.0, step0)
-    gossip = Gossip('/dev/shm/clipglot_emoji_polish', rank, [*text.parameters(), scale]) if seconds else None
+    average = AsyncAverage('/dev/shm/clipglot_emoji_hard_examples', rank, [*text.parameters(), scale]) if seconds else None
     draw = Drawer(data, rng)
     losses, last, texts = [], clock.elapsed(), 0
     means = mean_texts(data, encode, data.concepts, 16)
 
     def keep(finished, found):
         if rank == 0:
-            note(work('curve.jsonl'), stage='polish', step=clock.step, pictures=seen, seconds=round(clock.elapsed()),
+            note(work('curve.jsonl'), stage='hard-examples', step=clock.step, pictures=seen, seconds=round(clock.elapsed()),
                  loss=round(float(np.mean(losses[-80:] or [0])), 3), held=found)
             save(work(out), text=text.state_dict(), vision=vision.state_dict(), scale=scale.data, step=clock.step, seen=seen,
                  seconds=clock.elapsed(), finished=finished, found=found, bag=False, begun=begun)
 
-    print(f'polish {rank} start | {watch.line(encode, vision)[0]}', flush=True)
+    print(f'hard-examples {rank} start | {watch.line(encode, vision)[0]}', flush=True)
     while clock.part() < 1:
         set_rate(optimiser, base, clock.rate(30))
         pick = begin[:-1] + (rng.random(data.concepts) * np.diff(begin)).astype(np.int64)
@@ -136,20 +135,20 @@ def main(seconds=None, steps=None, rate=1.2e-3, count=448, every=60, rank=0, vie
         clock.step += 1
         texts += count
         losses.append(loss.item())
-        if gossip and clock.step % 4 == 0:
-            gossip.exchange()
+        if average and clock.step % 4 == 0:
+            average.exchange()
         if (clock.step - clock.fresh) % 1200 == 0:
             means = mean_texts(data, encode, data.concepts, 16)
         if clock.elapsed() - last > every:
             last = clock.elapsed()
             line, found = watch.line(encode, vision)
-            print(f'polish {rank} step {clock.step} {last:.0f} s, {texts / 1e3:.0f} k texts, loss {np.mean(losses[-80:]):.3f}, '
+            print(f'hard-examples {rank} step {clock.step} {last:.0f} s, {texts / 1e3:.0f} k texts, loss {np.mean(losses[-80:]):.3f}, '
                   f'scale {scale.exp().item():.1f} | {line} scenes {scene_accuracy(vision, encode, stage):.0f}', flush=True)
             keep(False, found)
     blend(text, begun)
     line, found = watch.line(encode, vision)
     keep(True, found)
-    print(f'polish {rank} end, {texts / 1e3:.0f} k texts | {line}', flush=True)
+    print(f'hard-examples {rank} end, {texts / 1e3:.0f} k texts | {line}', flush=True)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Stage Q: both towers learn to bear four-bit weights.
+"""Stage "q4": both towers learn to bear four-bit weights.
 
 A pack may keep its matrices in blocks of 32 columns with 4 bits each
 (docs/FORMAT.md). Here each tower is its own teacher: with rounded weights (the
@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 from checkpoint import towers_of
 from common import SEED, work
+from encoders import Watch, encoder
 from pictures import Pictures, augment
 from progress import Clock, load, note, save, set_rate
 from textdata import TextData
-from train_joint import Watch, encoder
 
 BLOCK = 32
 # The steps that the largest magnitude may take (src/weights/quantize_q4.cc): -8 exists, +8 does not.
@@ -93,11 +93,11 @@ def teach(tower, ask, batches, clock, rate, every, name):
 
 
 def main(seconds=None, steps=None, out='q4.pt', every=20, count=96, texts=384):
-    """narrow.pt into q4.pt. seconds, steps: of each tower."""
+    """matryoshka.pt into q4.pt. seconds, steps: of each tower."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED + 400)
     rng = np.random.default_rng(SEED + 400)
-    known, pictures, data = load(work('narrow.pt')), Pictures(), TextData(rng)
+    known, pictures, data = load(work('matryoshka.pt')), Pictures(), TextData(rng)
     text, vision = towers_of(known)
     rows = np.nonzero(~pictures.held)[0]
     watch = Watch(pictures)

@@ -1,4 +1,4 @@
-"""Stage M: the bag of subwords against real picture vectors, with the vision tower fixed.
+"""Stage "align": the bag of subwords against real picture vectors, with the vision tower fixed.
 
 Towers that were trained only against proxies do not meet. Texts are thirty
 times cheaper than pictures, so most of the way is gone by the text: a bank of
@@ -15,36 +15,12 @@ import numpy as np
 import torch
 
 from common import SEED, work
-from model import Text, Vision, unit
-from pictures import Pictures, augment, plain
+from encoders import Watch, dims_of, encoder, mean_texts, picture_bank
+from model import Text, Vision
+from pictures import Pictures
 from progress import Clock, load, save, set_rate
 from textdata import TextData, flat
-from train_joint import Watch, dims_of, encoder
 from train_text import proxy_loss
-
-
-@torch.no_grad()
-def picture_bank(pictures, vision, rng, views=2):
-    """(vectors, labels) of all training pictures: once plain, `views` times augmented."""
-    rows = np.nonzero(~pictures.held & ~pictures.toned)[0]
-    vectors = []
-    for view in range(views + 1):
-        for i in range(0, len(rows), 128):
-            part = rows[i:i + 128]
-            x = augment(pictures, part, 0.8, rng) if view else plain(pictures.images[part])
-            vectors.append(unit(vision(x)))
-    return torch.cat(vectors), np.tile(pictures.labels[rows], views + 1)
-
-
-@torch.no_grad()
-def mean_texts(data, encode, concepts, each=24):
-    """The mean text vector of every concept over `each` names drawn by language weight; encode: see encoder()."""
-    out = []
-    for c in range(concepts):
-        rows = np.array([data.row_of(c) for _ in range(each)])
-        ids = data.sequences([[s] for s in data.pick(rows, np.zeros(each, bool))], data.row_locale[rows], 0.0)
-        out.append(unit(encode(ids)).mean(0))
-    return unit(torch.stack(out))
 
 
 def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt', views=2):
@@ -67,7 +43,7 @@ def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt
     clock, losses, last = Clock(seconds, steps), [], 0.0
     encode = encoder(text, True)
     means = mean_texts(data, encode, data.concepts, 48)
-    print(f'meet start | {watch.line(encode, vision)[0]}', flush=True)
+    print(f'align start | {watch.line(encode, vision)[0]}', flush=True)
     while clock.part() < 1:
         set_rate(optimiser, [rate, 1e-3], clock.rate(30))
         if clock.step % 4 == 0:
@@ -86,13 +62,13 @@ def main(seconds=None, steps=None, rate=3e-3, count=1536, every=60, out='text.pt
         losses.append(loss.item())
         if clock.elapsed() - last > every:
             last = clock.elapsed()
-            print(f'meet step {clock.step} {last:.0f} s, loss {np.mean(losses[-100:]):.3f}, scale {scale.exp().item():.1f} '
+            print(f'align step {clock.step} {last:.0f} s, loss {np.mean(losses[-100:]):.3f}, scale {scale.exp().item():.1f} '
                   f'| {watch.line(encode, vision)[0]}', flush=True)
     known.update(text=text.state_dict(), proxies=mean_texts(data, encode, data.concepts), scale=scale.data, finished=True,
                  seen=known['seen'] + clock.step * count)
     known.pop('optimiser', None)
     save(work(out), **known)
-    print(f'meet end, {clock.step * count} texts | {watch.line(encode, vision)[0]}', flush=True)
+    print(f'align end, {clock.step * count} texts | {watch.line(encode, vision)[0]}', flush=True)
 
 
 if __name__ == '__main__':

@@ -15,7 +15,7 @@ SLOTS = 2
 STALE = 20.0  # seconds after which the other's weights are too old to use
 
 
-class Gossip:
+class AsyncAverage:
     """path: the shared file (best below /dev/shm); rank: 0 or 1; parameters: tensors to average."""
 
     def __init__(self, path, rank, parameters):
