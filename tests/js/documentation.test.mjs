@@ -58,13 +58,13 @@ const limits = {
     mib(constant("js/src/client/arguments.ts", "maxTextBytes")),
   ],
   "tokens of a text": [String(constant("src/engine/engine.cc", "kMaxTokens"))],
-  "pixels of a picture": [
+  "pixels of an image": [
     `${Number(/maxPixels \?\? ([\d_]+), 1, 2 \*\* 31/.exec(read("js/src/client/start.ts"))[1].replaceAll("_", "")) / 1e6} million`,
     String(2 ** 31),
   ],
   "scans of a JPEG file": [String(constant("src/vision/jpeg_codec.cc", "kMaxScans"))],
   threads: [
-    String(constant("src/engine/engine.cc", "kMaxThreads")),
+    String(constant("src/base/limits.h", "kMaxThreads")),
     String(constant("js/src/shared/variants.ts", "maxThreads")),
   ],
   "vectors of an index, together": [
@@ -101,7 +101,7 @@ test("limits that the table of options repeats", () => {
   );
   assert.match(
     api,
-    new RegExp(`\\| \`maxPixels\` \\| .* \\| ${limits["pixels of a picture"][0]} \\|`),
+    new RegExp(`\\| \`maxPixels\` \\| .* \\| ${limits["pixels of an image"][0]} \\|`),
   );
 });
 
