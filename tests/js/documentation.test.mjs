@@ -93,7 +93,7 @@ test("limits that the table of options repeats", () => {
   assert.match(api, new RegExp(`\\| \`threads\` \\| 1 … ${limits.threads[0]}\\.`));
   assert.match(
     api,
-    new RegExp(`\\| \`maxTokens\` \\| longest text, 2 … ${limits["tokens of a text"][0]};`),
+    new RegExp(`\\| \`maxTokens\` \\| maximum text length in tokens, 2 … ${limits["tokens of a text"][0]};`),
   );
   assert.match(
     read("js/src/client/start.ts"),
