@@ -42,7 +42,7 @@ export function results({
     ...sizes
       .slice(1)
       .map((size) => [
-        `emoji character, ${size} numbers`,
+        `emoji character, ${size} dimensions`,
         ...of((style) => shipped[style][size].emoji),
       ]),
     [`mean of ${listed} listed languages`, ...of((style) => shipped[style][full].listed)],
@@ -54,7 +54,7 @@ export function results({
     ],
     ...sizes
       .slice(1)
-      .map((size) => [`listed, ${size} numbers`, ...of((style) => shipped[style][size].listed)]),
+      .map((size) => [`listed, ${size} dimensions`, ...of((style) => shipped[style][size].listed)]),
     ["picture → text, mean of 12 languages", ...of((style) => pictureToText[style].mean)],
     ...Object.keys(keywords[styles[0]]).map((kind) => [
       `keyword, ${kind}`,

@@ -16,7 +16,7 @@ class Index {
     engine.adapter.addToIndex(this.id, rows);
   }
 
-  /** The rank of the best row that is right for a query (its first `size` numbers; the length of a query changes no rank). */
+  /** The rank of the best row that is right for a query (its first `size` dimensions; the length of a query changes no rank). */
   rank(query, isRight, groupOf = (row) => row, k = undefined) {
     return rankOf(
       (count) => engine.adapter.searchIndex(this.id, query.subarray(0, this.size), count),

@@ -21,7 +21,7 @@ export function vectorFile(name, data, columns, metadata) {
     data_offsets: [0, data.byteLength],
   };
   const text = Buffer.from(JSON.stringify({ __metadata__: metadata, [name]: entry }));
-  // Spaces up to a multiple of 8, so that the numbers are aligned for whoever maps the file.
+  // Spaces up to a multiple of 8, so that the values are aligned when the file is mapped.
   const head = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, " ");
   head.writeBigUInt64LE(BigInt(head.length - 8));
   text.copy(head, 8);
@@ -65,6 +65,6 @@ if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
       packFolder: resolve(values.pack ?? emojiFolder),
       file,
     });
-    log(`${pictures} vectors of ${columns} numbers: ${file}`, "emoji");
+    log(`${pictures} vectors of ${columns} dimensions: ${file}`, "emoji");
   });
 }

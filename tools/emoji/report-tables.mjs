@@ -27,9 +27,9 @@ export function printReport(report) {
       .filter((size) => size !== full)
       .sort((a, b) => b - a)) {
       const kept = (name) => (100 * bySize[size][name][2]) / bySize[full][name][2];
-      row(`${size} numbers, en (${kept("en").toFixed(1)} % of R@10)`, bySize[size].en);
-      row(`${size} numbers, emoji (${kept("emoji").toFixed(1)} %)`, bySize[size].emoji);
-      row(`${size} numbers, listed (${kept("listed").toFixed(1)} %)`, bySize[size].listed);
+      row(`${size} dimensions, en (${kept("en").toFixed(1)} % of R@10)`, bySize[size].en);
+      row(`${size} dimensions, emoji (${kept("emoji").toFixed(1)} %)`, bySize[size].emoji);
+      row(`${size} dimensions, listed (${kept("listed").toFixed(1)} %)`, bySize[size].listed);
     }
     row("picture -> text, mean", report.pictureToText[style].mean);
     row("picture -> text, en", report.pictureToText[style].en);

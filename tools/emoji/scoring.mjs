@@ -57,7 +57,7 @@ export function placesOf(list, concepts) {
   return at;
 }
 
-/** The first `size` numbers of each row of data [n, full], of unit length. */
+/** The first `size` dimensions of each row of data [n, full], of unit length. */
 export function cut(data, full, size) {
   const count = data.length / full;
   const out = new Float32Array(count * size);

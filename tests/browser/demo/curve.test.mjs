@@ -43,7 +43,7 @@ test("a plot for each style, described in words, and as a table", () =>
     const { en } = report.dtypes.q8.twemoji["192"];
     assert.ok(
       (await plots.first().getAttribute("aria-label")).includes(
-        `at 192 numbers R@10 English ${en[2].toFixed(1)} %`,
+        `at 192 dimensions R@10 English ${en[2].toFixed(1)} %`,
       ),
     );
     assert.equal(
@@ -51,7 +51,7 @@ test("a plot for each style, described in words, and as a table", () =>
       16,
       "four lines of four lengths",
     );
-    await page.getByRole("button", { name: "Twemoji: show the numbers as a table" }).click();
+    await page.getByRole("button", { name: "Twemoji: show the values as a table" }).click();
     const rows = await page
       .locator("#matryoshka-plots table")
       .first()
@@ -77,7 +77,7 @@ test("the curves of other weights", () =>
     const { en } = report.dtypes.q4.twemoji["192"];
     await page
       .locator("#matryoshka-plots svg", {
-        has: page.locator("title", { hasText: `R@10 English, 192 numbers: ${en[2].toFixed(1)} %` }),
+        has: page.locator("title", { hasText: `R@10 English, 192 dimensions: ${en[2].toFixed(1)} %` }),
       })
       .first()
       .waitFor();

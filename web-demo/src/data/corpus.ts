@@ -53,7 +53,7 @@ export class Corpus {
     await this.#index(dimensions);
   }
 
-  /** Every item, best first, by the first `dimensions` numbers of a full-length query vector. */
+  /** Every item, best first, by the first `dimensions` dimensions of a full query vector. */
   async search(query: Float32Array, dimensions: number): Promise<readonly Ranked[]> {
     const index = await this.#index(dimensions);
     const hits = await index.search(shorten(query, dimensions), { k: Math.max(1, this.size) });

@@ -1,6 +1,6 @@
 // A Matryoshka vector is cut first and brought to unit length afterwards; the order matters.
 
-/** The first `dimensions` numbers of a vector, at unit length. */
+/** A vector truncated to `dimensions`, normalised again. */
 export function shorten(vector: Float32Array, dimensions: number): Float32Array {
   const cut = vector.slice(0, dimensions);
   let squares = 0;

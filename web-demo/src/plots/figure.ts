@@ -1,4 +1,4 @@
-// A plot with its title, and the same numbers as a table for whoever prefers it or cannot see the plot.
+// A plot with its title, and the same values as a table, for those who prefer it or cannot see the plot.
 
 import { make } from "../dom.ts";
 import { drawToFit } from "./svg.ts";
@@ -22,7 +22,7 @@ export function figure(
     attributes: {
       type: "button",
       "aria-pressed": "false",
-      "aria-label": `${title}: show the numbers as a table`,
+      "aria-label": `${title}: show the values as a table`,
     },
   });
   toggle.addEventListener("click", () => {

@@ -39,7 +39,7 @@ export function matryoshkaPlot({ lengths }: StyleResult, title: string, width: n
     width,
     height,
     role: "img",
-    "aria-label": `${title}: recall by vector length${best ? `; at ${best.length} numbers ${series.map(({ name, value }) => `${name} ${percent(value(best))}`).join(", ")}` : ""}`,
+    "aria-label": `${title}: recall by vector length${best ? `; at ${best.length} dimensions ${series.map(({ name, value }) => `${name} ${percent(value(best))}`).join(", ")}` : ""}`,
   });
   for (const tick of [0, 20, 40, 60, 80, 100]) {
     plot.append(
@@ -76,7 +76,7 @@ export function matryoshkaPlot({ lengths }: StyleResult, title: string, width: n
         y: height - 6,
         "text-anchor": "middle",
       },
-      "numbers kept of each vector",
+      "dimensions",
     ),
   );
   const ends = spread(
@@ -95,7 +95,7 @@ export function matryoshkaPlot({ lengths }: StyleResult, title: string, width: n
       }),
     );
     for (const result of lengths) {
-      const label = `${name}, ${result.length} numbers: ${percent(value(result))}`;
+      const label = `${name}, ${result.length} dimensions: ${percent(value(result))}`;
       line.append(
         svg("circle", {
           class: "plot-mark",

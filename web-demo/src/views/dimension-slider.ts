@@ -1,4 +1,4 @@
-// The Matryoshka slider: how many numbers of each vector are compared, and what that does to the ranking.
+// The Matryoshka slider: how many dimensions are compared, and how that changes the ranking.
 
 import { byId, make } from "../dom.ts";
 import { byteSize } from "../format.ts";
@@ -43,7 +43,7 @@ export class DimensionSlider {
   }
 
   noEffect(): void {
-    this.#effect.textContent = "Compare fewer numbers and see what moves.";
+    this.#effect.textContent = "Compare fewer dimensions and see what moves.";
   }
 
   showEffect(kept: number, of: number): void {
@@ -60,7 +60,7 @@ export class DimensionSlider {
     const full = this.#lengths.at(-1) ?? 0;
     const { dimensions } = this;
     this.#value.textContent = `${dimensions} of ${full} · ${byteSize(dimensions * Float32Array.BYTES_PER_ELEMENT)} each`;
-    this.#input.setAttribute("aria-valuetext", `${dimensions} of ${full} numbers`);
+    this.#input.setAttribute("aria-valuetext", `${dimensions} of ${full} dimensions`);
     const share =
       this.#lengths.length > 1 ? Number(this.#input.value) / (this.#lengths.length - 1) : 1;
     this.#input.style.setProperty("--share", String(share));
