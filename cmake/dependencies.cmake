@@ -3,11 +3,11 @@
 # Sources come from, in this order:
 #   FETCHCONTENT_SOURCE_DIR_<NAME>   a folder of your own (offline builds)
 #   build/third_party/<name>         put there by `npm run setup` (Debian source packages)
-#   git, at the pinned commit        outside Debian, or with CLIPGLOT_FETCH_FROM_GIT=ON
+#   git, at the pinned commit        where the set-up was not called, or with CLIPGLOT_FETCH_FROM_GIT=ON
 # Each library is declared by cmake/third_party/<name>.cmake as third_party_<name>, only when a room
 # asks for it, and is built by our own short CMake: upstream's would search the machine for packages.
 include(FetchContent)
-option(CLIPGLOT_FETCH_FROM_GIT "Fetch third-party sources from git even on Debian" OFF)
+option(CLIPGLOT_FETCH_FROM_GIT "Fetch third-party sources from git even where `npm run setup` unpacked them" OFF)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/dependencies.json)
 file(READ ${CMAKE_CURRENT_LIST_DIR}/dependencies.json CLIPGLOT_DEPENDENCIES)
 
@@ -20,18 +20,13 @@ function(clipglot_third_party_source name out)
   elseif(EXISTS ${unpacked} AND NOT CLIPGLOT_FETCH_FROM_GIT)
     set(folder ${unpacked})
   else()
-    find_program(CLIPGLOT_APT_GET apt-get)
-    if(CLIPGLOT_APT_GET AND NOT CLIPGLOT_FETCH_FROM_GIT)
-      message(FATAL_ERROR "No ${unpacked}: run `npm run setup` first (or -DCLIPGLOT_FETCH_FROM_GIT=ON).")
-    endif()
     string(JSON repository GET "${CLIPGLOT_DEPENDENCIES}" sources ${name} git repository)
     string(JSON commit GET "${CLIPGLOT_DEPENDENCIES}" sources ${name} git commit)
-    message(STATUS "clipglot: fetching ${name} at ${commit}")
-    FetchContent_Declare(${name} GIT_REPOSITORY ${repository} GIT_TAG ${commit} GIT_PROGRESS TRUE)
-    FetchContent_GetProperties(${name})
-    if(NOT ${name}_POPULATED)
-      FetchContent_Populate(${name})
-    endif()
+    message(STATUS "clipglot: fetching ${name} at ${commit} from git (`npm run setup` takes it from Debian's archive)")
+    # Only fetched: SOURCE_SUBDIR names no folder, so that upstream's CMake is not added.
+    FetchContent_Declare(${name}
+      GIT_REPOSITORY ${repository} GIT_TAG ${commit} GIT_PROGRESS TRUE SOURCE_SUBDIR clipglot-adds-nothing)
+    FetchContent_MakeAvailable(${name})
     set(folder ${${name}_SOURCE_DIR})
   endif()
   set(${out} ${folder} PARENT_SCOPE)

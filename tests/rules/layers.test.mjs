@@ -55,6 +55,50 @@ test("C++: rooms include only the rooms before them", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("C++: every edge of cmake/room.cmake is used", () => {
+  const unused = Object.entries(rooms).flatMap(([room, list]) => {
+    const used = new Set(
+      files
+        .filter((path) => path.startsWith(room === "wasm" ? "wasm/" : `src/${room}/`))
+        .filter((path) => /\.(h|cc)$/.test(path))
+        .flatMap((path) => includesOf(path).map(({ name }) => name.split("/")[0])),
+    );
+    return list.filter((target) => !used.has(target)).map((target) => `${room} → ${target}`);
+  });
+  assert.deepEqual(unused, []);
+});
+
+test("docs/ARCHITECTURE.md has the table of cmake/room.cmake, and the libraries that the rooms link", () => {
+  const [, table] = /\| room \| may include \| third party \|\n\|[-| ]+\|\n((?:\|.*\n)+)/.exec(
+    read("docs/ARCHITECTURE.md"),
+  );
+  const cells = table
+    .trim()
+    .split("\n")
+    .map((line) => line.split("|").slice(1, -1));
+  const names = (cell) => cell.split(/[,\s]+/).filter((name) => name && name !== "–");
+  assert.deepEqual(
+    Object.fromEntries(cells.map(([room, list]) => [room.trim(), names(list)])),
+    rooms,
+  );
+  const plain = (name) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  for (const [room, , libraries] of cells) {
+    if (room.trim() === "wasm") continue; // Embind is Emscripten's own
+    const linked = /\bTHIRD_PARTY\s+([^)]*)\)/.exec(read(`src/${room.trim()}/CMakeLists.txt`));
+    assert.deepEqual(
+      libraries
+        .split(", ")
+        .map((name) => plain(name.split(" behind")[0]))
+        .filter(Boolean)
+        .sort(),
+      names(linked?.[1] ?? "")
+        .map(plain)
+        .sort(),
+      room,
+    );
+  }
+});
+
 test("C++: the bindings know the core by its public headers", () => {
   const wrong = files
     .filter((path) => /^wasm\/.*\.(h|cc)$/.test(path))

@@ -14,10 +14,19 @@ export const variants = ["simd", "relaxed-simd", "simd-threads", "relaxed-simd-t
 export const wasmFolder = join(root, "dist/wasm");
 
 // Ninja's last lines are for people, its hundred steps are not; in a log file they are one line each.
-const ninja = (preset, targets, env) =>
-  run("ninja", ["-C", join(build, preset), "-j", String(availableParallelism()), ...targets], {
-    env: { ...env, NINJA_STATUS: `[${preset} %f/%t] ` },
-  });
+const compile = (preset, targets, env) =>
+  run(
+    "cmake",
+    [
+      "--build",
+      "--preset",
+      preset,
+      "--parallel",
+      String(availableParallelism()),
+      ...(targets.length ? ["--target", ...targets] : []),
+    ],
+    { cwd: root, env: { ...env, NINJA_STATUS: `[${preset} %f/%t] ` } },
+  );
 
 async function configure(preset, env, definitions = []) {
   await run("cmake", ["--preset", preset, "--log-level=WARNING", ...definitions], {
@@ -27,11 +36,15 @@ async function configure(preset, env, definitions = []) {
   });
 }
 
+/** Configures a native build: its compile commands are enough for the linter. */
+export const configureNative = (preset, definitions = []) =>
+  configure(preset, process.env, definitions);
+
 /** Builds targets natively, e.g. buildNative('native-debug', ['clipglot_tests_text']); none means all. */
 export async function buildNative(preset, targets = [], definitions = []) {
   log(`building ${preset}${targets.length ? `: ${targets.join(" ")}` : ""}`, "build");
   await configure(preset, process.env, definitions);
-  await ninja(preset, targets, process.env);
+  await compile(preset, targets, process.env);
 }
 
 /** Builds targets of one variant, e.g. buildWasm('simd', ['clipglot_bench_kernels']). */
@@ -52,7 +65,7 @@ export async function buildWasm(variant, targets) {
   mkdirSync(join(build, preset), { recursive: true });
   writeFileSync(used, env.CLIPGLOT_EMSCRIPTEN);
   await configure(preset, env);
-  await ninja(preset, targets, env);
+  await compile(preset, targets, env);
 }
 
 /** Builds one variant's module into dist/wasm/. */

@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { elapsed, log, runMain, SetupError } from "../setup/log.mjs";
-import { build, root } from "../setup/paths.mjs";
+import { root } from "../setup/paths.mjs";
 import { setUp } from "../setup/setup.mjs";
 import { run } from "../setup/run.mjs";
 import { buildNative, buildTypeScript, buildVariant, variants } from "./steps.mjs";
@@ -65,14 +65,7 @@ async function runNode(folder, flags = []) {
 async function runCtest(preset) {
   await runCounted(
     "ctest",
-    [
-      "--test-dir",
-      join(build, preset),
-      "--output-on-failure",
-      "-j",
-      String(availableParallelism()),
-      "--progress",
-    ],
+    ["--preset", preset, "--parallel", String(availableParallelism()), "--progress"],
     {
       env: {
         ...process.env,
