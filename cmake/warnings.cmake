@@ -3,10 +3,6 @@ add_library(clipglot_warnings INTERFACE)
 target_compile_options(clipglot_warnings INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-align -Wunused -Woverloaded-virtual
   -Wimplicit-fallthrough -Wno-unused-parameter)
-if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-  # Embind and typed views come from system headers; the rest is ours to keep clean.
-  target_compile_options(clipglot_warnings INTERFACE -Wthread-safety)
-endif()
 if(CLIPGLOT_WERROR)
   target_compile_options(clipglot_warnings INTERFACE -Werror)
 endif()

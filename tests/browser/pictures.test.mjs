@@ -161,6 +161,7 @@ test("ImageBitmaps keep the colours that they have; closed ones are named", asyn
 });
 
 test("what the browser shows of the engine's own formats, the package takes, damaged or not", async () => {
+  const all = { shown: 0, not: 0 };
   for (const name of readdirSync(new URL("../data/cases", import.meta.url)).filter((name) =>
     /\.(jpg|png|gif|bmp)$/.test(name),
   )) {
@@ -174,8 +175,10 @@ test("what the browser shows of the engine's own formats, the package takes, dam
       },
       base64(read(`cases/${name}`)),
     );
+    all[shown ? "shown" : "not"]++;
     if (shown) assert.match(found.decoder ?? found.detail, /^(core|browser)$/, name);
   }
+  assert.ok(all.shown > 0, `${all.not} files, none of which the browser shows`);
 });
 
 test("where both refuse, both are heard", async () => {

@@ -139,9 +139,15 @@ test("sizes by headers: of every picture of the tests", () => {
     readFileSync(new URL("../data/formats/expected.json", import.meta.url)),
   );
   const sizeOf = (file) => pictureSize(file, sniff(file, file.length));
-  for (const name of readdirSync(new URL("../data/formats", import.meta.url)).filter((name) =>
+  const names = readdirSync(new URL("../data/formats", import.meta.url)).filter((name) =>
     /\.(webp|tif|avif)$/.test(name),
-  )) {
+  );
+  for (const extension of [".webp", ".tif", ".avif"])
+    assert.ok(
+      names.some((name) => name.endsWith(extension)),
+      extension,
+    );
+  for (const name of names) {
     const size = sizeOf(data(`formats/${name}`));
     const wanted = expected[name]?.size ?? [80, 60];
     assert.equal(size.width * size.height, wanted[0] * wanted[1], name);

@@ -6,7 +6,7 @@
 //   read(path)      bytes of a file below tests/data/golden-a/
 //   variant         the build under test
 //   threads         how many threads it runs with
-import { close, cosine, equal, fails, identical, matches, ok, rejection } from "./check.mjs";
+import { close, cosine, equal, fails, identical, ok, rejection } from "./check.mjs";
 import { readGolden } from "./golden.mjs";
 
 const cases = [];
@@ -16,10 +16,14 @@ const add = (name, run) => cases.push({ name, run });
 export const names = () => cases.map(({ name }) => name);
 export const run = (name, context) => cases.find((entry) => entry.name === name).run(context);
 
-const shortTexts = ({ expected }) =>
-  expected.texts.map((entry, i) => ({ ...entry, i })).filter(({ ids }) => ids.length <= 512);
-const pngFiles = ({ expected }) =>
-  expected.images.map((entry, i) => ({ ...entry, i })).filter(({ file }) => file.endsWith(".png"));
+// Entries of the golden set with their rows. A check that loops over none would pass whatever the engine does.
+function entries(list, wanted) {
+  const found = list.map((entry, i) => ({ ...entry, i })).filter(wanted);
+  ok(found.length > 0, "the golden set has no such entries");
+  return found;
+}
+const shortTexts = ({ expected }) => entries(expected.texts, ({ ids }) => ids.length <= 512);
+const pngFiles = ({ expected }) => entries(expected.images, ({ file }) => file.endsWith(".png"));
 
 async function using(embedder, use) {
   try {
@@ -150,7 +154,10 @@ add("q4 gives the same vectors in every build", async ({ load, read }) => {
   const golden = await readGolden(read);
   await using(await load({ dtype: "q4" }), async (embedder) => {
     equal(embedder.info.dtype, "q4", "dtype");
-    for (const { name, text } of shortTexts(golden).filter(({ name }) => name in pinned.texts)) {
+    const texts = shortTexts(golden).filter(({ name }) => name in pinned.texts);
+    equal(texts.length, Object.keys(pinned.texts).length, "texts with a pinned vector");
+    ok(Object.keys(pinned.images).length > 0, "no images with a pinned vector");
+    for (const { name, text } of texts) {
       const found = cosine((await embedder.embedText(text)).vector, pinned.texts[name]);
       ok(found >= 0.9999, `${name}: cosine ${found}`);
     }
@@ -425,7 +432,7 @@ add("abort of a running call, and the next call works", async ({ load, read, thr
   });
 });
 
-add("an index finds the nearest vectors of both kinds", async ({ load, read, variant }) => {
+add("an index finds the nearest vectors of both kinds", async ({ load, read }) => {
   const golden = await readGolden(read);
   const texts = shortTexts(golden);
   await using(await load({ dtype: "f32" }), async (embedder) => {
@@ -463,7 +470,7 @@ add("an index finds the nearest vectors of both kinds", async ({ load, read, var
       "invalid-argument",
     );
     await index.dispose();
-    matches(variant, /simd/);
+    await fails(index.search(image, { k: 1 }), "disposed");
   });
 });
 

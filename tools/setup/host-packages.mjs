@@ -26,6 +26,7 @@ const needed = {
   ],
   browser: [[findChromium, "chromium"]],
   ccache: [["ccache", "ccache"]],
+  lint: [["clang-tidy", "clang-tidy"]],
   training: trainingPackages,
 };
 

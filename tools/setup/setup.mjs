@@ -17,10 +17,11 @@ const steps = {
   "node-modules": setUpNodeModules,
   toolchain: setUpToolchain,
   browser: () => setUpHostPackages(["browser"]),
+  lint: () => setUpHostPackages(["lint"]),
   training: () => setUpHostPackages(["training"]),
   "training-data": setUpTrainingData,
 };
-const forBuilds = Object.keys(steps).filter((name) => !name.startsWith("training"));
+const forBuilds = Object.keys(steps).filter((name) => !/^(lint|training)/.test(name));
 
 /** Runs the named steps in the right order. */
 export async function setUp(names = forBuilds) {

@@ -77,7 +77,9 @@ test("the curves of other weights", () =>
     const { en } = report.dtypes.q4.twemoji["192"];
     await page
       .locator("#matryoshka-plots svg", {
-        has: page.locator("title", { hasText: `R@10 English, 192 dimensions: ${en[2].toFixed(1)} %` }),
+        has: page.locator("title", {
+          hasText: `R@10 English, 192 dimensions: ${en[2].toFixed(1)} %`,
+        }),
       })
       .first()
       .waitFor();

@@ -88,7 +88,7 @@ TEST(AlignedBuffer, IsAlignedAndPaddedWithZeros) {
   }
 }
 
-TEST(AlignedBuffer, RefusesWhatCannotBe) {
+TEST(AlignedBuffer, RejectsOverflowingSizes) {
   for (const uint64_t bytes : {UINT64_MAX, UINT64_MAX - 100, uint64_t{1} << 62}) {
     const auto buffer = AlignedBuffer::TryAllocate(bytes, "a test");
     ASSERT_FALSE(buffer.ok());
@@ -141,7 +141,7 @@ TEST(Json, ViewsOutliveTheDocumentTheyCameFrom) {
   EXPECT_EQ(*leaf.AsStringView(), "long enough to be on the heap, surely");
 }
 
-TEST(Json, RefusesWhatIsNoJsonOrTooLargeOrTooDeep) {
+TEST(Json, RejectsInvalidTooLargeAndTooDeepInput) {
   for (const char* bad : {"", "{", "[1,]", "{\"a\":1e999}", "nul", "\"\xFF\"", "{\"a\":01}",
                           "[1] x", "\"\\ud800\""}) {
     EXPECT_FALSE(Json::Parse(bad, "t").ok()) << bad;

@@ -68,7 +68,7 @@ TEST(PackManifest, IsNotCutOffAnywhere) {
   }
 }
 
-TEST(PackManifest, RefusesAnotherVersion) {
+TEST(PackManifest, RejectsAnotherVersion) {
   for (const char* version : {"2", "0", "1000"}) {
     const auto manifest = Parse(
         Signed(Replaced(Body(), "\"formatVersion\":1", StrCat("\"formatVersion\":", version))));
@@ -78,7 +78,7 @@ TEST(PackManifest, RefusesAnotherVersion) {
   }
 }
 
-TEST(PackManifest, RefusesPathsThatLeaveTheFolder) {
+TEST(PackManifest, RejectsPathsThatLeaveTheFolder) {
   for (const char* path :
        {"", "../x", "a/../x", "/x", "a//x", "./x", "x/", "...", "a\\\\x", "c:x", "https://x",
         "a\\u0000x", "a%2e%2e", "a?b", "a#b", "a b", "ä", "manifest.json", "tokenizer.json"}) {

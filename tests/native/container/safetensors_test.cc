@@ -57,7 +57,7 @@ TEST(Safetensors, ReadsScalarsAndEmptyTensors) {
   EXPECT_EQ(table->Find("e")->bytes, 0u);
 }
 
-TEST(Safetensors, RefusesWhatIsNotAHeader) {
+TEST(Safetensors, RejectsInvalidHeaders) {
   ExpectError(Parse(""), Code::kCorruptModel, "header");
   ExpectError(Parse("[1,2]"), Code::kCorruptModel, "{");
   ExpectError(Parse(" {}"), Code::kCorruptModel, "{");
@@ -96,7 +96,7 @@ TEST(Safetensors, CoversTheFileToItsEnd) {
   ExpectError(Parse(kGood, 29), Code::kCorruptModel, "1 bytes behind the last tensor");
 }
 
-TEST(Safetensors, FindsNamesThatStandTwice) {
+TEST(Safetensors, RejectsDuplicateNames) {
   ExpectError(Parse(Replaced(kGood, "\"b\":", "\"a\":")), Code::kCorruptModel,
               "twice in the header: a");
   ExpectError(Parse(Replaced(kGood, "\"b\":", "\"\\u0061\":")), Code::kCorruptModel, "twice");

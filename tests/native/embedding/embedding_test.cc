@@ -53,7 +53,7 @@ TEST(Embedding, RawOnlyAtFullLength) {
   EXPECT_NE(status.detail().find("normalized"), std::string::npos);
 }
 
-TEST(Embedding, RefusesWhatCannotBe) {
+TEST(Embedding, RejectsWrongSizesAndNonFiniteValues) {
   std::vector<float> pooled = {3, 4}, out(3);
   EXPECT_EQ(FinishEmbedding(pooled, 3, true, out).code(), Code::kInvalidArgument);
   EXPECT_EQ(FinishEmbedding(pooled, 2, true, out).code(), Code::kInvalidArgument);

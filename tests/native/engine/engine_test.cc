@@ -155,7 +155,7 @@ TEST_F(EngineTest, BadCallsAreTypedErrorsAndTheNextCallWorks) {
          "63");
 }
 
-TEST_F(EngineTest, DamagedModelsAreRefusedByName) {
+TEST_F(EngineTest, DamagedModelsAreRejectedByName) {
   Files files = Golden();
   files.erase("config.json");
   ExpectLoadError(files, Code::kCorruptModel, "config.json");
@@ -175,7 +175,7 @@ TEST_F(EngineTest, DamagedModelsAreRefusedByName) {
   }
 }
 
-TEST_F(EngineTest, AWrongTokenizerIsRefused) {
+TEST_F(EngineTest, AWrongTokenizerIsRejected) {
   Files files = Golden();
   std::string json(reinterpret_cast<const char*>(files["tokenizer.json"].data()),
                    files["tokenizer.json"].size());

@@ -112,7 +112,7 @@ Files LargeVocabulary(bool adapters) {
   return files;
 }
 
-TEST(PackWriter, GivesALargeTableInBlocksAndGoesOnWithinIt) {
+TEST(PackWriter, GivesALargeTableInBlocksAndResumesWithinIt) {
   for (const bool adapters : {true, false}) {
     const Files files = LargeVocabulary(adapters);
     testing::ReadModel model;
@@ -141,7 +141,7 @@ TEST(PackWriter, GivesALargeTableInBlocksAndGoesOnWithinIt) {
   }
 }
 
-TEST(PackWriter, GoesOnFromEveryState) {
+TEST(PackWriter, ResumesFromEveryState) {
   for (const auto& [text, vision] :
        {std::pair(true, true), std::pair(false, true), std::pair(true, false)}) {
     std::vector<Bytes> states;
@@ -176,7 +176,7 @@ TEST(PackWriter, GoesOnFromEveryState) {
   }
 }
 
-TEST(PackWriter, RefusesStatesOfOthers) {
+TEST(PackWriter, RejectsStatesOfOtherModels) {
   const auto writer = Writer("q8");
   Bytes state;
   ASSERT_TRUE(Convert(*writer, GoldenModel(), [&] {
@@ -198,7 +198,7 @@ TEST(PackWriter, RefusesStatesOfOthers) {
   EXPECT_EQ(code(longer, "q8", true, true), Code::kInvalidArgument);
 }
 
-TEST(PackWriter, MayBeginAgainAfterAnError) {
+TEST(PackWriter, MayRestartAfterAnError) {
   const auto writer = Writer("f32", false, true);
   Files files = GoldenModel();
   files["model.safetensors"].resize(1'000'000);
@@ -217,7 +217,7 @@ TEST(PackWriter, MayBeginAgainAfterAnError) {
   EXPECT_EQ(tensors, 4u + 3 * 16 + 2);  // stem, blocks, norm: fused, unquantised
 }
 
-TEST(PackWriter, RefusesUnknownOptionsAndPacks) {
+TEST(PackWriter, RejectsUnknownOptionsAndPacks) {
   EXPECT_EQ(PackWriter::Create({true, true, "q3"}).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(PackWriter::Create({false, false, "q8"}).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(PackWriter::Create({true, true, "q8", 0}).status().code(), Code::kInvalidArgument);

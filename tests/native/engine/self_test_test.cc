@@ -238,7 +238,7 @@ TEST(SelfTest, APackMayHaveNone) {
                   .ok());
 }
 
-TEST(SelfTest, WhatIsNotASelfTestIsRefused) {
+TEST(SelfTest, RejectsInvalidSelfTests) {
   const auto refused = [](const std::string& part, const std::function<void(json&)>& change) {
     const Files pack =
         Changed(Pack(ModelDType::kQ8), [&](json& manifest) { change(manifest["selfTest"]); });

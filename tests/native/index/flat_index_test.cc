@@ -69,7 +69,7 @@ TEST(FlatIndex, EmptyAndCleared) {
   EXPECT_TRUE(index->Search(std::vector<float>(3), 4)->empty());
 }
 
-TEST(FlatIndex, RefusesWhatCannotBe) {
+TEST(FlatIndex, RejectsWrongSizesAndNonFiniteValues) {
   EXPECT_EQ(FlatIndex::Create(0).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(FlatIndex::Create(4097).status().code(), Code::kInvalidArgument);
   auto index = FlatIndex::Create(2);

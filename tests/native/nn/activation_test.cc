@@ -31,7 +31,7 @@ TEST(Gelu, IsTheOneWithErfWithin1e6) {
   EXPECT_LE(worst_tail, 1e-5);
 }
 
-TEST(Gelu, TakesEverything) {
+TEST(Gelu, AcceptsNanInfAndTinyValues) {
   const auto workspace = MakeWorkspace(1);
   Values x(9);
   const float inputs[] = {0.0f, -0.0f, 1e-30f, -1e-30f, 1e30f, -1e30f, INFINITY, NAN, -15.0f};
@@ -88,7 +88,7 @@ TEST(SwiGlu, AgreesWithTheReference) {
   }
 }
 
-TEST(SwiGlu, TakesExtremes) {
+TEST(SwiGlu, AcceptsNanAndSaturatedGates) {
   const auto workspace = MakeWorkspace(1);
   Values x(10), y(5);
   const float gates[] = {-1000.0f, 1000.0f, -80.0f, NAN, 0.0f};

@@ -328,7 +328,7 @@ TEST_P(AttentionTest, TheLargestNumbersFit) {
   }
 }
 
-TEST_P(AttentionTest, RefusesWhatDoesNotFit) {
+TEST_P(AttentionTest, RejectsMismatchedShapes) {
   const auto workspace = MakeWorkspace(1);
   Values qkv(3 * 64), out(64);
   const auto code = [&](size_t rows, size_t heads, size_t dim, std::span<const uint8_t> mask) {
@@ -345,7 +345,7 @@ TEST_P(AttentionTest, RefusesWhatDoesNotFit) {
 }
 
 // Each sequence by its own length, whatever it stands beside.
-TEST(AttentionIfLong, IsThatOfTheWayForTheLength) {
+TEST(AttentionIfLong, DependsOnSequenceLength) {
   constexpr size_t kHeads = 2, kDim = 64;
   const size_t lengths[] = {5, kLongSequence, kLongSequence - 1, kLongSequence + 1, 1};
   std::mt19937 random(17);

@@ -234,7 +234,7 @@ TEST(LinearQ4, SameBitsAloneAndInABatchOnAnyThreads) {
   }
 }
 
-TEST(LinearQ4, WeightsMayGoAfterCreate) {
+TEST(LinearQ4, DoesNotKeepTheCallersWeights) {
   const auto workspace = MakeWorkspace(1);
   std::mt19937 random(700);
   Matrix w = MatrixQ4(random, 40, 50);
@@ -250,7 +250,7 @@ TEST(LinearQ4, WeightsMayGoAfterCreate) {
   EXPECT_TRUE(SameBits(testing::Apply(moved, x, 3, *workspace).span(), wanted.span()));
 }
 
-TEST(LinearQ4, RefusesWhatDoesNotFit) {
+TEST(LinearQ4, RejectsMismatchedShapes) {
   std::mt19937 random(800);
   const auto code = [](const Matrix& w, std::span<const float> bias) {
     return Linear::Create(w, bias).status().code();

@@ -353,7 +353,7 @@ TEST(QuantizeRowInGroups, GroupsHaveTheirOwnSteps) {
   }
 }
 
-TEST(QuantizeRowQ8, LaysWhatQuantizeRowGives) {
+TEST(QuantizeRowQ8, MatchesQuantizeRow) {
   std::mt19937 random(7);
   for (const size_t columns : {1u, 4u, 9u, 16u, 23u, 64u, 170u}) {
     for (const size_t rows : {1u, 2u, 4u, 6u}) {

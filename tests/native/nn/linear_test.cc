@@ -224,7 +224,7 @@ TEST(Linear, SameBitsAloneAndInABatchOnAnyThreads) {
   }
 }
 
-TEST(Linear, WeightsMayGoAfterCreate) {
+TEST(Linear, DoesNotKeepTheCallersWeights) {
   const auto workspace = MakeWorkspace(1);
   std::mt19937 random(700);
   for (const bool int8 : {false, true}) {
@@ -242,7 +242,7 @@ TEST(Linear, WeightsMayGoAfterCreate) {
   }
 }
 
-TEST(Linear, RefusesWhatDoesNotFit) {
+TEST(Linear, RejectsMismatchedShapes) {
   std::mt19937 random(800);
   const auto workspace = MakeWorkspace(1);
   const auto code = [](const Matrix& w, std::span<const float> bias) {

@@ -56,7 +56,7 @@ TEST(LayerNorm, KeepsSmallDeviationsOnALargeOffset) {
   for (size_t i = 0; i < kColumns; ++i) ASSERT_NEAR(y[i], wanted[i], 6e-5);
 }
 
-TEST(LayerNorm, TakesConstantAndTinyRows) {
+TEST(LayerNorm, AcceptsConstantAndTinyRows) {
   const auto workspace = MakeWorkspace(1);
   std::mt19937 random(5);
   constexpr size_t kColumns = 170;

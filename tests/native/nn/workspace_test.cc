@@ -32,7 +32,7 @@ namespace {
 using testing::MakeWorkspace;
 using testing::Values;
 
-TEST(Workspace, RefusesImpossibleNumbersOfThreads) {
+TEST(Workspace, RejectsImpossibleNumbersOfThreads) {
   for (const size_t threads : {size_t{0}, size_t{65}, SIZE_MAX}) {
     const auto workspace = Workspace::Create(threads);
     ASSERT_FALSE(workspace.ok());
@@ -71,7 +71,7 @@ TEST(Workspace, EveryThreadWorks) {
   }
 }
 
-TEST(Workspace, ReserveRefusesWhatCannotBe) {
+TEST(Workspace, ReserveRejectsOverflowingSizes) {
   const auto workspace = MakeWorkspace(1);
   EXPECT_EQ(workspace->Reserve(SIZE_MAX, SIZE_MAX).code(), Code::kOutOfMemory);
   EXPECT_EQ(workspace->Reserve(1, SIZE_MAX / 2).code(), Code::kOutOfMemory);

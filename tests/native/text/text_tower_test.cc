@@ -115,7 +115,7 @@ void ExpectBitsOfEachAlone(TextTower& tower, const Texts& texts) {
 
 class TextTowerTest : public ::testing::TestWithParam<DType> {};
 
-TEST_P(TextTowerTest, ATextHasTheSameBitsInAnyCompany) {
+TEST_P(TextTowerTest, SameBitsAloneAndInAnyBatch) {
   for (const size_t threads : {1u, 2u, 3u}) {
     const auto workspace = MakeWorkspace(threads);
     const auto tower = MakeTower(GetParam(), workspace.get());
@@ -158,7 +158,7 @@ TEST_P(TextTowerTest, PadsCountInNoText) {
   }
 }
 
-TEST(TextTower, RefusesLengthsThatAreNotThoseOfTheTokens) {
+TEST(TextTower, RejectsLengthsThatDoNotMatchTheTokens) {
   const auto workspace = MakeWorkspace(1);
   const auto tower = MakeTower(DType::kF32, workspace.get());
   const std::vector<int32_t> ids = {5, 6, 7};

@@ -81,7 +81,7 @@ TEST(Grapheme, Clusters) {
   EXPECT_EQ(GraphemeEnd("क\u094D\u200Cष", 0), 9u);
 }
 
-TEST(Charsmap, RefusesWhatIsNoMap) {
+TEST(Charsmap, RejectsMalformedMaps) {
   const auto code = [](std::string_view blob) {
     return Charsmap::Create("t", blob).status().code();
   };

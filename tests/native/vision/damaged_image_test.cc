@@ -39,7 +39,7 @@ TEST(DamagedImage, UprightAsPillow) {
   }
 }
 
-TEST(DamagedImage, RefusedAsPillow) {
+TEST(DamagedImage, RejectedAsByPillow) {
   const std::vector<std::string> names = NamesAfter("refused.");
   ASSERT_GT(names.size(), 20u);
   for (const std::string& name : names) {

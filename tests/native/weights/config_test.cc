@@ -250,7 +250,7 @@ constexpr Refusal kRefusals[] = {
     {"pre:/std", "-", Code::kCorruptModel, "preprocessor_config.json: std"},
 };
 
-TEST(ModelConfig, NamesTheKeyThatItRefuses) {
+TEST(ModelConfig, NamesTheKeyThatItRejects) {
   for (const Refusal& refusal : kRefusals) {
     json config = JinaConfig(), preprocessor = JinaPreprocessor();
     std::string path = refusal.path;
