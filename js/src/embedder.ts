@@ -105,7 +105,7 @@ export class Embedder implements AsyncDisposable {
         const work = readMany("texts", texts, checkText);
         return self.#many(work, "texts", given, (first, priority) =>
           self.#client.call(
-            () => ({ call: { kind: "embed-texts", texts: someOf(work, first), settings } }),
+            () => ({ call: { kind: "embed-texts", texts: takeBatch(work, first), settings } }),
             priority,
             given.signal,
           ),
@@ -410,7 +410,7 @@ function roomFor(count: number, dimensions: number): Float32Array {
 }
 
 /** Texts from `first` on. */
-function someOf(texts: readonly string[], first: number): string[] {
+function takeBatch(texts: readonly string[], first: number): string[] {
   let end = first + 1;
   for (
     let characters = texts[first]!.length;

@@ -7,6 +7,7 @@ import type { DType, LoadProgress, LoadWarning, Tower, Variant } from "./shared/
 
 export type { CreateWorker, WorkerLike, WorkerStart } from "./shared/worker-port.js";
 export type {
+  CachedModel,
   DType,
   EngineInfo,
   FailedBuild,
@@ -144,20 +145,6 @@ export type DecodeHook = (
   mime: string,
   request: DecodeRequest,
 ) => RgbaImage | null | undefined | Promise<RgbaImage | null | undefined>;
-
-/** A model in the cache. */
-export interface CachedModel {
-  /** Its address: for `load` and for `deleteCached`. */
-  readonly model: string;
-  readonly modelId: string;
-  readonly revision: string;
-  readonly license: string;
-  /** Bytes that are kept, and bytes of the whole pack. */
-  readonly bytes: number;
-  readonly totalBytes: number;
-  /** Towers that are there completely, so that they load without a network. */
-  readonly towers: readonly Tower[];
-}
 
 /** Which cache. */
 export interface CacheOptions {

@@ -1,14 +1,20 @@
 // Whole loads with the real engine in this thread, in Node and in a browser's worker: what load() does in its own worker, with
-// a patience that tests can shorten.
+// a retry policy that tests can shorten.
 import { EngineAdapter } from "../../dist/js/worker/engine-adapter.js";
 import { startModule } from "../../dist/js/worker/module.js";
-import { load, ProgressMeter } from "../../dist/js/loading/pump.js";
+import { ProgressMeter } from "../../dist/js/loading/progress-meter.js";
+import { load } from "../../dist/js/loading/transfer.js";
 import { openUrlSource } from "../../dist/js/loading/url-source.js";
 
 /** A thousandth of what users have, more or less. */
-const patience = { pauses: [1, 1, 2, 2], idle: 60, longestPause: 4, kept: 60 };
+const retry = {
+  backoffMs: [1, 1, 2, 2],
+  idleTimeoutMs: 60,
+  maxBackoffMs: 4,
+  fallbackTimeoutMs: 60,
+};
 /** Where nothing goes wrong, a busy machine must not look like it. */
-const calm = { ...patience, idle: 30_000, kept: 30_000 };
+const calm = { ...retry, idleTimeoutMs: 30_000, fallbackTimeoutMs: 30_000 };
 
 export async function startLoader() {
   const place = (name) => new URL(`../../dist/wasm/${name}`, import.meta.url).href;
@@ -30,7 +36,7 @@ export async function startLoader() {
         open: await openUrlSource(address, {
           store,
           towers,
-          patience: isCalm ? calm : patience,
+          retry: isCalm ? calm : retry,
           onNotKept: (why) => warnings.push(why),
         }),
       });

@@ -91,7 +91,8 @@ test("stages are traced, and only when asked for", async () => {
 test("deleting gives all memory back", async () => {
   const { startAdapter } = await import("../../tools/lib/direct-engine.mjs");
   const { openPath } = await import("../../dist/js/platform/node-worker.js");
-  const { ProgressMeter, pump } = await import("../../dist/js/loading/pump.js");
+  const { ProgressMeter } = await import("../../dist/js/loading/progress-meter.js");
+  const { transfer } = await import("../../dist/js/loading/transfer.js");
   const adapter = await startAdapter({ variant: "simd" });
   const cycle = async () => {
     adapter.create({
@@ -103,7 +104,7 @@ test("deleting gives all memory back", async () => {
       maxPixels: 1e6,
     });
     const source = await openPath(goldenFolder);
-    await pump(
+    await transfer(
       source,
       adapter.beginLoad(source.files),
       (pointer, piece) => adapter.heap.copyIn(pointer, piece),

@@ -35,8 +35,8 @@ const pack = plainPack({ "a.safetensors": one, "b/c.safetensors": two });
 async function place(files, habits, use) {
   const server = await serveModel(files, habits);
   const root = newFolder();
-  const open = (patience = { pauses: [5, 5], idle: 300 }, store = nodeStore(root)) =>
-    openUrlSource(server.url, { store, patience });
+  const open = (retry = { backoffMs: [5, 5], idleTimeoutMs: 300 }, store = nodeStore(root)) =>
+    openUrlSource(server.url, { store, retry });
   const readAll = async (...options) => {
     const source = await open(...options);
     server.requests.length = 0;
@@ -130,7 +130,7 @@ describe("bytes", () => {
 
   test("a broken-off download goes on at the last whole chunk", () =>
     place(pack, { breaks: [chunk + 5000], only: /^a/ }, async ({ server, readAll }) => {
-      await fails(readAll({ pauses: [], idle: 300 }), "network", /a\.safetensors/);
+      await fails(readAll({ backoffMs: [], idleTimeoutMs: 300 }), "network", /a\.safetensors/);
       complete(await readAll());
       assert.deepEqual(server.requests, [
         `GET a.safetensors bytes=${chunk}-`,
@@ -144,7 +144,7 @@ describe("bytes", () => {
       pack,
       { ranges: false, breaks: [chunk + 5000], only: /^a/ },
       async ({ server, readAll }) => {
-        await fails(readAll({ pauses: [], idle: 300 }), "network", /a\.safetensors/);
+        await fails(readAll({ backoffMs: [], idleTimeoutMs: 300 }), "network", /a\.safetensors/);
         complete(await readAll());
         assert.equal(server.requests[0], `GET a.safetensors bytes=${chunk}-`);
         assert.equal((await readAll()).kept, true);
@@ -153,7 +153,7 @@ describe("bytes", () => {
 
   test("offline with half a model: the file that is missing is named", () =>
     place(pack, { breaks: [chunk + 5000], only: /^a/ }, async ({ server, readAll }) => {
-      await fails(readAll({ pauses: [], idle: 300 }), "network");
+      await fails(readAll({ backoffMs: [], idleTimeoutMs: 300 }), "network");
       await server.close();
       await fails(readAll(), "network", /a\.safetensors: cannot be fetched/);
     }));

@@ -193,7 +193,7 @@ test("a server that goes away, and comes back", async () => {
       ...about,
       source: `http://127.0.0.1:${server.address().port}`,
       out: join(scratch, "gone"),
-      patience: { pauses: [1, 1], idle: 10_000 },
+      retry: { backoffMs: [1, 1], idleTimeoutMs: 10_000 },
     };
     most = 1_000_000; // of model.safetensors; the other files are smaller
     await assert.rejects(convertModel(remote), { code: "network" });

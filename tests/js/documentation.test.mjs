@@ -73,7 +73,7 @@ const limits = {
   ],
   "a file of a pack": [mib(constant("src/container/pack_manifest.h", "kMaxPackFile"))],
   "a pack's manifest": [mib(constant("src/container/pack_manifest.h", "kMaxPackManifest"))],
-  "a read of a `ModelSource`": [mib(constant("js/src/shared/source.ts", "pieceBytes"))],
+  "a read of a `ModelSource`": [mib(constant("js/src/shared/limits.ts", "pieceBytes"))],
   "all memory of an embedder": [
     `${/-sMAXIMUM_MEMORY=(\d+)GB/.exec(read("wasm/CMakeLists.txt"))[1]} GiB`,
   ],

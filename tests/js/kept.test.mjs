@@ -1,4 +1,4 @@
-// One model under many addresses, and its versions: js/src/loading/{kept-accounts,kept-model,model-key}.ts and what load() says
+// One model under many addresses, and its versions: js/src/loading/{cache-accounts,cache-entry,model-key}.ts and what load() says
 // when nothing can be kept.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -34,11 +34,11 @@ const [one, two] = [
 ];
 const under = (prefix, files) =>
   Object.fromEntries(Object.entries(files).map(([path, bytes]) => [prefix + path, bytes]));
-const patience = { pauses: [2, 2], idle: 20_000, kept: 20_000 };
+const retry = { backoffMs: [2, 2], idleTimeoutMs: 20_000, fallbackTimeoutMs: 20_000 };
 
 /** Reads a model to its end; gives the paths that came over the network. */
 async function readAll(address, root) {
-  const source = await openUrlSource(address, { store: nodeStore(root), patience });
+  const source = await openUrlSource(address, { store: nodeStore(root), retry });
   const sent = new Set();
   for (const file of source.files)
     await source.read(file, 0, file.byteLength, (_, fromCache) => fromCache || sent.add(file.path));
@@ -123,7 +123,7 @@ describe("queries", () => {
         "without a network, under another signature",
       );
       await fails(
-        openUrlSource(`${server.url}?sig=later&v=2`, { store: nodeStore(root), patience }),
+        openUrlSource(`${server.url}?sig=later&v=2`, { store: nodeStore(root), retry }),
         "network",
       );
       assert.equal(await deleteCached(kept.model, { cache: root }), true);

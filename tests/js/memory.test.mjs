@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reserveSharedMemory } from "../../dist/js/worker/memory.js";
 import { fileURLToPath } from "node:url";
-import { ProgressMeter, pump } from "../../dist/js/loading/pump.js";
+import { ProgressMeter } from "../../dist/js/loading/progress-meter.js";
+import { transfer } from "../../dist/js/loading/transfer.js";
 import { openPath } from "../../dist/js/platform/node-worker.js";
 import { EngineAdapter } from "../../dist/js/worker/engine-adapter.js";
 import { startModule } from "../../dist/js/worker/module.js";
@@ -61,7 +62,7 @@ test("a heap that may not grow far enough is an error, and not the end of the en
       maxPixels: 1e6,
       selfTest: true,
     });
-    await pump(
+    await transfer(
       source,
       adapter.beginLoad(source.files),
       (pointer, piece) => adapter.heap.copyIn(pointer, piece),

@@ -1,5 +1,5 @@
-// Patience with servers and networks, the same for every file of a model, and none of it where a kept copy is complete:
-// js/src/loading/{http-reader,answers,patience,url-source}.ts with a real local server.
+// Retrying with servers and networks, the same for every file of a model, and none of it where a kept copy is complete:
+// js/src/loading/{http-reader,answers,retry,url-source}.ts with a real local server.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { EmbedError, load } from "clipglot";
 import { judge, shownAddress } from "../../dist/js/loading/answers.js";
-import { defaultPatience } from "../../dist/js/loading/patience.js";
+import { defaultRetryPolicy } from "../../dist/js/loading/retry.js";
 import { openUrlSource } from "../../dist/js/loading/url-source.js";
 import { nodeStore } from "../../dist/js/platform/node-store.js";
 import { fails } from "../shared/check.mjs";
@@ -28,12 +28,12 @@ const checkpoint = {
   "model.safetensors": noise(200_000, 3),
   "sentencepiece.bpe.model": noise(50, 4),
 };
-const patience = { pauses: [2, 2, 2], idle: 150, longestPause: 5, kept: 150 };
+const retry = { backoffMs: [2, 2, 2], idleTimeoutMs: 150, maxBackoffMs: 5, fallbackTimeoutMs: 150 };
 /** Only silence has to be waited for; a machine that is busy is not silent. */
-const patienceFor = (what) =>
+const retryFor = (what) =>
   /silence|stall|trickle/.test(what)
-    ? { ...patience, pauses: [2, 2, 2, 2, 2, 2], idle: 250 }
-    : { ...patience, idle: 20_000, kept: 20_000 };
+    ? { ...retry, backoffMs: [2, 2, 2, 2, 2, 2], idleTimeoutMs: 250 }
+    : { ...retry, idleTimeoutMs: 20_000, fallbackTimeoutMs: 20_000 };
 
 async function serve(files, habits, use) {
   const server = await serveModel(files, habits);
@@ -45,7 +45,7 @@ async function serve(files, habits, use) {
 }
 
 async function readAll(url, options = {}) {
-  const source = await openUrlSource(url, { patience, ...options });
+  const source = await openUrlSource(url, { retry, ...options });
   const read = {};
   try {
     for (const file of source.files) {
@@ -136,7 +136,7 @@ describe("what passes is waited for, whichever file it is", () => {
     test(what, async () => {
       const all = (files, path, method) =>
         serve(files, { answer: firstly(path, how, 1, method) }, async ({ url }) =>
-          complete(await readAll(url, { patience: patienceFor(what) }), files),
+          complete(await readAll(url, { retry: retryFor(what) }), files),
         );
       const requests = [
         ...Object.keys(pack).map((path) => [pack, path, "GET"]),
@@ -154,7 +154,7 @@ describe("what passes is waited for, whichever file it is", () => {
 
   test("the page of a network that wants a sign-in, instead of a shard", () =>
     serve(pack, { answer: firstly("a.safetensors", final["a page"], 2) }, async ({ url }) =>
-      complete(await readAll(url, { patience: patienceFor("") }), pack),
+      complete(await readAll(url, { retry: retryFor("") }), pack),
     ));
 
   test("a server that calls every file a page", () =>
@@ -167,7 +167,7 @@ describe("what passes is waited for, whichever file it is", () => {
             .writeHead(200, { "Content-Type": "text/html", "Content-Length": 300_000 })
             .end(pack[path]),
       },
-      async ({ url }) => complete(await readAll(url, { patience: patienceFor("") }), pack),
+      async ({ url }) => complete(await readAll(url, { retry: retryFor("") }), pack),
     ));
 });
 
@@ -178,9 +178,9 @@ describe("what does not pass is a typed error, after as many attempts as are sta
         pack,
         { answer: firstly("manifest.json", how, Infinity) },
         async ({ url, requests }) => {
-          const given = { ...patienceFor(what), pauses: patience.pauses };
-          await fails(openUrlSource(url, { patience: given }), "network", /manifest\.json: /);
-          assert.equal(requests.length, 1 + given.pauses.length);
+          const given = { ...retryFor(what), backoffMs: retry.backoffMs };
+          await fails(openUrlSource(url, { retry: given }), "network", /manifest\.json: /);
+          assert.equal(requests.length, 1 + given.backoffMs.length);
         },
       ),
     );
@@ -192,14 +192,14 @@ describe("what does not pass is a typed error, after as many attempts as are sta
       (path === "manifest.json" ? ++asked < 3 && status(503)(response) : status(503)(response)) ??
       true;
     return serve(checkpoint, { answer }, async ({ url, requests }) => {
-      await fails(openUrlSource(url, { patience }), "network");
-      assert.ok(requests.length <= 2 + patience.pauses.length, requests.join());
+      await fails(openUrlSource(url, { retry }), "network");
+      assert.ok(requests.length <= 2 + retry.backoffMs.length, requests.join());
     });
   });
 
   test("the time that docs/API.md states", () => {
-    const { pauses, idle } = defaultPatience;
-    const longest = (pauses.length + 1) * idle + pauses.length * 10_000;
+    const { backoffMs, idleTimeoutMs } = defaultRetryPolicy;
+    const longest = (backoffMs.length + 1) * idleTimeoutMs + backoffMs.length * 10_000;
     assert.equal(longest, 190_000);
   });
 
@@ -210,7 +210,7 @@ describe("what does not pass is a typed error, after as many attempts as are sta
         { answer: (_, __, response) => status(code)(response) ?? true },
         async ({ url }) => {
           const error = await fails(
-            openUrlSource(`${url}?token=secret`, { patience }),
+            openUrlSource(`${url}?token=secret`, { retry }),
             "network",
             /signature|headers/,
           );
@@ -232,7 +232,7 @@ describe("what does not pass is a typed error, after as many attempts as are sta
         { answer: firstly(path, final["an endless answer"], Infinity) },
         async ({ url }) => {
           await fails(
-            openUrlSource(url, { patience: { ...patience, idle: 10_000 } }),
+            openUrlSource(url, { retry: { ...retry, idleTimeoutMs: 10_000 } }),
             "corrupt-model",
             /more than \d+ bytes/,
           );
@@ -250,7 +250,7 @@ describe("what does not pass is a typed error, after as many attempts as are sta
     };
     return serve(checkpoint, { answer }, async ({ url }) => {
       await fails(
-        readAll(url, { patience: patienceFor("") }),
+        readAll(url, { retry: retryFor("") }),
         "network",
         /config\.json: changed during the download/,
       );
@@ -269,7 +269,7 @@ describe("what does not pass is a typed error, after as many attempts as are sta
       },
       async ({ url }) => {
         await fails(
-          readAll(url, { patience: patienceFor("") }),
+          readAll(url, { retry: retryFor("") }),
           "network",
           /is longer than 200000 bytes/,
         );
@@ -282,7 +282,7 @@ describe("with a complete kept copy the network has a moment", () => {
     test(what, () =>
       serve(pack, {}, async (server) => {
         const store = nodeStore(join(scratch, `${folders++}`));
-        await readAll(server.url, { store, patience: patienceFor("") });
+        await readAll(server.url, { store, retry: retryFor("") });
         server.habits.answer = firstly("manifest.json", how, Infinity);
         server.requests.length = 0;
         complete(await readAll(server.url, { store }), pack);
@@ -300,13 +300,13 @@ describe("with a complete kept copy the network has a moment", () => {
     manifest.shards[0].tower = "vision";
     return serve(pack, {}, async (server) => {
       const store = nodeStore(join(scratch, `${folders++}`));
-      const source = await openUrlSource(server.url, { store, patience });
+      const source = await openUrlSource(server.url, { store, retry });
       const text = source.files.find(({ path }) => path === "b/c.safetensors");
       await source.read(text, 0, text.byteLength, () => {});
       await source.close();
       server.habits.answer = () => true;
       await fails(
-        openUrlSource(server.url, { store, patience }).then((opened) =>
+        openUrlSource(server.url, { store, retry }).then((opened) =>
           opened.read(opened.files[0], 0, 1, () => {}),
         ),
         "network",
@@ -321,9 +321,9 @@ test("answers are told apart", () => {
       offset: 0,
     }).kind;
   for (const code of [200, 203]) assert.equal(of(code), "ok");
-  for (const code of [202, 204, 205]) assert.equal(of(code), "passing", String(code));
+  for (const code of [202, 204, 205]) assert.equal(of(code), "transient", String(code));
   for (const code of [304, 408, 425, 429, 500, 501, 502, 503, 504, 520, 599])
-    assert.equal(of(code), "passing", String(code));
+    assert.equal(of(code), "transient", String(code));
   for (const code of [404, 410]) assert.equal(of(code), "absent");
   for (const code of [400, 401, 402, 403, 405, 406, 407, 411, 416, 418, 451])
     assert.equal(of(code), "refused", String(code));

@@ -1,4 +1,4 @@
-// `headers` and `fetch` of load(): js/src/client/user-fetch.ts and js/src/loading/asked-fetch.ts, with the stand-in engine and,
+// `headers` and `fetch` of load(): js/src/client/user-fetch.ts and js/src/loading/remote-fetch.ts, with the stand-in engine and,
 // for the cache, a real model.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { load } from "clipglot";
-import { AskedFetch } from "../../dist/js/loading/asked-fetch.js";
+import { RemoteFetch } from "../../dist/js/loading/remote-fetch.js";
 import { openUrlSource } from "../../dist/js/loading/url-source.js";
 import { UserFetch } from "../../dist/js/client/user-fetch.js";
 import { fails } from "../shared/check.mjs";
@@ -188,12 +188,12 @@ describe("fetch", () => {
   });
 });
 
-// Both sides in one thread, with a patience of the test's.
-describe("fetch, with the patience of every transfer", () => {
-  const patience = { pauses: [2, 2], idle: 150 };
+// Both sides in one thread, with a retry policy of the test's.
+describe("fetch, with the retries of every transfer", () => {
+  const retry = { backoffMs: [2, 2], idleTimeoutMs: 150 };
   const joined = (own) => {
     const page = new UserFetch(own, (answer) => worker.receive(structuredClone(answer)));
-    const worker = new AskedFetch((question) => void page.receive(structuredClone(question)));
+    const worker = new RemoteFetch((question) => void page.receive(structuredClone(question)));
     return worker.fetch;
   };
   const text = (bytes, init = {}) =>
@@ -223,11 +223,11 @@ describe("fetch, with the patience of every transfer", () => {
         return own(...given);
       };
       await fails(
-        openUrlSource("http://host/m/", { patience, fetch: joined(counted) }),
+        openUrlSource("http://host/m/", { retry, fetch: joined(counted) }),
         "network",
         /manifest\.json/,
       );
-      assert.equal(calls, 1 + patience.pauses.length);
+      assert.equal(calls, 1 + retry.backoffMs.length);
     });
   }
 
@@ -251,7 +251,7 @@ describe("fetch, with the patience of every transfer", () => {
               headers: { "Content-Length": `${view.length + 10}` },
             });
     const source = await openUrlSource("http://host/m/", {
-      patience: { ...patience, idle: 20_000 },
+      retry: { ...retry, idleTimeoutMs: 20_000 },
       fetch: joined(own),
     });
     const file = source.files.find(({ path }) => path === "model.safetensors");
@@ -277,7 +277,7 @@ describe("fetch, with the patience of every transfer", () => {
       /manifest/.test(address) ? text(endless()) : text("", { status: 404 });
     await fails(
       openUrlSource("http://host/m/", {
-        patience: { ...patience, idle: 20_000 },
+        retry: { ...retry, idleTimeoutMs: 20_000 },
         fetch: joined(own),
       }),
       "corrupt-model",

@@ -27,8 +27,8 @@ const pack = {
 };
 
 /** Short pauses, so that nobody waits. */
-const patience = { pauses: [5, 5, 5], idle: 300 };
-const openUrl = (url) => openUrlSource(url, { patience });
+const retry = { backoffMs: [5, 5, 5], idleTimeoutMs: 300 };
+const openUrl = (url) => openUrlSource(url, { retry });
 
 async function serve(files, habits, use) {
   const server = await serveModel(files, habits);
@@ -200,7 +200,7 @@ test("a transfer that never gets further is given up, with as many attempts as t
       read(source, "model.safetensors", 0, 3_000_000),
       /model\.safetensors: (broke off|ended) after 500000 bytes/,
     );
-    assert.equal(requests.length, 1 + patience.pauses.length);
+    assert.equal(requests.length, 1 + retry.backoffMs.length);
   }));
 
 test("a transfer that stalls is taken up again", () =>

@@ -11,7 +11,8 @@ async function parts() {
     "worker/engine-adapter.js",
     "worker/module.js",
     "platform/node-worker.js",
-    "loading/pump.js",
+    "loading/progress-meter.js",
+    "loading/transfer.js",
     "platform/node.js",
     "shared/variants.js",
   ];
@@ -136,7 +137,7 @@ export async function openEngine({
   memory,
   onProgress = () => {},
 }) {
-  const { openPath, openPaths, ProgressMeter, pump } = await parts();
+  const { openPath, openPaths, ProgressMeter, transfer } = await parts();
   const adapter = await startAdapter({ variant, threads, wasmFolder, memory });
   adapter.create({
     text: towers.includes("text"),
@@ -149,7 +150,7 @@ export async function openEngine({
   });
   const source = files ? await openPaths(files) : await openPath(resolve(folder));
   try {
-    await pump(
+    await transfer(
       source,
       adapter.beginLoad(source.files),
       (pointer, piece) => adapter.heap.copyIn(pointer, piece),

@@ -1,6 +1,6 @@
 // listCached() and deleteCached(), whatever the platform.
 import { EmbedError } from "../errors.js";
-import { deleteKept, listKept } from "../loading/cached-models.js";
+import { deleteCachedModel, listCachedModels } from "../loading/cached-models.js";
 import { keyOf, type ModelAddress } from "../loading/model-key.js";
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
@@ -13,7 +13,7 @@ import { describeAddresses } from "./model-input.js";
 
 export async function listIn(store: ModelStore | undefined): Promise<CachedModel[]> {
   try {
-    return store ? await listKept(store) : [];
+    return store ? await listCachedModels(store) : [];
   } catch (cause) {
     throw new EmbedError("unreadable", `cache cannot be read: ${reasonOf(cause)}`, { cause });
   }
@@ -28,9 +28,9 @@ export async function deleteIn(
   if (!store) return false;
   try {
     // A name of listCached() first; anything else is a folder, as in load().
-    if (typeof model === "string" && (await deleteKept(store, model))) return true;
+    if (typeof model === "string" && (await deleteCachedModel(store, model))) return true;
     const key = address && (await keyOf(address));
-    return key !== undefined && (await deleteKept(store, key));
+    return key !== undefined && (await deleteCachedModel(store, key));
   } catch (cause) {
     throw new EmbedError(
       "invalid-argument",

@@ -141,7 +141,7 @@ export class EngineClient {
       case "warning":
         return this.#hooks?.onWarning?.(message.warning);
       case "source-read":
-        void this.#bring(message.read, message.path, message.offset, message.length);
+        void this.#answerSourceRead(message.read, message.path, message.offset, message.length);
         return;
       case "fetch-open":
       case "fetch-read":
@@ -169,8 +169,13 @@ export class EngineClient {
     }
   }
 
-  // Brings bytes of the user's own source to the worker. They are copied: the source keeps what it gave.
-  async #bring(read: number, path: string, offset: number, length: number): Promise<void> {
+  // Sends bytes of the caller's own source to the worker. They are copied: the caller may still use the buffer.
+  async #answerSourceRead(
+    read: number,
+    path: string,
+    offset: number,
+    length: number,
+  ): Promise<void> {
     try {
       const given = await this.#hooks?.source?.read(path, offset, length, this.#reading.signal);
       if (this.#end) return;
@@ -206,7 +211,7 @@ export class EngineClient {
 }
 
 function toError(error: WireError): EmbedError {
-  const code = error.code === "cancelled" ? "internal" : error.code; // whoever cancelled has been answered
+  const code = error.code === "cancelled" ? "internal" : error.code; // the caller's promise was already rejected
   if (!error.cause) return new EmbedError(code, error.detail);
   const cause = new Error(error.cause.message);
   cause.name = error.cause.name;

@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, realpathSync, rmSync, statfsSync } from "node:f
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { EmbedError } from "../errors.js";
-import type { Patience } from "../loading/patience.js";
+import type { RetryPolicy } from "../loading/retry.js";
 import { assetUrls } from "../platform/assets.js";
 import type { DType, Tower } from "../shared/engine-types.js";
 import {
@@ -15,10 +15,11 @@ import {
   type FinishedTensor,
   type PackConversation,
 } from "../worker/engine-adapter.js";
+import { chunkBytes } from "../shared/limits.js";
+import { transfer } from "../loading/transfer.js";
 import { nodeEngineFiles } from "../platform/node-files.js";
 import { startModule } from "../worker/module.js";
 import {
-  chunkBytes,
   ConvertError,
   diskError,
   isPartial,
@@ -62,7 +63,7 @@ export interface ConvertOptions {
   readonly threads?: number;
   readonly onProgress?: (progress: ConvertProgress) => void;
   /** How long a server is waited for. */
-  readonly patience?: Patience;
+  readonly retry?: RetryPolicy;
   /** For tests: what writes. */
   readonly write?: Write;
   /** Where the wasm modules are, if not beside the package. */
@@ -90,7 +91,7 @@ export interface ConvertResult {
 
 /** Errors: EmbedError for the source, ConvertError for arguments and the disk. */
 export async function convertModel(options: ConvertOptions): Promise<ConvertResult> {
-  const source = await openConvertSource(options.source, options.patience);
+  const source = await openConvertSource(options.source, options.retry);
   try {
     return await new Conversion(options, source).run();
   } finally {
@@ -207,28 +208,8 @@ class Conversion {
       throw state ? new StateRefused() : error;
     }
     try {
-      for (let range = conversation.want(); range !== undefined; range = conversation.want()) {
-        const file = open.files[range.file];
-        if (file === undefined)
-          throw new EmbedError(
-            "internal",
-            `the core wants file ${range.file} of ${open.files.length}`,
-          );
-        const { pointer, bytes } = conversation.reserve();
-        let done = 0;
-        await open.read(file, range.offset, range.length, (piece) => {
-          if (done + piece.length > bytes)
-            throw new EmbedError("internal", `${file.path}: more bytes than were wanted`);
-          engine.heap.copyIn(pointer + done, piece);
-          done += piece.length;
-        });
-        if (done !== bytes)
-          throw new EmbedError(
-            open.failureCode,
-            `${file.path}: ${done} of ${bytes} bytes at ${range.offset}`,
-          );
-        this.#commit(conversation, state);
-      }
+      const demand = { ...conversation, commit: () => this.#commit(conversation, state) };
+      await transfer(open, demand, (pointer, piece) => engine.heap.copyIn(pointer, piece));
       if (!conversation.done() || this.#entries.length < this.#shards.length)
         throw new EmbedError("internal", "not everything was read");
       return conversation.selfTest();

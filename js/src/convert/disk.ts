@@ -3,9 +3,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { chunkBytes } from "../shared/limits.js";
 
-/** Bytes that share one hash (docs/FORMAT.md). */
-export const chunkBytes = 4 << 20;
 const partial = ".partial";
 
 /** What the converter's own side cannot do. Errors of the model are EmbedErrors. */

@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EmbedError } from "../errors.js";
-import { defaultPatience, type Patience } from "../loading/patience.js";
+import { defaultRetryPolicy, type RetryPolicy } from "../loading/retry.js";
 import { HttpReader } from "../loading/http-reader.js";
 import { addressOf } from "../loading/model-key.js";
 import { openUrlSource } from "../loading/url-source.js";
@@ -32,9 +32,9 @@ export interface ConvertSource {
 /** `address`: a path, or an http:, https: or file: URL of the folder. Errors: EmbedError "network" or "unreadable". */
 export async function openConvertSource(
   address: string,
-  patience: Patience = defaultPatience,
+  retry: RetryPolicy = defaultRetryPolicy,
 ): Promise<ConvertSource> {
-  const { open, name, folder, date } = await openAddress(address, patience);
+  const { open, name, folder, date } = await openAddress(address, retry);
   try {
     const hash = createHash("sha256");
     for (const { path, byteLength } of [...open.files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
@@ -60,12 +60,12 @@ export async function openConvertSource(
 
 async function openAddress(
   address: string,
-  patience: Patience,
+  retry: RetryPolicy,
 ): Promise<{ open: OpenSource; name: string; folder?: string; date: string }> {
   if (/^https?:/i.test(address)) {
     const folder = folderAddress(new URL(address));
-    const open = await openUrlSource(folder, { patience });
-    const date = await new HttpReader({ patience })
+    const open = await openUrlSource(folder, { retry });
+    const date = await new HttpReader({ retry })
       .version(addressOf(folder, tensorFile) ?? "")
       .catch(() => "");
     const { pathname, hostname } = new URL(folder);

@@ -4,13 +4,13 @@ import { reasonOf } from "../shared/reason.js";
 
 /**
  * - "ok": the wanted bytes follow
- * - "passing": a server or a network that is in trouble for the moment; `pause` milliseconds were asked for
+ * - "transient": a server or a network that is in trouble for the moment; `pause` milliseconds were asked for
  * - "absent": the file is not there
  * - "refused": another attempt of the same kind gets the same answer
  */
 export type Verdict =
   | { readonly kind: "ok" }
-  | { readonly kind: "passing"; readonly why: string; readonly pause: number }
+  | { readonly kind: "transient"; readonly why: string; readonly pause: number }
   | { readonly kind: "absent" | "refused"; readonly why: string };
 
 /** A place of a file: an answer must begin there. `wholeBytes`: length of the whole file, where it is known. */
@@ -24,7 +24,7 @@ export interface Wanted {
 export function judge(response: Response, wanted: Wanted): Verdict {
   const { status } = response;
   const passing = (why: string): Verdict => ({
-    kind: "passing",
+    kind: "transient",
     why,
     pause: 1000 * Math.max(0, Number(response.headers.get("Retry-After")) || 0),
   });

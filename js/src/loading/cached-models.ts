@@ -1,5 +1,5 @@
-// What lies in the cache, for people who want to know and to clear it.
-import type { Tower } from "../shared/engine-types.js";
+// The cached models, for listCached() and deleteCached().
+import type { CachedModel, Tower } from "../shared/engine-types.js";
 import type { ModelStore } from "../shared/store.js";
 import {
   completeTowers,
@@ -8,22 +8,12 @@ import {
   removeAccount,
   sizesOf,
   sweep,
-} from "./kept-accounts.js";
+} from "./cache-accounts.js";
 import type { ModelKey } from "./model-key.js";
 
-export interface KeptModel {
-  readonly model: string;
-  readonly modelId: string;
-  readonly revision: string;
-  readonly license: string;
-  readonly bytes: number;
-  readonly totalBytes: number;
-  readonly towers: readonly Tower[];
-}
-
 /** Errors: those of the store. */
-export async function listKept(store: ModelStore): Promise<KeptModel[]> {
-  const models: KeptModel[] = [];
+export async function listCachedModels(store: ModelStore): Promise<CachedModel[]> {
+  const models: CachedModel[] = [];
   for (const { model, versions } of (await readAccounts(store)).values()) {
     const newest = versions[0];
     if (!newest) continue;
@@ -49,8 +39,11 @@ export async function listKept(store: ModelStore): Promise<KeptModel[]> {
   return models.sort((a, b) => (a.model < b.model ? -1 : 1));
 }
 
-/** `address`: as `listKept` names it, or its key. Whether something was there. Errors: those of the store, e.g. of a file in use. */
-export async function deleteKept(store: ModelStore, address: string | ModelKey): Promise<boolean> {
+/** `address`: as `listCachedModels` names it, or its key. Whether something was there. Errors: those of the store, e.g. of a file in use. */
+export async function deleteCachedModel(
+  store: ModelStore,
+  address: string | ModelKey,
+): Promise<boolean> {
   const accounts = await readAccounts(store);
   const isMeant = (name: string, model: string) =>
     typeof address === "string" ? model === address : name === address.name;

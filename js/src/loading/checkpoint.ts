@@ -2,13 +2,8 @@
 // all of them are asked for past old answers in caches, and their versions are looked at again at the end.
 import { EmbedError } from "../errors.js";
 import type { HttpReader } from "./http-reader.js";
-import {
-  checkpointBinaries,
-  checkpointTexts,
-  manifestName,
-  textBytes,
-  wholeBytes,
-} from "../shared/model-files.js";
+import { textBytes, wholeBytes } from "../shared/limits.js";
+import { checkpointBinaries, checkpointTexts, manifestName } from "../shared/model-files.js";
 import { addressOf, type ModelAddress } from "./model-key.js";
 import { shownAddress } from "./answers.js";
 

@@ -1,13 +1,14 @@
-// Ranges that are verified before they are used: each is brought into memory of the worker's, hashed by the platform beside other
-// work, and taken from there; and while one is hashed and used, the next one of the same file is brought. So reading, hashing and
-// the engine's work overlap. For ranges without hashes there is no such detour (pump.ts).
+// Ranges that are verified before they are used. Reads each range into a worker buffer, hashes it with WebCrypto in the background
+// and prefetches the next one of the same file, so that reading, hashing and the engine's work overlap. Ranges without hashes go
+// straight into the heap (transfer.ts).
 import { EmbedError } from "../errors.js";
 import type { OpenSource, SourceFile, Take } from "../shared/source.js";
+import { canHash, hexSha256 } from "./sha256.js";
 
 export interface Chunk {
   /** Valid until two more chunks were asked for. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** 64 digits; empty where the platform does not hash. */
+  /** 64 hexadecimal digits; empty where the platform has no WebCrypto (pages without https): then the engine hashes. */
   readonly sha256: string;
 }
 
@@ -17,7 +18,7 @@ interface Place {
   readonly length: number;
 }
 
-/** A chunk on its way. It does not fail before someone waits for it. */
+/** A chunk that is being read. Its failure is reported only when it is asked for. */
 interface Coming extends Place {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly filled: Promise<void>;
@@ -32,7 +33,7 @@ export class ChunkReader {
   #turn = 0;
   #ahead: Coming | undefined;
 
-  /** `heard`: is told of all bytes as they come. */
+  /** `heard`: is called for all bytes as they come. */
   constructor(
     source: OpenSource,
     heard: (file: SourceFile, bytes: number, fromCache: boolean) => void,
@@ -53,7 +54,7 @@ export class ChunkReader {
     return { bytes: coming.bytes, sha256: await coming.sha256 };
   }
 
-  /** Ends what is on its way, and waits until the source rests. Gives the bytes of it that were heard of. */
+  /** Ends the prefetch, and waits until the source is idle. Resolves to the bytes of it that `heard` was called for. */
   async forget(): Promise<number> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
@@ -79,12 +80,12 @@ export class ChunkReader {
           `${place.file.path}: ${coming.counted} of ${place.length} bytes at ${place.offset}`,
         );
     });
-    const sha256 = filled.then(() => hash(bytes));
+    const sha256 = filled.then(() => (canHash() ? hexSha256(bytes) : ""));
     for (const promise of [filled, sha256]) promise.catch(() => {});
     return Object.assign(coming, { filled, sha256 });
   }
 
-  // Two in turn: one is used while the other is filled.
+  // Two alternate: one is used while the other is filled.
   #buffer(length: number): Uint8Array<ArrayBuffer> {
     this.#turn = 1 - this.#turn;
     let buffer = this.#buffers[this.#turn];
@@ -96,10 +97,3 @@ export class ChunkReader {
 
 const isAt = (a: Place, b: Place) =>
   a.file === b.file && a.offset === b.offset && a.length === b.length;
-
-// Not on pages without https; then the engine hashes.
-async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  if (typeof crypto !== "object" || crypto.subtle === undefined) return "";
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}

@@ -1,7 +1,6 @@
-// The one road for every byte that comes from an address: ranges of large files, small files whole, and sizes. Adjacent ranges
-// of a file are read from one response, so that a file that is read from end to end costs one request. A transfer that breaks
-// off, stalls or is turned away for the moment is taken up again where it ended, after a pause. Servers that ignore Range work
-// too: what comes before the range is passed over.
+// All HTTP requests of a load: ranges of large files, small files whole, and sizes. Adjacent ranges of a file are read from one
+// response, so that a file that is read from end to end costs one request. A transfer that breaks off, stalls or is refused for
+// the moment is resumed where it ended, after a pause. Servers that ignore Range work, too: bytes before the range are skipped.
 import { EmbedError } from "../errors.js";
 import {
   contentLength,
@@ -17,7 +16,7 @@ import {
   type Wanted,
 } from "./answers.js";
 import { Body, type Room } from "./body.js";
-import { Attempts, inTime, Passing, Watch, type Patience } from "./patience.js";
+import { Attempts, inTime, TransientError, Watch, type RetryPolicy } from "./retry.js";
 
 /** The platform's fetch, or the user's. */
 export type Fetch = (href: string, init: FetchInit) => Promise<Response>;
@@ -32,7 +31,7 @@ export interface FetchInit {
 export type CacheUse = "default" | "no-cache" | "no-store" | "reload";
 
 export interface HttpOptions {
-  readonly patience: Patience;
+  readonly retry: RetryPolicy;
   /** Left out: the platform's. */
   readonly fetch?: Fetch | undefined;
   /** Sent with every request. Never part of a message. */
@@ -47,17 +46,17 @@ export interface RemoteFile {
   readonly unverified?: boolean;
 }
 
-/** A file that was brought whole, or why there is none. */
+/** A file that was fetched whole, or why there is none. */
 export type Whole =
   | { readonly bytes: Uint8Array<ArrayBuffer>; readonly version: string }
   | { readonly bytes?: undefined; readonly why: string };
-/** How long a file is; `bytes` when it had to be brought to know that. */
+/** How long a file is; `bytes` when it had to be fetched to know that. */
 export type Size =
   | { readonly byteLength: number; readonly bytes?: Uint8Array<ArrayBuffer> }
   | { readonly byteLength?: undefined; readonly why: string };
 
-/** Rather read on than ask again, if so many bytes lie between. */
-const passOverBytes = 256 << 10;
+/** Skip gaps up to this size instead of opening a new request. */
+const maxSkipBytes = 256 << 10;
 
 interface OpenFile {
   readonly href: string;
@@ -65,12 +64,12 @@ interface OpenFile {
   readonly stop: AbortController;
   readonly watch: Watch;
   at: number;
-  /** Came with the last piece, but lies behind what was asked for. */
+  /** Came with the last piece, but lies after the wanted range. */
   rest: Uint8Array;
 }
 
 export class HttpReader {
-  #patience: Patience;
+  #retry: RetryPolicy;
   readonly #attempts: Attempts;
   readonly #fetch: Fetch;
   readonly #headers: readonly (readonly [string, string])[];
@@ -81,15 +80,15 @@ export class HttpReader {
   /** Counts the calls of close(): reads that began before one end. */
   #closings = 0;
 
-  constructor({ patience, fetch: own, headers }: HttpOptions) {
-    this.#patience = patience;
-    this.#attempts = new Attempts(patience);
+  constructor({ retry, fetch: own, headers }: HttpOptions) {
+    this.#retry = retry;
+    this.#attempts = new Attempts(retry);
     this.#fetch = own ?? ((href, init) => fetch(href, init));
     this.#headers = headers ?? [];
   }
 
-  set patience(patience: Patience) {
-    this.#patience = this.#attempts.patience = patience;
+  set retry(retry: RetryPolicy) {
+    this.#retry = this.#attempts.policy = retry;
   }
 
   /** Gives exactly `length` bytes from `offset`. Errors: "network". */
@@ -105,8 +104,7 @@ export class HttpReader {
     let given = offset;
     await this.#attempts.until(async () => {
       while (given < end) {
-        if (this.#closings !== closings)
-          throw networkError(file.href, "nobody waits for it any more");
+        if (this.#closings !== closings) throw networkError(file.href, "the load was ended");
         const open = await this.#openAt(file, given, cache);
         while (open.at < end) {
           const piece = await this.#next(open, end);
@@ -116,13 +114,13 @@ export class HttpReader {
           open.at += used;
           if (used <= skip) continue;
           given = open.at;
-          this.#attempts.came(used - skip);
+          this.#attempts.add(used - skip);
           take(piece.subarray(skip, used));
         }
       }
       if (end !== file.byteLength) return;
       if (file.unverified) await this.#checkEnd();
-      this.#attempts.done();
+      this.#attempts.reset();
     });
   }
 
@@ -131,16 +129,16 @@ export class HttpReader {
    * Errors: "network", "corrupt-model" when it is longer.
    */
   whole(href: string, limit: number, cache: CacheUse, deadline?: number): Promise<Whole> {
-    const attempt = () => this.#bring(href, limit, { method: "GET", cache });
+    const attempt = () => this.#fetchWhole(href, limit, { method: "GET", cache });
     if (deadline === undefined) return this.#attempts.until(attempt);
     return this.#once(href, deadline, (stop) =>
-      this.#bring(href, limit, { method: "GET", cache }, stop),
+      this.#fetchWhole(href, limit, { method: "GET", cache }, stop),
     );
   }
 
   /**
    * How long a file is that may be missing: from the headers of HEAD, unless the answer is compressed; or from those of a small
-   * range; or it has to be brought, up to `limit` bytes. Errors: as `whole`.
+   * range; or it has to be fetched, up to `limit` bytes. Errors: as `whole`.
    */
   size(href: string, limit: number): Promise<Size> {
     return this.#attempts.until(async () => {
@@ -202,7 +200,7 @@ export class HttpReader {
       open.watch.end(piece?.length ?? 0);
     } catch (error) {
       await this.#drop();
-      throw new Passing(
+      throw new TransientError(
         failed(
           open.href,
           `broke off after ${open.at} bytes`,
@@ -212,7 +210,7 @@ export class HttpReader {
     }
     if (!piece) {
       await this.#drop();
-      throw new Passing(
+      throw new TransientError(
         networkError(open.href, `ended after ${open.at} bytes, ${end} were wanted`),
       );
     }
@@ -221,7 +219,7 @@ export class HttpReader {
 
   async #openAt(file: RemoteFile, offset: number, cache: CacheUse): Promise<OpenFile> {
     const open = this.#open;
-    if (open?.href === file.href && offset >= open.at && offset - open.at <= passOverBytes)
+    if (open?.href === file.href && offset >= open.at && offset - open.at <= maxSkipBytes)
       return open;
     await this.#drop();
     const { href } = file;
@@ -248,7 +246,7 @@ export class HttpReader {
       if (length !== undefined && length !== file.byteLength)
         this.#accept(
           href,
-          { kind: "passing", why: `is ${length} bytes long, not ${file.byteLength}`, pause: 0 },
+          { kind: "transient", why: `is ${length} bytes long, not ${file.byteLength}`, pause: 0 },
           stop,
         );
     }
@@ -258,7 +256,7 @@ export class HttpReader {
       href,
       body,
       stop,
-      watch: new Watch(this.#patience, () => stop.abort()),
+      watch: new Watch(this.#retry, () => stop.abort()),
       at,
       rest: new Uint8Array(0),
     };
@@ -269,11 +267,11 @@ export class HttpReader {
     if (verdict.kind === "ok") return;
     stop.abort();
     const error = networkError(href, verdict.why);
-    throw verdict.kind === "passing" ? new Passing(error, verdict.pause) : error;
+    throw verdict.kind === "transient" ? new TransientError(error, verdict.pause) : error;
   }
 
-  // Brings a file from its beginning to its end. What is not there, or not for us, is no error: the caller knows what it means.
-  async #bring(
+  // Fetches a file from its beginning to its end. A file that is absent or refused is no error: the caller knows what it means.
+  async #fetchWhole(
     href: string,
     limit: number,
     request: Request,
@@ -290,7 +288,7 @@ export class HttpReader {
       return this.#without(stop, verdict.why);
     this.#accept(href, verdict, stop);
     const bytes = await this.#collect(href, response, limit, stop);
-    this.#attempts.done();
+    this.#attempts.reset();
     return { bytes, version: versionOf(response) };
   }
 
@@ -306,7 +304,7 @@ export class HttpReader {
     stop: AbortController,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const body = new Body(response.body as ReadableStream<Uint8Array>, this.#room);
-    const watch = new Watch(this.#patience, () => stop.abort());
+    const watch = new Watch(this.#retry, () => stop.abort());
     const pieces: Uint8Array[] = [];
     let length = 0;
     try {
@@ -323,7 +321,7 @@ export class HttpReader {
     } catch (error) {
       stop.abort();
       if (error instanceof EmbedError) throw error;
-      throw new Passing(
+      throw new TransientError(
         failed(href, `broke off after ${length} bytes`, watch.late ? watch.reason : error),
       );
     } finally {
@@ -336,8 +334,8 @@ export class HttpReader {
           ? undefined
           : contentLength(response);
     if (announced !== undefined && announced !== length)
-      throw new Passing(networkError(href, `ended after ${length} of ${announced} bytes`));
-    if (length === 0) throw new Passing(networkError(href, "came without bytes"));
+      throw new TransientError(networkError(href, `ended after ${length} of ${announced} bytes`));
+    if (length === 0) throw new TransientError(networkError(href, "came without bytes"));
     const bytes = new Uint8Array(length);
     let at = 0;
     for (const piece of pieces) {
@@ -355,7 +353,7 @@ export class HttpReader {
     const version = versionOf(response);
     if (response.ok && isPage(response)) return { version: "", absent: true, why: "is a web page" };
     const verdict = judge(response, { offset: 0, head: true });
-    if (verdict.kind === "passing" && response.status !== 501) this.#accept(href, verdict, stop);
+    if (verdict.kind === "transient" && response.status !== 501) this.#accept(href, verdict, stop);
     const size =
       verdict.kind === "ok" && !isEncoded(response) ? contentLength(response) : undefined;
     if (size) return { version, size }; // some say 0 for what they do not know
@@ -373,7 +371,7 @@ export class HttpReader {
       response.status === 206 && !isEncoded(response) ? totalBytes(response) : undefined;
     stop.abort();
     if (total !== undefined) return { byteLength: total };
-    const whole = await this.#bring(href, limit, { method: "GET", cache: "no-cache" });
+    const whole = await this.#fetchWhole(href, limit, { method: "GET", cache: "no-cache" });
     return whole.bytes
       ? { byteLength: whole.bytes.length, bytes: whole.bytes }
       : { why: whole.why };
@@ -389,12 +387,12 @@ export class HttpReader {
     try {
       return await inTime(
         this.#fetch(href, { ...request, headers: { ...all, ...headers }, signal: stop.signal }),
-        this.#patience.idle,
+        this.#retry.idleTimeoutMs,
       );
     } catch (error) {
       stop.abort();
       if (error instanceof EmbedError) throw error;
-      throw new Passing(failed(href, "cannot be fetched", error));
+      throw new TransientError(failed(href, "cannot be fetched", error));
     }
   }
 
@@ -407,7 +405,7 @@ export class HttpReader {
     try {
       return await inTime(action(stop), deadline);
     } catch (problem) {
-      throw problem instanceof Passing
+      throw problem instanceof TransientError
         ? problem.error
         : problem instanceof EmbedError
           ? problem
@@ -417,7 +415,7 @@ export class HttpReader {
     }
   }
 
-  // Without hashes, a body that goes on behind the file's end is the only sign that it was of something else.
+  // Without hashes, a body that continues past the file's end is the only sign that it was of another file.
   async #checkEnd(): Promise<void> {
     const open = this.#open;
     if (!open) return;

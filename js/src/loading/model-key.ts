@@ -1,7 +1,7 @@
 // Under which name a model is known in the cache: its address, without what changes while the model stays the same.
 import { shownAddress } from "./answers.js";
 import { manifestName } from "../shared/model-files.js";
-import { sha256 } from "./sha256.js";
+import { hexSha256 } from "./sha256.js";
 
 /** A folder's address, with "/" at the end of its path, or an address for each path. */
 export type ModelAddress = string | { readonly [path: string]: string };
@@ -22,7 +22,7 @@ const volatile =
 export async function keyOf(address: ModelAddress): Promise<ModelKey | undefined> {
   const href = typeof address === "string" ? address : (address[manifestName] ?? "");
   if (href === "") return undefined;
-  return { name: (await sha256(lasting(href))).slice(0, 32), shown: shownAddress(href) };
+  return { name: (await hexSha256(lasting(href))).slice(0, 32), shown: shownAddress(href) };
 }
 
 function lasting(href: string): string {

@@ -1,7 +1,7 @@
 // A model behind a URL, or behind one URL for each file. With a store, the files of a pack are kept in it as they come and
 // read from it the next time; what is there of a broken-off download is not fetched again. Bytes go from the response or the
-// stored file to whoever takes them, piece by piece. A load takes one set of files: that of the server's manifest, or that of a
-// kept one. When the set turns out to be bad, `otherwise` looks for another, and the load begins anew; sets never mix.
+// stored file to the engine, piece by piece. A load uses one set of files: that of the server's manifest, or that of a
+// cached one. When the set turns out to be bad, `otherwise` looks for another, and the load starts again; sets never mix.
 import { EmbedError } from "../errors.js";
 import type { Tower } from "../shared/engine-types.js";
 import type { OpenSource, SourceFile, Take } from "../shared/source.js";
@@ -9,23 +9,24 @@ import type { ModelStore, StoredFile } from "../shared/store.js";
 import { networkError } from "./answers.js";
 import { findCheckpoint, type CheckpointFile } from "./checkpoint.js";
 import { HttpReader, type CacheUse, type HttpOptions, type RemoteFile } from "./http-reader.js";
-import { usable, versionFrom, type Version } from "./kept-accounts.js";
-import { KeptModel } from "./kept-model.js";
-import { manifestBytes, manifestName, type ManifestFile } from "../shared/model-files.js";
+import { usable, versionFrom, type Version } from "./cache-accounts.js";
+import { CacheEntry } from "./cache-entry.js";
+import { manifestBytes } from "../shared/limits.js";
+import { manifestName, type ManifestFile } from "../shared/model-files.js";
 import { addressOf, keyOf, type ModelAddress } from "./model-key.js";
-import { defaultPatience, hasty, keptTime, type Patience } from "./patience.js";
+import { defaultRetryPolicy, withFallback, fallbackTimeout, type RetryPolicy } from "./retry.js";
 import { canHash, isWhole, sameBytes } from "./sha256.js";
 import { reasonOf } from "../shared/reason.js";
 
 /** Stored files are read in such pieces. */
 const storedPieceBytes = 1 << 20;
-/** So often a load asks for a newer manifest because its files do not fit the one it has. */
-const mostRenewals = 2;
+/** How often a load asks for a newer manifest because its files do not match the one it has. */
+const maxRenewals = 2;
 
-export interface UrlSourceOptions extends Omit<HttpOptions, "patience"> {
+export interface UrlSourceOptions extends Omit<HttpOptions, "retry"> {
   /** Keeps the files of packs. Left out: nothing is kept. */
   readonly store?: ModelStore | undefined;
-  readonly patience?: Patience;
+  readonly retry?: RetryPolicy;
   /** That will be loaded; only their files have to be there for a kept copy to be complete. Default: both. */
   readonly towers?: readonly Tower[];
   /** Hears, once, why the model is not kept. */
@@ -52,7 +53,7 @@ interface UrlFile extends SourceFile {
   readonly remote: RemoteFile;
   /** Files of a pack. */
   readonly entry?: ManifestFile;
-  /** Files that had to be brought whole to list them. */
+  /** Files that had to be fetched whole to list them. */
   readonly whole?: Uint8Array;
 }
 
@@ -62,11 +63,11 @@ class UrlSource implements OpenSource {
   readonly failureCode = "network";
   readonly #address: ModelAddress;
   readonly #http: HttpReader;
-  readonly #patience: Patience;
+  readonly #retry: RetryPolicy;
   readonly #towers: readonly Tower[];
   readonly #onNotKept: (why: string) => void;
   #store: ModelStore | undefined;
-  #kept: KeptModel | undefined;
+  #cached: CacheEntry | undefined;
   /** Whether what comes is written down. */
   #keeps = false;
   /** The set of a pack; nothing for a checkpoint. */
@@ -87,15 +88,15 @@ class UrlSource implements OpenSource {
     address: ModelAddress,
     {
       store,
-      patience = defaultPatience,
+      retry = defaultRetryPolicy,
       towers = ["text", "vision"],
       onNotKept = () => {},
       ...http
     }: UrlSourceOptions,
   ) {
     this.#address = address;
-    this.#http = new HttpReader({ patience, ...http });
-    this.#patience = patience;
+    this.#http = new HttpReader({ retry, ...http });
+    this.#retry = retry;
     this.#towers = towers;
     this.#onNotKept = onNotKept;
     this.#store = canHash() ? store : undefined;
@@ -104,9 +105,9 @@ class UrlSource implements OpenSource {
   async list(): Promise<void> {
     const key = this.#store && (await keyOf(this.#address));
     if (this.#store && key) {
-      this.#kept = await KeptModel.of(this.#store, key);
+      this.#cached = await CacheEntry.of(this.#store, key);
       this.#keeps = true;
-      this.#fallback = await this.#kept.complete(this.#towers).catch(() => undefined);
+      this.#fallback = await this.#cached.complete(this.#towers).catch(() => undefined);
     }
     const href = addressOf(this.#address, manifestName);
     const why = href === undefined ? "has no address" : await this.#listPack(href);
@@ -146,8 +147,7 @@ class UrlSource implements OpenSource {
       take(piece, true);
       at += bytes;
     }
-    if (this.#closings !== closings)
-      throw networkError(file.remote.href, "nobody waits for it any more");
+    if (this.#closings !== closings) throw networkError(file.remote.href, "the load was ended");
     if (at < end) {
       if (!this.#sentFrom.has(file)) this.#sentFrom.set(file, at); // and so does all behind it
       // With a store, the browser's own cache would only hold everything once more. What no hash tells apart must be of today.
@@ -193,7 +193,7 @@ class UrlSource implements OpenSource {
     await this.close();
     const fallback = this.#fallback;
     // The server may have been given a new version in between. A network that failed a moment ago is not asked when there is a copy.
-    if (this.#renewals++ < mostRenewals && !(fallback && code === "network")) {
+    if (this.#renewals++ < maxRenewals && !(fallback && code === "network")) {
       const href = addressOf(this.#address, manifestName) ?? "";
       const came = await this.#askOnce(href, "reload");
       if (came && !sameBytes(came.manifest, this.#version.manifest)) {
@@ -208,7 +208,7 @@ class UrlSource implements OpenSource {
 
   async finished(): Promise<void> {
     const versions = this.#checkpoint.map(({ href, version }) =>
-      this.#http.changed(href, version, keptTime(this.#patience)),
+      this.#http.changed(href, version, fallbackTimeout(this.#retry)),
     );
     const changed = (await Promise.all(versions)).indexOf(true);
     if (changed >= 0)
@@ -216,7 +216,7 @@ class UrlSource implements OpenSource {
         this.#checkpoint[changed]!.href,
         "changed during the download; load again",
       );
-    if (this.#keeps) await this.#kept?.settle().catch(() => {}); // a disk that is full or cannot be written: another time
+    if (this.#keeps) await this.#cached?.settle().catch(() => {}); // a disk that is full or cannot be written: another time
   }
 
   async close(): Promise<void> {
@@ -233,7 +233,7 @@ class UrlSource implements OpenSource {
     const stored =
       file.entry &&
       there &&
-      (await this.#kept?.open(file.entry, keep).catch((error: unknown) => this.#notKept(error)));
+      (await this.#cached?.open(file.entry, keep).catch((error: unknown) => this.#notKept(error)));
     this.#open = { file, stored: stored || undefined };
     return this.#open;
   }
@@ -244,7 +244,7 @@ class UrlSource implements OpenSource {
     await stored?.close().catch(() => {});
   }
 
-  // A full disk ends the keeping, not the load.
+  // A full disk ends the caching, not the load.
   #keep(at: number, piece: Uint8Array): void {
     const open = this.#open;
     if (!this.#keeps || open?.stored?.size !== at) return;
@@ -256,7 +256,7 @@ class UrlSource implements OpenSource {
     }
   }
 
-  // What lies there already is read all the same.
+  // What is cached already is read all the same.
   #notKept(why: unknown): undefined {
     if (this.#keeps) this.#onNotKept(reasonOf(why));
     this.#keeps = false;
@@ -270,7 +270,7 @@ class UrlSource implements OpenSource {
       await this.#take(came ?? this.#fallback, came === undefined);
       return undefined;
     }
-    const stored = this.#kept?.versions[0];
+    const stored = this.#cached?.versions[0];
     try {
       let came = await this.#http.whole(href, manifestBytes, "no-cache");
       // Damaged on its way, or an old response of some cache.
@@ -282,7 +282,7 @@ class UrlSource implements OpenSource {
         return undefined;
       }
       if (came.bytes && !stored) {
-        // The engine has the last word on a manifest that is not whole; it is not kept.
+        // Do not cache a truncated manifest; the engine validates it and reports the error.
         this.#notKept(`${manifestName}: its own hash does not fit`);
         await this.#take(versionFrom(came.bytes, href), false);
         return undefined;
@@ -300,7 +300,8 @@ class UrlSource implements OpenSource {
       return await this.#askInTime(
         href,
         cache,
-        performance.now() + (this.#fallback ? keptTime(this.#patience) : this.#patience.idle),
+        performance.now() +
+          (this.#fallback ? fallbackTimeout(this.#retry) : this.#retry.idleTimeoutMs),
       );
     } catch {
       return undefined;
@@ -318,7 +319,7 @@ class UrlSource implements OpenSource {
     return undefined;
   }
 
-  // Makes this the set of files. `isKept`: because there is no better one.
+  // Makes this the set of files. `isKept`: from the cache, for want of a better one.
   async #take(version: Version, isKept: boolean): Promise<void> {
     this.#version = version;
     this.#renewed.clear();
@@ -326,13 +327,14 @@ class UrlSource implements OpenSource {
     const fallback = this.#fallback;
     const isFallback = fallback !== undefined && sameBytes(fallback.manifest, version.manifest);
     if (isFallback) this.#fallback = undefined;
-    this.#http.patience = fallback && !isFallback ? hasty(this.#patience) : this.#patience;
+    this.#http.retry = fallback && !isFallback ? withFallback(this.#retry) : this.#retry;
     const wasKept =
       isKept ||
-      (this.#kept?.versions.some(({ manifest }) => sameBytes(manifest, version.manifest)) ?? false);
+      (this.#cached?.versions.some(({ manifest }) => sameBytes(manifest, version.manifest)) ??
+        false);
     if (!isKept && this.#keeps)
-      await this.#kept?.note(version).catch((error: unknown) => this.#notKept(error));
-    const there = await this.#kept?.sizes(version.files).catch(() => undefined);
+      await this.#cached?.note(version).catch((error: unknown) => this.#notKept(error));
+    const there = await this.#cached?.sizes(version.files).catch(() => undefined);
     this.files = version.files.flatMap((entry) => {
       const { path, byteLength } = entry;
       const href = addressOf(this.#address, path);

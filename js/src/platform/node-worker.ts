@@ -6,11 +6,11 @@ import { parentPort } from "node:worker_threads";
 import { EmbedError } from "../errors.js";
 import type { WorkerPlatform } from "../shared/platforms.js";
 import type { ToWorker } from "../shared/protocol.js";
+import { manifestBytes } from "../shared/limits.js";
 import {
   checkpointBinaries,
   checkpointTexts,
   filesOfManifest,
-  manifestBytes,
   manifestName,
   modelNames,
 } from "../shared/model-files.js";

@@ -65,3 +65,19 @@ export interface LoadProgress {
   readonly progress: number;
   readonly fromCache: boolean;
 }
+
+/** A model in the cache. */
+export interface CachedModel {
+  /** Its address: for `load` and for `deleteCached`. */
+  readonly model: string;
+  /** The three as the pack's manifest gives them. */
+  readonly modelId: string;
+  readonly revision: string;
+  readonly license: string;
+  /** Bytes in the cache. */
+  readonly bytes: number;
+  /** Bytes of the whole pack. */
+  readonly totalBytes: number;
+  /** Towers whose files are complete, so that they load without a network. */
+  readonly towers: readonly Tower[];
+}

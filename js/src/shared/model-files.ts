@@ -2,18 +2,14 @@
 // only matters that nothing it may ask for is missing.
 import { EmbedError } from "../errors.js";
 import type { Tower } from "./engine-types.js";
+import { chunkBytes } from "./limits.js";
 import { reasonOf } from "./reason.js";
 
 export const manifestName = "manifest.json";
 /** One of these is the beginning of a model: of a pack, of an upstream checkpoint. */
 export const modelNames: readonly string[] = [manifestName, "config.json"];
 
-/** Longest manifest, text file, and file that can only be brought whole; what is longer is refused before it is in memory. */
-export const manifestBytes = 4 << 20;
-export const textBytes = 64 << 20;
-export const wholeBytes = 256 << 20;
-
-/** Text files of an upstream checkpoint, small enough to be brought whole; the first must be there. */
+/** Text files of an upstream checkpoint, small enough to be fetched whole; the first must be there. */
 export const checkpointTexts = [
   "config.json",
   "preprocessor_config.json",
@@ -30,9 +26,6 @@ export interface ManifestFile {
   /** That needs it. */
   readonly tower: Tower;
 }
-
-/** Bytes that have one hash. */
-export const chunkBytes = 4 << 20;
 
 /** The files that a pack's manifest lists. Only enough is read for that; the engine verifies the manifest. */
 export function filesOfManifest(text: string, where: string): readonly ManifestFile[] {

@@ -1,5 +1,6 @@
 // Where the bytes of a model come from, whatever that is.
 import type { ErrorCode } from "../errors.js";
+import { pieceBytes } from "./limits.js";
 
 export interface SourceFile {
   readonly path: string;
@@ -21,8 +22,8 @@ export interface OpenSource {
   /** Reads `length` bytes of a file from `offset`. Errors: EmbedError with `failureCode`. */
   read(file: SourceFile, offset: number, length: number, take: Take): Promise<void>;
   /**
-   * What came from `offset` on is damaged: shall it be asked for again? If so, it comes from its origin and not from a cache.
-   * Left out by sources that would only give the same again.
+   * The bytes from `offset` on are damaged. Resolves to whether they can be fetched again, then from their origin instead of a
+   * cache. Left out by sources that would only give the same bytes.
    */
   renew?(file: SourceFile, offset: number): Promise<boolean>;
   /**
@@ -32,12 +33,9 @@ export interface OpenSource {
   otherwise?(error: unknown): Promise<boolean>;
   /** The load has what it wants. Errors: "network" when what it got turns out to be of two versions. */
   finished?(): Promise<void>;
-  /** Ends what is on its way. Reads may follow. */
+  /** Ends transfers in progress. Reads may follow. */
   close(): Promise<void>;
 }
-
-/** Pieces in which Blobs, files and user's sources are read: small beside a model, large beside a call. */
-export const pieceBytes = 4 << 20;
 
 /** Reads a range in pieces, for sources that give whole arrays. */
 export async function readInPieces(

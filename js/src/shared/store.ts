@@ -1,5 +1,5 @@
 // Files that outlive the process, for models that came from a URL: the browser's private file system, or a folder in Node
-// (../platform/). They lie in folders; ../loading/kept-accounts.ts knows what lies in them.
+// (../platform/). They lie in folders; ../loading/cache-accounts.ts knows what lies in them.
 
 export interface ModelStore {
   folders(): Promise<string[]>;
@@ -9,9 +9,9 @@ export interface ModelStore {
   readWhole(folder: string, name: string): Promise<Uint8Array | undefined>;
   writeWhole(folder: string, name: string, bytes: Uint8Array): Promise<void>;
   /**
-   * Opens a file that shall have `bytes` bytes in the end, making it if need be. Of the `size` bytes that are there, the
-   * first `keep(size)` stay. Waits as long as another load fills the file and gets on with it; gives nothing when that one does not get on, or
-   * when there is no room: then this load does without.
+   * Opens a file that is to have `bytes` bytes in the end, making it if necessary. Of the `size` bytes that are there, the
+   * first `keep(size)` stay. Waits while another load is making progress on the file. Resolves to undefined if that load stalls
+   * or there is no space; the caller then proceeds uncached.
    */
   open(
     folder: string,

@@ -11,9 +11,11 @@ import type {
   PackOptions,
   EngineOptions,
   Embedding,
-  Range,
+  Range as ModuleRange,
   Status,
 } from "../generated/engine-module.js";
+import type { Demand, Range } from "../shared/demand.js";
+import { pieceBytes } from "../shared/limits.js";
 import type { ImageSettings, ProfileEntry, TextSettings } from "../shared/protocol.js";
 import { reasonOf } from "../shared/reason.js";
 import { Heap } from "./heap.js";
@@ -58,29 +60,6 @@ export interface PackedTensor {
   /** Tensors of one unit are finished at once. */
   readonly unit: number;
   readonly bytes: number;
-}
-
-/** Pieces in which a tensor leaves the heap. */
-const packPieceBytes = 4 << 20;
-
-export interface WantedRange {
-  readonly file: number;
-  readonly offset: number;
-  readonly length: number;
-  /** Its hash is compared before it is used. */
-  readonly hashed: boolean;
-}
-
-/** The conversation of loading, seen from whoever brings the bytes. */
-export interface Demand {
-  want(): WantedRange | undefined;
-  /** Where the wanted bytes go; valid until commit. */
-  reserve(): { readonly pointer: number; readonly bytes: number };
-  /** `sha256`: of the range, if it is `hashed` and was computed already. */
-  commit(sha256?: string): void;
-  /** Bytes of tensors in all (0 until known), and so far. */
-  totalBytes(): number;
-  readBytes(): number;
 }
 
 const encoder = new TextEncoder();
@@ -418,8 +397,8 @@ export class EngineAdapter {
       return {
         ...packedTensor(tensor),
         *pieces() {
-          for (let at = 0; at < tensor.bytes; at += packPieceBytes)
-            yield heap.copyBytes(tensor.pointer + at, Math.min(packPieceBytes, tensor.bytes - at));
+          for (let at = 0; at < tensor.bytes; at += pieceBytes)
+            yield heap.copyBytes(tensor.pointer + at, Math.min(pieceBytes, tensor.bytes - at));
         },
       };
     });
@@ -469,7 +448,7 @@ function check({ code, detail }: Status): void {
   throw new EmbedError(name, detail);
 }
 
-function wanted({ wanted, file, offset, length, hashed }: Range): WantedRange | undefined {
+function wanted({ wanted, file, offset, length, hashed }: ModuleRange): Range | undefined {
   return wanted ? { file, offset, length, hashed } : undefined;
 }
 

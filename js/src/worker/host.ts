@@ -1,9 +1,10 @@
 // The worker's side of one engine: takes messages, loads, answers. One call at a time; the page sends no second one before
 // the answer. After a trap it says so and answers nothing more.
 import { EmbedError } from "../errors.js";
-import { openAskedSource } from "../loading/asked-source.js";
-import { AskedFetch } from "../loading/asked-fetch.js";
-import { load, ProgressMeter } from "../loading/pump.js";
+import { openRemoteSource } from "../loading/remote-source.js";
+import { RemoteFetch } from "../loading/remote-fetch.js";
+import { ProgressMeter } from "../loading/progress-meter.js";
+import { load } from "../loading/transfer.js";
 import { openUrlSource } from "../loading/url-source.js";
 import type { ModelAddress } from "../loading/model-key.js";
 import type { EngineInfo } from "../shared/engine-types.js";
@@ -35,9 +36,9 @@ export function serve(platform: WorkerPlatform): void {
       case "call":
         return void host.call(message.id, message.call);
       case "source-bytes":
-        return host.brought(message.read, message.bytes);
+        return host.onSourceBytes(message.read, message.bytes);
       case "source-error":
-        return host.notBrought(message.read, message.message);
+        return host.onSourceError(message.read, message.message);
       case "fetch-opened":
       case "fetch-bytes":
       case "fetch-failed":
@@ -58,7 +59,7 @@ class Host {
     number,
     { resolve(bytes: Uint8Array): void; reject(error: Error): void }
   >();
-  readonly #fetches: AskedFetch;
+  readonly #fetches: RemoteFetch;
   #nextRead = 1;
   #engine: EngineAdapter | undefined;
   #maxPixels = 0;
@@ -70,7 +71,7 @@ class Host {
 
   constructor(platform: WorkerPlatform) {
     this.#platform = platform;
-    this.#fetches = new AskedFetch((question) => platform.post(question, []));
+    this.#fetches = new RemoteFetch((question) => platform.post(question, []));
   }
 
   async load(request: LoadRequest): Promise<void> {
@@ -177,12 +178,12 @@ class Host {
     });
   }
 
-  brought(read: number, bytes: Uint8Array): void {
+  onSourceBytes(read: number, bytes: Uint8Array): void {
     this.#reads.get(read)?.resolve(bytes);
     this.#reads.delete(read);
   }
 
-  notBrought(read: number, message: string): void {
+  onSourceError(read: number, message: string): void {
     this.#reads.get(read)?.reject(new Error(message));
     this.#reads.delete(read);
   }
@@ -199,7 +200,7 @@ class Host {
       case "addresses":
         return this.#openUrl(source.addresses, request);
       case "custom":
-        return openAskedSource(source.files, (path, offset, length) =>
+        return openRemoteSource(source.files, (path, offset, length) =>
           this.#ask(path, offset, length),
         );
       case "path":

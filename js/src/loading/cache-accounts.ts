@@ -5,8 +5,9 @@
 // chunks are good. Which copies stay: docs/decisions/0012-a-cache-of-content.md.
 import type { Tower } from "../shared/engine-types.js";
 import type { ModelStore } from "../shared/store.js";
-import { chunkBytes, filesOfManifest, type ManifestFile } from "../shared/model-files.js";
-import { isWhole, sha256 } from "./sha256.js";
+import { chunkBytes } from "../shared/limits.js";
+import { filesOfManifest, type ManifestFile } from "../shared/model-files.js";
+import { isWhole, hexSha256 } from "./sha256.js";
 
 const accounts = "models";
 export const content = "content";
@@ -113,7 +114,7 @@ const names = new WeakMap<ManifestFile, Promise<string>>();
 /** Nothing for a file without hashes: it could not be told from another version. */
 export async function nameOf(file: ManifestFile): Promise<string | undefined> {
   if (!file.sha256) return undefined;
-  const name = names.get(file) ?? sha256([file.byteLength, ...file.sha256].join("\n"));
+  const name = names.get(file) ?? hexSha256([file.byteLength, ...file.sha256].join("\n"));
   names.set(file, name);
   return name;
 }

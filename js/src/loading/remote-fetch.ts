@@ -3,7 +3,7 @@ import { EmbedError } from "../errors.js";
 import type { Fetch } from "./http-reader.js";
 import type { FetchAnswer, FetchQuestion } from "../shared/protocol.js";
 
-export class AskedFetch {
+export class RemoteFetch {
   readonly #post: (question: FetchQuestion) => void;
   readonly #waiting = new Map<
     number,

@@ -6,7 +6,7 @@ import { reasonOf } from "../shared/reason.js";
 /** Gives exactly `length` bytes, or fails. */
 export type Ask = (path: string, offset: number, length: number) => Promise<Uint8Array>;
 
-export function openAskedSource(files: readonly SourceFile[], ask: Ask): OpenSource {
+export function openRemoteSource(files: readonly SourceFile[], ask: Ask): OpenSource {
   return {
     files,
     failureCode: "unreadable",

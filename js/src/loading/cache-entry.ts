@@ -15,7 +15,7 @@ import {
   writeAccount,
   type Account,
   type Version,
-} from "./kept-accounts.js";
+} from "./cache-accounts.js";
 import type { ManifestFile } from "../shared/model-files.js";
 import type { ModelKey } from "./model-key.js";
 import { sameBytes } from "./sha256.js";
@@ -23,7 +23,7 @@ import { sameBytes } from "./sha256.js";
 /** Addresses that are remembered for one and the same content. */
 const addressesOfOne = 8;
 
-export class KeptModel {
+export class CacheEntry {
   readonly #store: ModelStore;
   readonly #key: ModelKey;
   #account: Account | undefined;
@@ -36,8 +36,8 @@ export class KeptModel {
     this.#account = account;
   }
 
-  static async of(store: ModelStore, key: ModelKey): Promise<KeptModel> {
-    return new KeptModel(store, key, await readAccount(store, key.name));
+  static async of(store: ModelStore, key: ModelKey): Promise<CacheEntry> {
+    return new CacheEntry(store, key, await readAccount(store, key.name));
   }
 
   /** Newest first. */
