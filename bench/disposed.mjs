@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { load } from "../dist/js/index.node.js";
+import { load } from "../dist/js/node/index.js";
 
 const { values } = parseArgs({
   options: {

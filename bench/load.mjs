@@ -264,7 +264,7 @@ async function serve(pack) {
 
 if (process.argv[1] === self) {
   if (process.argv[2] === "--child") {
-    const { load } = await import("../dist/js/index.node.js");
+    const { load } = await import("../dist/js/node/index.js");
     const own = () => highWater("self");
     console.log(
       JSON.stringify(await measure(load, JSON.parse(process.argv[3]), async () => own())),

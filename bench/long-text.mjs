@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { load } from "../dist/js/index.node.js";
+import { load } from "../dist/js/node/index.js";
 
 const {
   positionals: [folder],

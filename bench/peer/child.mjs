@@ -7,7 +7,7 @@ let contestant;
 
 async function open(kind, settings, runtime) {
   if (kind === "ours") {
-    const { load } = await import("../../dist/js/index.node.js");
+    const { load } = await import("../../dist/js/node/index.js");
     return openOurs(load, settings);
   }
   const require = createRequire(join(runtime, "package.json"));

@@ -381,11 +381,6 @@ export class Embedder implements AsyncDisposable {
   }
 }
 
-/** For the package's entries. */
-export function makeEmbedder(started: StartedEngine): Embedder {
-  return new Embedder(started);
-}
-
 /** The list as it is when the call is made, each item read by `read`. Lists with holes have items that are undefined. */
 function readMany<T>(name: string, items: readonly T[], read: (name: string, item: T) => T): T[] {
   return reading(name, () => {

@@ -1,32 +1,32 @@
-// The package in a browser. Node takes index.node.ts, with the same names.
-import { makeEmbedder, type Embedder } from "./embedder.js";
-import { startHere } from "./client/start.browser.js";
-import { fenced } from "./client/fence.js";
-import { cacheNames, loadNames } from "./client/option-names.js";
-import { deleteHere, listHere } from "./client/cached.browser.js";
+// The package in a browser. Node takes node/index.ts, with the same names. Each of the two names its
+// platform: see docs/decisions/0015-platform-by-entry.md.
+import type { Embedder } from "./embedder.js";
+import { deleteCachedOn, listCachedOn, loadOn } from "./functions.js";
+import { browserPlatform } from "./platform/client/browser.js";
 import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "./types.js";
 
 /**
- * Starts an engine in a worker of its own and loads a model into it.
+ * Starts an engine in a worker of its own (in Node, a worker thread) and loads a model into it.
  * Rejects with an `EmbedError`, or with the reason of `signal`, and with nothing else; nothing is left running then.
  */
-export async function load(options: LoadOptions): Promise<Embedder> {
-  return fenced(loadNames, options, async (given) =>
-    makeEmbedder(await startHere(given as LoadOptions)),
-  );
+export function load(options: LoadOptions): Promise<Embedder> {
+  return loadOn(browserPlatform, options);
 }
 
-/** The models that `load` has kept, whole or in part. */
-export async function listCached(options: CacheOptions = {}): Promise<CachedModel[]> {
-  return fenced(cacheNames, options, listHere);
+/** The models in the cache of `load`, complete or in part. Rejects with an `EmbedError`. */
+export function listCached(options: CacheOptions = {}): Promise<CachedModel[]> {
+  return listCachedOn(browserPlatform, options);
 }
 
-/** Removes a model that `load` has kept, given as it was given to `load` or as `listCached` names it. Gives whether there was one. */
-export async function deleteCached(
+/**
+ * Removes a model from the cache. `model`: as it was given to `load`, or as `listCached` names it. Resolves to whether there was
+ * one. Rejects with an `EmbedError`.
+ */
+export function deleteCached(
   model: URL | string | ModelAddresses,
   options: CacheOptions = {},
 ): Promise<boolean> {
-  return fenced(cacheNames, options, (given) => deleteHere(model, given));
+  return deleteCachedOn(browserPlatform, model, options);
 }
 
 export { EmbedError, type ErrorCode } from "./errors.js";

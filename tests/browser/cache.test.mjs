@@ -255,7 +255,7 @@ describe("the private file system", () => {
   // As a handle that only reads does, which a load has for a moment to see whether a file is complete.
   test("a file that another load looks at for a moment is filled all the same", () =>
     place({}, async ({ page, load }) => {
-      await page.route("**/platform/browser-store.js", async (route) => {
+      await page.route("**/platform/worker/store.js", async (route) => {
         const response = await route.fetch();
         const body = `const { createSyncAccessHandle } = FileSystemFileHandle.prototype, refused = new Map();
           FileSystemFileHandle.prototype.createSyncAccessHandle = function (options) {
@@ -330,7 +330,7 @@ describe("the private file system", () => {
 
   test("without a private file system, models load as ever", () =>
     place({}, async ({ server, load, page }) => {
-      await page.route("**/platform/browser-store.js", async (route) => {
+      await page.route("**/platform/worker/store.js", async (route) => {
         const response = await route.fetch();
         await route.fulfill({
           response,

@@ -162,43 +162,43 @@ describe("one thread", () => {
   });
 
   test("the worker's script: not there, a page, of another type, silent", async () => {
-    const worker = (wrong) => (path) => (path.endsWith("main.browser.js") ? wrong : {});
+    const worker = (wrong) => (path) => (path.endsWith("worker/main.js") ? wrong : {});
     fails(await attempt(worker({ status: 404 })), "start-failed", [
-      /worker\/main\.browser\.js: the server answers 404/,
+      /worker\/main\.js: the server answers 404/,
       /bundler/,
     ]);
     fails(
       await attempt(worker({ body: "<!doctype html>", type: "text/html" })),
       "start-failed",
-      /main\.browser\.js: the server gives an HTML page/,
+      /main\.js: the server gives an HTML page/,
     );
     fails(
       await attempt(worker({ type: "text/plain" })),
       "start-failed",
-      /main\.browser\.js: its Content-Type is "text\/plain"/,
+      /main\.js: its Content-Type is "text\/plain"/,
     );
     fails(
       await attempt(worker({ stall: true }), { startTimeout: 1000 }),
       "start-failed",
-      /main\.browser\.js: no answer for 1 s/,
+      /main\.js: no answer for 1 s/,
     );
     fails(
       await attempt((path) => (path.endsWith("worker/host.js") ? { status: 404 } : {})),
       "start-failed",
-      /main\.browser\.js: the file itself comes; .*a file that it imports/,
+      /main\.js: the file itself comes; .*a file that it imports/,
     );
     fails(
       await attempt((path) => (path.endsWith("worker/host.js") ? { stall: true } : {}), {
         startTimeout: 1000,
       }),
       "start-failed",
-      /main\.browser\.js: no word of it for 2 s/,
+      /main\.js: no word of it for 2 s/,
     );
   });
 
   test("a load that is aborted while its worker says nothing", async () => {
     const server = await serveFaults((path) =>
-      path.endsWith("main.browser.js") ? { stall: true } : {},
+      path.endsWith("worker/main.js") ? { stall: true } : {},
     );
     const page = await browser.newPage();
     await page.goto(`${server.url}tests/browser/start/page.html`);
@@ -323,7 +323,7 @@ describe("threads", () => {
     fails(
       result,
       "start-failed",
-      /main\.browser\.js: the page is cross-origin isolated, so this file must carry the header Cross-Origin-Embedder-Policy/,
+      /main\.js: the page is cross-origin isolated, so this file must carry the header Cross-Origin-Embedder-Policy/,
     );
   });
 
@@ -411,7 +411,7 @@ describe("policies", () => {
     fails(
       await attempt(everywhere(policy("", undefined, "'none'"))),
       "start-failed",
-      /main\.browser\.js.*Content-Security-Policy \(worker-src/,
+      /main\.js.*Content-Security-Policy \(worker-src/,
     );
   });
 
@@ -421,9 +421,9 @@ describe("policies", () => {
     runs(await attempt(demand("clipglot")), "relaxed-simd");
     const own = await attempt(demand("mine"), { createWorker: "policy" });
     runs(own, "relaxed-simd");
-    assert.deepEqual(own.made, ["/dist/js/worker/main.browser.js"]);
+    assert.deepEqual(own.made, ["/dist/js/worker/main.js"]);
     fails(await attempt(demand("'none'")), "start-failed", [
-      /main\.browser\.js/,
+      /main\.js/,
       /trusted-types clipglot/,
       /createWorker/,
     ]);
@@ -432,7 +432,7 @@ describe("policies", () => {
   test("createWorker: a worker of the page's own making; one that throws; something else", async () => {
     const own = await attempt(() => ({}), { createWorker: "own" });
     runs(own, "relaxed-simd");
-    assert.deepEqual(own.made, ["/dist/js/worker/main.browser.js"]);
+    assert.deepEqual(own.made, ["/dist/js/worker/main.js"]);
     fails(
       await attempt(() => ({}), { createWorker: "throws" }),
       "invalid-argument",

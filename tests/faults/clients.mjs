@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nodeStore } from "../../dist/js/platform/node-store.js";
+import { nodeStore } from "../../dist/js/platform/node/store.js";
 import { startLoader } from "./loader.mjs";
 
 export async function nodeClient() {

@@ -1,5 +1,5 @@
 // The loader in a browser: one request at a time, {id, do: "load" | "clear", …} → {id, result}.
-import { browserStore } from "../../dist/js/platform/browser-store.js";
+import { browserStore } from "../../dist/js/platform/worker/store.js";
 import { startLoader } from "./loader.mjs";
 
 const load = startLoader();

@@ -90,7 +90,7 @@ test("stages are traced, and only when asked for", async () => {
 
 test("deleting gives all memory back", async () => {
   const { startAdapter } = await import("../../tools/lib/direct-engine.mjs");
-  const { openPath } = await import("../../dist/js/platform/node-worker.js");
+  const { openPath } = await import("../../dist/js/platform/node/worker.js");
   const { ProgressMeter } = await import("../../dist/js/loading/progress-meter.js");
   const { transfer } = await import("../../dist/js/loading/transfer.js");
   const adapter = await startAdapter({ variant: "simd" });

@@ -15,7 +15,7 @@ import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { deleteCached, listCached, load } from "clipglot";
 import { openUrlSource } from "../../dist/js/loading/url-source.js";
-import { nodeStore } from "../../dist/js/platform/node-store.js";
+import { nodeStore } from "../../dist/js/platform/node/store.js";
 import { fails, identical } from "../shared/check.mjs";
 import { emojiPack, plainPack, sealed } from "./support/model-pack.mjs";
 import { serveModel } from "./support/model-server.mjs";

@@ -5,7 +5,7 @@ import { reserveSharedMemory } from "../../dist/js/worker/memory.js";
 import { fileURLToPath } from "node:url";
 import { ProgressMeter } from "../../dist/js/loading/progress-meter.js";
 import { transfer } from "../../dist/js/loading/transfer.js";
-import { openPath } from "../../dist/js/platform/node-worker.js";
+import { openPath } from "../../dist/js/platform/node/worker.js";
 import { EngineAdapter } from "../../dist/js/worker/engine-adapter.js";
 import { startModule } from "../../dist/js/worker/module.js";
 import { fails } from "../shared/check.mjs";

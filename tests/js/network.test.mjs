@@ -9,7 +9,7 @@ import { EmbedError, load } from "clipglot";
 import { judge, shownAddress } from "../../dist/js/loading/answers.js";
 import { defaultRetryPolicy } from "../../dist/js/loading/retry.js";
 import { openUrlSource } from "../../dist/js/loading/url-source.js";
-import { nodeStore } from "../../dist/js/platform/node-store.js";
+import { nodeStore } from "../../dist/js/platform/node/store.js";
 import { fails } from "../shared/check.mjs";
 import { plainPack } from "./support/model-pack.mjs";
 import { serveModel } from "./support/model-server.mjs";

@@ -7,7 +7,7 @@ import { join, relative } from "node:path";
 import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { load } from "clipglot";
-import { openPath, openPaths } from "../../dist/js/platform/node-worker.js";
+import { openPath, openPaths } from "../../dist/js/platform/node/worker.js";
 import { loadFake, memorySource, rejection } from "./support/fake.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "clipglot-source-"));

@@ -163,7 +163,7 @@ test("createWorker: what is no worker, what throws, what ends, what never speaks
       },
     }),
     "invalid-argument",
-    /main\.node\.js cannot be made: Error: not today/,
+    /node\/worker\.js cannot be made: Error: not today/,
   );
   assert.equal(thrown.cause, mine);
   for (const given of [
@@ -254,22 +254,22 @@ test("addresses are written in the forms that bundlers and tracers of files see"
   const code = (name) =>
     readFileSync(new URL(`../../dist/js/platform/${name}.js`, import.meta.url), "utf8");
   // A tracer misses an address inside a function whose whole body is an array.
-  const assets = code("assets");
+  const assets = code("client/assets");
   assert.equal(
     [
       ...assets.matchAll(
-        /(module|wasm): new URL\("\.\.\/\.\.\/wasm\/clipglot-[a-z-]+\.(mjs|wasm)", import\.meta\.url\)/g,
+        /(module|wasm): new URL\("\.\.\/\.\.\/\.\.\/wasm\/clipglot-[a-z-]+\.(mjs|wasm)", import\.meta\.url\)/g,
       ),
     ].length,
     8,
   );
   assert.doesNotMatch(assets, /=> \[/);
   assert.match(
-    code("browser-page-worker"),
-    /new Worker\(new URL\("\.\.\/worker\/main\.browser\.js", import\.meta\.url\), \{\s+type: "module",\s+name: "clipglot",?\s+\}\)/,
+    code("client/worker-ways"),
+    /new Worker\(new URL\("\.\.\/\.\.\/worker\/main\.js", import\.meta\.url\), \{\s+type: "module",\s+name: "clipglot",?\s+\}\)/,
   );
   assert.match(
-    code("node"),
-    /new Worker\(new URL\("\.\.\/worker\/main\.node\.js", import\.meta\.url\), /,
+    code("node/client"),
+    /new Worker\(new URL\("\.\.\/\.\.\/node\/worker\.js", import\.meta\.url\), /,
   );
 });

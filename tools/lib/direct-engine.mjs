@@ -10,10 +10,10 @@ async function parts() {
   const names = [
     "worker/engine-adapter.js",
     "worker/module.js",
-    "platform/node-worker.js",
+    "platform/node/worker.js",
     "loading/progress-meter.js",
     "loading/transfer.js",
-    "platform/node.js",
+    "platform/node/client.js",
     "shared/variants.js",
   ];
   return Object.assign(

@@ -5,13 +5,17 @@ import { keyOf, type ModelAddress } from "../loading/model-key.js";
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { ModelStore } from "../shared/store.js";
-import type { CachedModel, ModelAddresses } from "../types.js";
+import type { CachedModel, CacheOptions, ModelAddresses } from "../types.js";
 import { reasonOf } from "../shared/reason.js";
 import { checkAddress } from "./arguments.js";
 import { reading } from "./fence.js";
 import { describeAddresses } from "./model-input.js";
 
-export async function listIn(store: ModelStore | undefined): Promise<CachedModel[]> {
+export async function listModels(
+  platform: PagePlatform,
+  options: CacheOptions,
+): Promise<CachedModel[]> {
+  const store = await openStore(platform, options);
   try {
     return store ? await listCachedModels(store) : [];
   } catch (cause) {
@@ -19,11 +23,12 @@ export async function listIn(store: ModelStore | undefined): Promise<CachedModel
   }
 }
 
-export async function deleteIn(
-  store: ModelStore | undefined,
-  model: URL | string | ModelAddresses,
+export async function deleteModel(
   platform: PagePlatform,
+  model: URL | string | ModelAddresses,
+  options: CacheOptions,
 ): Promise<boolean> {
+  const store = await openStore(platform, options);
   const address = reading("model", () => addressOf(model, platform));
   if (!store) return false;
   try {
@@ -38,6 +43,15 @@ export async function deleteIn(
       { cause },
     );
   }
+}
+
+function openStore(
+  platform: PagePlatform,
+  { cache }: CacheOptions,
+): Promise<ModelStore | undefined> {
+  return reading("cache", () =>
+    platform.openStore(() => (cache === undefined ? undefined : checkAddress("cache", cache))),
+  );
 }
 
 function addressOf(

@@ -1,6 +1,6 @@
 // What load() does: checks the options, chooses the build, starts the worker, waits for the model.
 import { EmbedError } from "../errors.js";
-import { assetUrls } from "../platform/assets.js";
+import { assetUrls } from "../platform/client/assets.js";
 import type { EngineInfo, Tower } from "../shared/engine-types.js";
 import type { PagePlatform } from "../shared/platforms.js";
 import type { BuildRequest } from "../shared/protocol.js";

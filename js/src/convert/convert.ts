@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { EmbedError } from "../errors.js";
 import type { RetryPolicy } from "../loading/retry.js";
-import { assetUrls } from "../platform/assets.js";
+import { assetUrls } from "../platform/client/assets.js";
 import type { DType, Tower } from "../shared/engine-types.js";
 import {
   EngineAdapter,
@@ -17,7 +17,7 @@ import {
 } from "../worker/engine-adapter.js";
 import { chunkBytes } from "../shared/limits.js";
 import { transfer } from "../loading/transfer.js";
-import { nodeEngineFiles } from "../platform/node-files.js";
+import { nodeEngineFiles } from "../platform/node/engine-files.js";
 import { startModule } from "../worker/module.js";
 import {
   ConvertError,

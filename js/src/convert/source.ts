@@ -8,8 +8,8 @@ import { defaultRetryPolicy, type RetryPolicy } from "../loading/retry.js";
 import { HttpReader } from "../loading/http-reader.js";
 import { addressOf } from "../loading/model-key.js";
 import { openUrlSource } from "../loading/url-source.js";
-import { folderAddress } from "../platform/addresses.js";
-import { openPath } from "../platform/node-worker.js";
+import { folderAddress } from "../platform/client/addresses.js";
+import { openPath } from "../platform/node/worker.js";
 import type { OpenSource } from "../shared/source.js";
 import { reasonOf } from "../shared/reason.js";
 

@@ -1,4 +1,4 @@
-// What the two sides need from the place they run in; ../platform/ has one of each for browsers and for Node.
+// What the two sides need from the platform; ../platform/ has one of each for browsers and for Node.
 import type { CreateWorker } from "./worker-port.js";
 import type { FromWorker, SourceDescription, ToWorker } from "./protocol.js";
 import type { OpenSource } from "./source.js";
@@ -22,6 +22,11 @@ export interface PagePlatform {
   describeFiles(files: readonly (readonly [path: string, address: string])[]): SourceDescription;
   /** The option `cache`, as the worker's `openStore` takes it; false: nothing is kept. */
   describeCache(cache: boolean | string | undefined): boolean | string;
+  /**
+   * The store of `listCached` and `deleteCached`; undefined where there is none. `readFolder` reads the option `cache`, which
+   * only Node uses. Throws "invalid-argument" when Node is given no folder.
+   */
+  openStore(readFolder: () => string | undefined): Promise<ModelStore | undefined>;
   /** An address given by the user, e.g. assetBase, made absolute; with a "/" at its end. */
   resolveFolder(address: string): string;
 }
@@ -93,7 +98,7 @@ export interface WorkerPlatform {
   /** `silence`: milliseconds without a byte or a word until something is given up. */
   engineFiles(silence: number): EngineFiles;
   /** A model in a folder on disk, where there are such. */
-  openPath?(path: string): Promise<OpenSource>;
+  openPath?(path: string, hint?: string): Promise<OpenSource>;
   openPaths?(paths: { readonly [path: string]: string }): Promise<OpenSource>;
   /** Where the files of URLs are kept; nothing when that is not possible here. */
   openStore(cache: true | string): Promise<ModelStore | undefined>;

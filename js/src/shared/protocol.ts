@@ -23,7 +23,7 @@ export interface BlobLike {
 export type SourceDescription =
   | { readonly kind: "url"; readonly href: string } // a folder; its path ends with "/", a query goes with each file
   | { readonly kind: "addresses"; readonly addresses: { readonly [path: string]: string } } // a URL for each file
-  | { readonly kind: "path"; readonly path: string } // a folder on disk, in Node
+  | { readonly kind: "path"; readonly path: string; readonly hint?: string } // a folder on disk, in Node; a hint for when it is missing
   | { readonly kind: "paths"; readonly paths: { readonly [path: string]: string } } // a path for each file, in Node
   | {
       readonly kind: "custom";

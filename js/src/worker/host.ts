@@ -206,7 +206,7 @@ class Host {
       case "path":
         if (!this.#platform.openPath)
           throw new EmbedError("invalid-argument", "model: there are no files on disk here");
-        return this.#platform.openPath(source.path);
+        return this.#platform.openPath(source.path, source.hint);
       case "paths":
         if (!this.#platform.openPaths)
           throw new EmbedError("invalid-argument", "model: there are no files on disk here");

@@ -1,7 +1,7 @@
 // Starts one build of the engine.
 import type { EngineModule, ModuleFactory, ModuleSettings } from "../generated/engine-module.js";
 import { EmbedError } from "../errors.js";
-import { Watch } from "../platform/watch.js";
+import { Watch } from "../platform/worker/watch.js";
 import type { EngineFiles, Thread, ThreadWay } from "../shared/platforms.js";
 import { reasonOf } from "../shared/reason.js";
 import { StartFailure } from "../shared/start-failure.js";

@@ -1,6 +1,6 @@
 // Why a .wasm was not compiled.
-import { nameOf, reasonOf } from "../shared/reason.js";
-import { StartFailure } from "../shared/start-failure.js";
+import { nameOf, reasonOf } from "../../shared/reason.js";
+import { StartFailure } from "../../shared/start-failure.js";
 
 const magic = [0x00, 0x61, 0x73, 0x6d];
 

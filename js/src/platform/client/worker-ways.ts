@@ -1,12 +1,17 @@
 // The engine's worker in a browser: its address, and the ways to start it.
-import { EmbedError } from "../errors.js";
-import { drop, tagOf } from "../shared/values.js";
-import type { WorkerFault, WorkerWay } from "../shared/platforms.js";
-import type { FromWorker } from "../shared/protocol.js";
-import { reasonOf } from "../shared/reason.js";
-import type { CreateWorker, WorkerLike, WorkerPort, WorkerStart } from "../shared/worker-port.js";
-import { inspectScript } from "./inspect.js";
-import { blobAddress, trustedAddress } from "./script-address.js";
+import { EmbedError } from "../../errors.js";
+import { drop, tagOf } from "../../shared/values.js";
+import type { WorkerFault, WorkerWay } from "../../shared/platforms.js";
+import type { FromWorker } from "../../shared/protocol.js";
+import { reasonOf } from "../../shared/reason.js";
+import type {
+  CreateWorker,
+  WorkerLike,
+  WorkerPort,
+  WorkerStart,
+} from "../../shared/worker-port.js";
+import { inspectScript } from "../worker/inspect.js";
+import { blobAddress, trustedAddress } from "../worker/script-address.js";
 
 const noWorker =
   "this place has no Worker (service workers and background scripts of extensions, shared workers of some browsers, jsdom): load in a page, in a dedicated worker or in an offscreen document; in tests, in the environment of Node";
@@ -73,7 +78,7 @@ function scriptOfWorker(): Script {
       configurable: true,
       writable: true,
     });
-    new Worker(new URL("../worker/main.browser.js", import.meta.url), {
+    new Worker(new URL("../../worker/main.js", import.meta.url), {
       type: "module",
       name: "clipglot",
     });

@@ -1,7 +1,7 @@
 // How the engine's files come in a browser, and how its threads start. Everything is watched, and what goes wrong is named.
-import { nameOf, reasonOf } from "../shared/reason.js";
-import { StartFailure } from "../shared/start-failure.js";
-import type { EngineFiles, Thread, ThreadEvents, ThreadWay } from "../shared/platforms.js";
+import { nameOf, reasonOf } from "../../shared/reason.js";
+import { StartFailure } from "../../shared/start-failure.js";
+import type { EngineFiles, Thread, ThreadEvents, ThreadWay } from "../../shared/platforms.js";
 import { compileFailure } from "./compile-failure.js";
 import { inspectScript, originOf, ownOrigin, pageFault, statusFault } from "./inspect.js";
 import { blobAddress, trustedAddress } from "./script-address.js";

@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ModelStore, StoredFile } from "../shared/store.js";
+import type { ModelStore, StoredFile } from "../../shared/store.js";
 
 // What somebody else has put into the folder is passed over: other files, pipes, links that lead nowhere, what vanishes.
 export function nodeStore(root: string): ModelStore {

@@ -1,10 +1,10 @@
 // The worker's side in a browser.
-import { browserEngineFiles } from "./browser-files.js";
-import { browserStore } from "./browser-store.js";
-import { decodePicture, readPixels } from "./browser-pictures.js";
-import type { WorkerPlatform } from "../shared/platforms.js";
-import type { ToWorker } from "../shared/protocol.js";
-import { reasonOf } from "../shared/reason.js";
+import { browserEngineFiles } from "./engine-files.js";
+import { browserStore } from "./store.js";
+import { decodePicture, readPixels } from "./pictures.js";
+import type { WorkerPlatform } from "../../shared/platforms.js";
+import type { ToWorker } from "../../shared/protocol.js";
+import { reasonOf } from "../../shared/reason.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 

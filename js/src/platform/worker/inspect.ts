@@ -1,6 +1,6 @@
 // Looks why a script of ours did not come. The platform says little about a module or a worker that failed ("Failed to fetch
 // dynamically imported module", an event without a message), so the file is asked for again and its answer read. In pages and workers.
-import { reasonOf } from "../shared/reason.js";
+import { reasonOf } from "../../shared/reason.js";
 import { Watch } from "./watch.js";
 
 export interface Inspection {

@@ -3,21 +3,21 @@ import { constants } from "node:fs";
 import { open, readFile, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parentPort } from "node:worker_threads";
-import { EmbedError } from "../errors.js";
-import type { WorkerPlatform } from "../shared/platforms.js";
-import type { ToWorker } from "../shared/protocol.js";
-import { manifestBytes } from "../shared/limits.js";
+import { EmbedError } from "../../errors.js";
+import type { WorkerPlatform } from "../../shared/platforms.js";
+import type { ToWorker } from "../../shared/protocol.js";
+import { manifestBytes } from "../../shared/limits.js";
 import {
   checkpointBinaries,
   checkpointTexts,
   filesOfManifest,
   manifestName,
   modelNames,
-} from "../shared/model-files.js";
-import { readInPieces, type OpenSource, type SourceFile } from "../shared/source.js";
-import { nodeEngineFiles } from "./node-files.js";
-import { nodeStore } from "./node-store.js";
-import { reasonOf } from "../shared/reason.js";
+} from "../../shared/model-files.js";
+import { readInPieces, type OpenSource, type SourceFile } from "../../shared/source.js";
+import { nodeEngineFiles } from "./engine-files.js";
+import { nodeStore } from "./store.js";
+import { reasonOf } from "../../shared/reason.js";
 
 /** Of a worker thread only. */
 export function nodeWorkerPlatform(): WorkerPlatform {
@@ -34,13 +34,13 @@ export function nodeWorkerPlatform(): WorkerPlatform {
 }
 
 /**
- * The files that the manifest names, or those of a checkpoint; whatever else lies there is never touched. Errors: "unreadable"
- * when the folder or its first file cannot be read.
+ * The files that the manifest names, or those of a checkpoint; whatever else is there is never touched. `hint`: added to the
+ * error when there is no such folder. Errors: "unreadable" when the folder or its first file cannot be read.
  */
-export async function openPath(folder: string): Promise<OpenSource> {
+export async function openPath(folder: string, hint?: string): Promise<OpenSource> {
   const placeOf = (path: string) => join(folder, path);
   const first = await stat(folder).catch((cause: unknown) => {
-    throw failed(folder, cause);
+    throw failed(folder, cause, isMissing(cause) ? hint : undefined);
   });
   if (!first.isDirectory()) throw failed(folder, new Error("not a folder"));
   const manifest = await readText(placeOf(manifestName), manifestBytes);
@@ -79,7 +79,7 @@ async function readText(place: string, limit: number): Promise<string | undefine
     if (!info.isFile() || info.size > limit) return info.isFile() ? "" : undefined;
     return await readFile(place, "utf8");
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (isMissing(cause)) return undefined;
     throw failed(place, cause);
   }
 }
@@ -105,15 +105,20 @@ async function find(
       else absent.set(path, `${place} is not a file`);
     } catch (cause) {
       // Perhaps nobody needs it.
-      if (saysMissing || (cause as NodeJS.ErrnoException).code !== "ENOENT")
-        absent.set(path, failed(place, cause).detail);
+      if (saysMissing || !isMissing(cause)) absent.set(path, failed(place, cause).detail);
     }
   }
   return { files, absent };
 }
 
-const failed = (path: string, cause: unknown) =>
-  new EmbedError("unreadable", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
+const isMissing = (cause: unknown) => (cause as NodeJS.ErrnoException).code === "ENOENT";
+
+const failed = (path: string, cause: unknown, hint?: string) =>
+  new EmbedError(
+    "unreadable",
+    `cannot read ${path}: ${reasonOf(cause)}${hint === undefined ? "" : `; ${hint}`}`,
+    { cause },
+  );
 
 function openFiles({ files, absent }: Found, placeOf: (path: string) => string): OpenSource {
   let buffer = new Uint8Array(0);

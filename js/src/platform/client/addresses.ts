@@ -1,5 +1,5 @@
 // Addresses of models, for both platforms.
-import { EmbedError } from "../errors.js";
+import { EmbedError } from "../../errors.js";
 
 /** A folder's address: its path ends with "/". Its query stays; it goes with each file. */
 export function folderAddress(url: URL): string {

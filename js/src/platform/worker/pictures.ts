@@ -1,7 +1,7 @@
 // The browser's image decoder, in the worker.
-import type { Pixels } from "../shared/platforms.js";
-import { upright } from "../shared/upright.js";
-import { webpOrientation } from "../shared/webp-orientation.js";
+import type { Pixels } from "../../shared/platforms.js";
+import { upright } from "../../shared/upright.js";
+import { webpOrientation } from "../../shared/webp-orientation.js";
 
 export async function decodePicture(file: Uint8Array, ignoreOrientation: boolean): Promise<Pixels> {
   // Browsers pass over the orientation in WebP's EXIF, which PIL does not; so it is taken from them where it is there.

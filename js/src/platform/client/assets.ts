@@ -1,8 +1,8 @@
 // Where the engine's files lie beside this one. Each address is written out, in the form that bundlers recognise and rewrite and that
 // tracers of files (for servers) see: they miss it where a function gives an array.
-import { EmbedError } from "../errors.js";
-import type { Variant } from "../shared/engine-types.js";
-import { reasonOf } from "../shared/reason.js";
+import { EmbedError } from "../../errors.js";
+import type { Variant } from "../../shared/engine-types.js";
+import { reasonOf } from "../../shared/reason.js";
 
 export function assetUrls(variant: Variant): {
   readonly moduleUrl: string;
@@ -22,19 +22,19 @@ export function assetUrls(variant: Variant): {
 
 const addresses: { readonly [V in Variant]: () => { readonly module: URL; readonly wasm: URL } } = {
   simd: () => ({
-    module: new URL("../../wasm/clipglot-simd.mjs", import.meta.url),
-    wasm: new URL("../../wasm/clipglot-simd.wasm", import.meta.url),
+    module: new URL("../../../wasm/clipglot-simd.mjs", import.meta.url),
+    wasm: new URL("../../../wasm/clipglot-simd.wasm", import.meta.url),
   }),
   "relaxed-simd": () => ({
-    module: new URL("../../wasm/clipglot-relaxed-simd.mjs", import.meta.url),
-    wasm: new URL("../../wasm/clipglot-relaxed-simd.wasm", import.meta.url),
+    module: new URL("../../../wasm/clipglot-relaxed-simd.mjs", import.meta.url),
+    wasm: new URL("../../../wasm/clipglot-relaxed-simd.wasm", import.meta.url),
   }),
   "simd-threads": () => ({
-    module: new URL("../../wasm/clipglot-simd-threads.mjs", import.meta.url),
-    wasm: new URL("../../wasm/clipglot-simd-threads.wasm", import.meta.url),
+    module: new URL("../../../wasm/clipglot-simd-threads.mjs", import.meta.url),
+    wasm: new URL("../../../wasm/clipglot-simd-threads.wasm", import.meta.url),
   }),
   "relaxed-simd-threads": () => ({
-    module: new URL("../../wasm/clipglot-relaxed-simd-threads.mjs", import.meta.url),
-    wasm: new URL("../../wasm/clipglot-relaxed-simd-threads.wasm", import.meta.url),
+    module: new URL("../../../wasm/clipglot-relaxed-simd-threads.mjs", import.meta.url),
+    wasm: new URL("../../../wasm/clipglot-relaxed-simd-threads.wasm", import.meta.url),
   }),
 };

@@ -1,9 +1,10 @@
 // The caller's side in a browser: a page, or a worker of the user's own.
-import { EmbedError } from "../errors.js";
-import { probeSimd } from "../shared/variants.js";
-import type { PagePlatform } from "../shared/platforms.js";
-import { reasonOf } from "../shared/reason.js";
-import { browserWorkerWays } from "./browser-page-worker.js";
+import { EmbedError } from "../../errors.js";
+import { probeSimd } from "../../shared/variants.js";
+import type { PagePlatform } from "../../shared/platforms.js";
+import { reasonOf } from "../../shared/reason.js";
+import { browserWorkerWays } from "./worker-ways.js";
+import { browserStore } from "../worker/store.js";
 import { folderAddress, withoutSecrets } from "./addresses.js";
 
 export const browserPlatform: PagePlatform = {
@@ -37,6 +38,7 @@ export const browserPlatform: PagePlatform = {
       throw new EmbedError("invalid-argument", "cache must be true or false in a browser");
     return cache;
   },
+  openStore: () => browserStore(),
   resolveFolder,
 };
 

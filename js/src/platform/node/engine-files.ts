@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import { reasonOf } from "../shared/reason.js";
-import { StartFailure } from "../shared/start-failure.js";
-import type { EngineFiles, Thread, ThreadEvents, ThreadWay } from "../shared/platforms.js";
-import { compileFailure } from "./compile-failure.js";
+import { reasonOf } from "../../shared/reason.js";
+import { StartFailure } from "../../shared/start-failure.js";
+import type { EngineFiles, Thread, ThreadEvents, ThreadWay } from "../../shared/platforms.js";
+import { compileFailure } from "../worker/compile-failure.js";
 
 export function nodeEngineFiles(): EngineFiles {
   return {

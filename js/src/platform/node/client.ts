@@ -4,14 +4,15 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { EmbedError } from "../errors.js";
-import { probeSimd } from "../shared/variants.js";
-import { drop, tagOf } from "../shared/values.js";
-import type { FromWorker, SourceDescription } from "../shared/protocol.js";
-import type { PagePlatform, WorkerWay } from "../shared/platforms.js";
-import { reasonOf } from "../shared/reason.js";
-import type { CreateWorker, WorkerLike, WorkerPort } from "../shared/worker-port.js";
-import { folderAddress, withoutSecrets } from "./addresses.js";
+import { EmbedError } from "../../errors.js";
+import { probeSimd } from "../../shared/variants.js";
+import { drop, tagOf } from "../../shared/values.js";
+import type { FromWorker, SourceDescription } from "../../shared/protocol.js";
+import type { PagePlatform, WorkerWay } from "../../shared/platforms.js";
+import { reasonOf } from "../../shared/reason.js";
+import type { CreateWorker, WorkerLike, WorkerPort } from "../../shared/worker-port.js";
+import { nodeStore } from "./store.js";
+import { folderAddress, withoutSecrets } from "../client/addresses.js";
 
 export const nodePlatform: PagePlatform = {
   capabilities: () => ({
@@ -49,6 +50,13 @@ export const nodePlatform: PagePlatform = {
       throw new EmbedError("invalid-argument", "cache must be a folder in Node");
     return cache && pathOf(describeFolder(cache));
   },
+  openStore(readFolder) {
+    const cache = readFolder();
+    const folder = cache === undefined ? false : nodePlatform.describeCache(cache);
+    if (typeof folder !== "string")
+      throw new EmbedError("invalid-argument", "cache must be the folder that load() was given");
+    return Promise.resolve(nodeStore(folder));
+  },
   resolveFolder(address) {
     const folder = describeFolder(address);
     const href =
@@ -68,8 +76,19 @@ function describeFolder(model: string): SourceDescription {
       "invalid-argument",
       `model: Node reads http:, https: and file: URLs and paths, not ${scheme}`,
     );
-  return { kind: "path", path: resolve(model) };
+  return {
+    kind: "path",
+    path: resolve(model),
+    ...(isHubName(model)
+      ? {
+          hint: `"${model}" was taken for a folder, since names of model hubs are not looked up: give a path or the URL of a folder`,
+        }
+      : {}),
+  };
 }
+
+// "jinaai/jina-clip-v2" is how other packages name a model.
+const isHubName = (model: string) => /^[\w.-]+\/[\w.-]+$/.test(model) && !model.startsWith(".");
 
 function urlOf(address: string): URL {
   try {
@@ -88,11 +107,11 @@ function pathOf(folder: SourceDescription): string {
 }
 
 function workerWays(createWorker: CreateWorker | undefined): readonly WorkerWay[] {
-  const url = new URL("../worker/main.node.js", import.meta.url);
+  const url = new URL("../../node/worker.js", import.meta.url);
   // No flags for the thread: some that a process may have (--input-type) break a worker that is a file, and V8's hold for
   // the whole process anyway.
   const own = () =>
-    new Worker(new URL("../worker/main.node.js", import.meta.url), {
+    new Worker(new URL("../../node/worker.js", import.meta.url), {
       name: "clipglot",
       execArgv: [],
     }); // as tracers of files see it

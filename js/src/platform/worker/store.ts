@@ -4,7 +4,7 @@
 //
 // A file is written by one load at a time: it holds a lock of the origin for as long. Pages may only list and remove; opening
 // and writing is for workers.
-import type { ModelStore, StoredFile } from "../shared/store.js";
+import type { ModelStore, StoredFile } from "../../shared/store.js";
 
 const rootName = "clipglot-models";
 /** A load that fills a file and adds nothing for so long is not waited for. */
