@@ -7,6 +7,7 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const build = join(root, "build");
 export const thirdParty = join(build, "third_party");
 export const toolchain = join(build, "toolchain");
+export const arm64 = join(build, "arm64");
 export const downloads = join(build, "downloads");
 export const aptState = join(build, "apt");
 

@@ -1,8 +1,10 @@
 // npm run setup: everything a build needs, from nothing. Safe to call again at any time: finished
 // steps are skipped, interrupted ones start where they stopped.
 //   node tools/setup/setup.mjs [--compiler] [--sources] [--node-modules] [--toolchain] [--browser]   (default: all of these)
+//   node tools/setup/setup.mjs --arm64      what the tests for Arm need besides
 //   node tools/setup/setup.mjs --training --training-data      what training the emoji model needs besides
 import { pathToFileURL } from "node:url";
+import { setUpArm64 } from "./arm64.mjs";
 import { setUpHostPackages } from "./host-packages.mjs";
 import { runMain, log, SetupError } from "./log.mjs";
 import { setUpNodeModules } from "./node-modules.mjs";
@@ -18,10 +20,11 @@ const steps = {
   toolchain: setUpToolchain,
   browser: () => setUpHostPackages(["browser"]),
   lint: () => setUpHostPackages(["lint"]),
+  arm64: setUpArm64,
   training: () => setUpHostPackages(["training"]),
   "training-data": setUpTrainingData,
 };
-const forBuilds = Object.keys(steps).filter((name) => !/^(lint|training)/.test(name));
+const forBuilds = ["compiler", "sources", "node-modules", "toolchain", "browser"];
 
 /** Runs the named steps in the right order. */
 export async function setUp(names = forBuilds) {

@@ -2,7 +2,6 @@
 // packages (no root, nothing installed). LLVM is Debian 12's own; Binaryen is Debian 13's and brings
 // the C library it was linked with, beside which it is started by its own loader.
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -20,6 +19,7 @@ import { SetupError, log } from "./log.mjs";
 import { dependencies, downloads, toolchain } from "./paths.mjs";
 import { fetchPackage, haveApt } from "./private-apt.mjs";
 import { capture, hasStamp, run, which, writeStamp } from "./run.mjs";
+import { isUnpacked, unpackPackage, writeScript } from "./unpack.mjs";
 
 const wanted = dependencies.toolchain.emscripten.version;
 const layout = 4; // raise when this file arranges things differently
@@ -88,11 +88,17 @@ async function install() {
     ["guest", guest],
   ]) {
     for (const spec of packages) {
-      if (isUnpacked(spec)) continue;
+      if (isUnpacked(toolchain, spec)) continue;
       const { file } = await fetchPackage(spec);
       // Unpacks while the next one downloads.
       unpacking.push(
-        unpack(spec, file, join(toolchain, root), spec.package === "emscripten" ? unneeded : []),
+        unpackPackage(
+          toolchain,
+          spec,
+          file,
+          join(toolchain, root),
+          spec.package === "emscripten" ? unneeded : [],
+        ),
       );
       unpacking.at(-1).catch(() => {});
     }
@@ -118,37 +124,11 @@ const unneeded = [
   "*/emscripten/docs",
 ];
 
-const unpackedStamp = (spec) => join(toolchain, "unpacked", spec.package);
-const isUnpacked = (spec) => hasStamp(unpackedStamp(spec), JSON.stringify(spec));
-
-async function unpack(spec, file, folder, exclude = []) {
-  mkdirSync(folder, { recursive: true });
-  const tar = [
-    "-x",
-    "-C",
-    folder,
-    "--no-same-owner",
-    ...["*/share/doc", "*/share/man", ...exclude].map((p) => `--exclude=${p}`),
-  ];
-  const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  await run("sh", [
-    "-c",
-    `dpkg-deb --fsys-tarfile ${quote(file)} | tar ${tar.map(quote).join(" ")}`,
-  ]);
-  writeStamp(unpackedStamp(spec), JSON.stringify(spec));
-}
-
 const llvm = join(toolchain, "host/usr/lib/llvm-19");
 
 function replaceLink(target, path) {
   rmSync(path, { force: true, recursive: true });
   symlinkSync(target, path);
-}
-
-function writeScript(path, text) {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  chmodSync(path, 0o755);
 }
 
 // Libraries that LLVM needs and this machine lacks: copied beside it. Returns whether there are any.
@@ -159,7 +139,8 @@ async function addMissingLibraries() {
     if (known.includes(`${spec.soname} `)) continue;
     any = true;
     const folder = join(toolchain, "libraries", spec.package);
-    if (!isUnpacked(spec)) await unpack(spec, (await fetchPackage(spec)).file, folder);
+    if (!isUnpacked(toolchain, spec))
+      await unpackPackage(toolchain, spec, (await fetchPackage(spec)).file, folder);
     for (const name of readdirSync(folder, { recursive: true })) {
       const file = join(folder, name);
       if (!/\.so(\.|$)/.test(name) || !lstatSync(file).isFile()) continue;
