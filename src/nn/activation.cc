@@ -7,7 +7,7 @@ namespace {
 
 using simd::F32x4;
 using simd::I32x4;
-using simd::MultiplyAdd;
+using simd::MulAdd;
 using simd::Splat;
 
 // x · Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · s·Q(s), s = 1 / (1 + 0.26 t). The form is Abramowitz
@@ -15,16 +15,16 @@ using simd::Splat;
 // in 40 digits for 0 <= t <= 14 (2.5e-8).
 F32x4 GeluOf(F32x4 x) {
   const F32x4 t = simd::Abs(x);
-  const F32x4 s = Splat(1.0f) / MultiplyAdd(t, Splat(0.26f), Splat(1.0f));
+  const F32x4 s = Splat(1.0f) / MulAdd(t, Splat(0.26f), Splat(1.0f));
   F32x4 q = Splat(0.03050494793f);
-  q = MultiplyAdd(q, s, Splat(-0.1528291836f));
-  q = MultiplyAdd(q, s, Splat(0.2514921353f));
-  q = MultiplyAdd(q, s, Splat(-0.1509500419f));
-  q = MultiplyAdd(q, s, Splat(0.1609486685f));
-  q = MultiplyAdd(q, s, Splat(0.05102731089f));
-  q = MultiplyAdd(q, s, Splat(0.1030303539f));
-  q = MultiplyAdd(q, s, Splat(0.1030167359f));
-  q = MultiplyAdd(q, s, Splat(0.1037590607f));
+  q = MulAdd(q, s, Splat(-0.1528291836f));
+  q = MulAdd(q, s, Splat(0.2514921353f));
+  q = MulAdd(q, s, Splat(-0.1509500419f));
+  q = MulAdd(q, s, Splat(0.1609486685f));
+  q = MulAdd(q, s, Splat(0.05102731089f));
+  q = MulAdd(q, s, Splat(0.1030303539f));
+  q = MulAdd(q, s, Splat(0.1030167359f));
+  q = MulAdd(q, s, Splat(0.1037590607f));
   const F32x4 tail = simd::ExpNegative(t * t * Splat(-0.5f)) * (s * q);  // Φ(-t)
   const F32x4 zero = {};
   return x * (x > zero ? Splat(1.0f) - tail : tail);
@@ -53,7 +53,7 @@ CLIPGLOT_NOINLINE void GeluRange(float* x, size_t count) {
     for (size_t k = 0; k < kTogether; ++k) simd::Store(x + i + 4 * k, v[k]);
   }
   for (; i + 4 <= count; i += 4) simd::Store(x + i, GeluOf(simd::Load(x + i)));
-  if (i < count) simd::StorePart(x + i, GeluOf(simd::LoadPart(x + i, count - i)), count - i);
+  if (i < count) simd::StoreN(x + i, GeluOf(simd::LoadN(x + i, count - i)), count - i);
 }
 
 CLIPGLOT_NOINLINE void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
@@ -67,9 +67,8 @@ CLIPGLOT_NOINLINE void SwiGluRow(const float* gate, const float* up, size_t coun
   for (; i + 4 <= count; i += 4)
     simd::Store(y + i, SiluOf(simd::Load(gate + i)) * simd::Load(up + i));
   if (i < count) {
-    const F32x4 value =
-        SiluOf(simd::LoadPart(gate + i, count - i)) * simd::LoadPart(up + i, count - i);
-    simd::StorePart(y + i, value, count - i);
+    const F32x4 value = SiluOf(simd::LoadN(gate + i, count - i)) * simd::LoadN(up + i, count - i);
+    simd::StoreN(y + i, value, count - i);
   }
 }
 

@@ -41,7 +41,7 @@ void FinishChunk(const AttentionProblem& p, size_t head, size_t first, size_t co
       F32x4 v[kTile];
       for (size_t k = 0; k < kTile; ++k)
         v[k] = simd::Load(from + (c + k) * kQueries) * simd::Load(inverse);
-      simd::Transpose(v);
+      simd::Transpose4x4(v);
       for (size_t i = 0; i < kTile; ++i) simd::Store(to + i * to_step + c, v[i]);
     }
     for (; c < p.dim; ++c) {

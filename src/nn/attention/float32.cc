@@ -39,7 +39,7 @@ CLIPGLOT_NOINLINE void TransposeRows(const float* from, size_t from_step, size_t
   for (; c + kTile <= dim; c += kTile) {
     F32x4 v[kTile];
     for (size_t i = 0; i < kTile; ++i) v[i] = simd::Load(from + i * from_step + c);
-    simd::Transpose(v);
+    simd::Transpose4x4(v);
     for (size_t i = 0; i < kTile; ++i) simd::Store(to + (c + i) * to_step, v[i]);
   }
   for (; c < dim; ++c) {
@@ -78,7 +78,7 @@ void PackValue(const AttentionProblem& p, const float* value, size_t padded_coun
   for (; c + kTile <= p.dim; c += kTile, to += kTile * padded_count) {
     simd::Store(to, simd::Load(value + c));
   }
-  if (c < p.dim) simd::Store(to, simd::LoadPart(value + c, p.dim - c));
+  if (c < p.dim) simd::Store(to, simd::LoadN(value + c, p.dim - c));
 }
 
 void PackNoKey(const AttentionProblem& p, size_t padded_count, float* to_key, float* to_value) {

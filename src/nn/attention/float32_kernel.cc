@@ -10,7 +10,7 @@ namespace {
 
 using simd::F32x4;
 using simd::Load;
-using simd::MultiplyAdd;
+using simd::MulAdd;
 using simd::Splat;
 using simd::Store;
 
@@ -27,17 +27,17 @@ inline void Multiply(const float* a, const float* b, size_t depth, Sums& s) {
   for (; b != end; a += kTile, b += kQueries) {
     const F32x4 ba = Load(b), bb = Load(b + 4);
     const F32x4 x0 = Splat(a[0]);
-    s.r0a = MultiplyAdd(x0, ba, s.r0a);
-    s.r0b = MultiplyAdd(x0, bb, s.r0b);
+    s.r0a = MulAdd(x0, ba, s.r0a);
+    s.r0b = MulAdd(x0, bb, s.r0b);
     const F32x4 x1 = Splat(a[1]);
-    s.r1a = MultiplyAdd(x1, ba, s.r1a);
-    s.r1b = MultiplyAdd(x1, bb, s.r1b);
+    s.r1a = MulAdd(x1, ba, s.r1a);
+    s.r1b = MulAdd(x1, bb, s.r1b);
     const F32x4 x2 = Splat(a[2]);
-    s.r2a = MultiplyAdd(x2, ba, s.r2a);
-    s.r2b = MultiplyAdd(x2, bb, s.r2b);
+    s.r2a = MulAdd(x2, ba, s.r2a);
+    s.r2b = MulAdd(x2, bb, s.r2b);
     const F32x4 x3 = Splat(a[3]);
-    s.r3a = MultiplyAdd(x3, ba, s.r3a);
-    s.r3b = MultiplyAdd(x3, bb, s.r3b);
+    s.r3a = MulAdd(x3, ba, s.r3a);
+    s.r3b = MulAdd(x3, bb, s.r3b);
   }
 }
 
@@ -94,15 +94,13 @@ CLIPGLOT_NOINLINE void SoftmaxStep(float* scores, size_t keys, float* max, float
   }
   const F32x4 factor_a = simd::Exp2Negative(old_a - shift_a),
               factor_b = simd::Exp2Negative(old_b - shift_b);
-  Store(sum, MultiplyAdd(Load(sum), factor_a, sum_a));
-  Store(sum + 4, MultiplyAdd(Load(sum + 4), factor_b, sum_b));
+  Store(sum, MulAdd(Load(sum), factor_a, sum_a));
+  Store(sum + 4, MulAdd(Load(sum + 4), factor_b, sum_b));
   Store(factor, factor_a);
   Store(factor + 4, factor_b);
 }
 
-inline void AddScaled(float* c, F32x4 factor, F32x4 sum) {
-  Store(c, MultiplyAdd(Load(c), factor, sum));
-}
+inline void AddScaled(float* c, F32x4 factor, F32x4 sum) { Store(c, MulAdd(Load(c), factor, sum)); }
 
 // Four channels of the values for eight queries: values [keys][4], weights [keys][8], factor [8],
 // o [4][8].

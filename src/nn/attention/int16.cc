@@ -22,10 +22,6 @@ using simd::F32x4;
 using simd::I16x8;
 using simd::I32x4;
 
-constexpr size_t kLanes16 = 8;
-// Below this the reciprocals would leave float's normal numbers: it counts as zero.
-constexpr float kSmallest = 1e-34f;
-
 // One thread's part of Workspace::Impl::attention.
 struct Scratch {
   int32_t* q;       // as AttentionBlockInt16 has them
@@ -67,19 +63,19 @@ float QuantizeRow(const float* x, size_t dim, float most, int32_t* pairs) {
   F32x4 largest = {}, poison = {};  // poison: zero, or NaN
   const F32x4 zero = {};
   const size_t whole = RoundDown(dim, simd::kLanes);
-  const F32x4 last = simd::LoadPart(x + whole, dim - whole);
+  const F32x4 last = simd::LoadN(x + whole, dim - whole);
   const auto look = [&](F32x4 v) {
     largest = simd::Max(largest, simd::Abs(v));
     poison += v * zero;
   };
   for (size_t c = 0; c < whole; c += simd::kLanes) look(simd::Load(x + c));
   look(last);
-  const float top = simd::MaxLane(largest);
-  const F32x4 inverse = simd::Splat(top < kSmallest ? 0.0f : most / top);
+  const float top = simd::ReduceMax(largest);
+  const F32x4 inverse = simd::Splat(top < simd::kMinQuantizedRange ? 0.0f : most / top);
   const I32x4 bias = simd::SplatI32(std::bit_cast<int32_t>(simd::kRoundingMagic));
   size_t c = 0;
-  for (; c + kLanes16 <= dim; c += kLanes16) {
-    const I16x8 q = simd::NarrowToI16(Round(simd::Load(x + c), inverse) - bias,
+  for (; c + simd::kLanes16 <= dim; c += simd::kLanes16) {
+    const I16x8 q = simd::DemoteToI16(Round(simd::Load(x + c), inverse) - bias,
                                       Round(simd::Load(x + c + 4), inverse) - bias);
     std::memcpy(pairs + c / 2, &q, sizeof(q));
   }
@@ -87,10 +83,10 @@ float QuantizeRow(const float* x, size_t dim, float most, int32_t* pairs) {
     const bool both = whole > c;
     const I32x4 first = Round(both ? simd::Load(x + c) : last, inverse) - bias,
                 second = Round(both ? last : zero, inverse) - bias;
-    const auto q = (I32x4)simd::NarrowToI16(first, second);
+    const auto q = (I32x4)simd::DemoteToI16(first, second);
     for (size_t i = 0; c + 2 * i < dim; ++i) pairs[c / 2 + i] = q[i];
   }
-  return (top < kSmallest ? 0.0f : top / most) + simd::SumLanes(poison);
+  return (top < simd::kMinQuantizedRange ? 0.0f : top / most) + simd::ReduceSum(poison);
 }
 
 // Four rows (dim channels each), quantised, to columns of pairs `to` [dim / 2][4], `to_step` apart.
@@ -104,7 +100,7 @@ CLIPGLOT_NOINLINE void PackRows(const float* const (&rows)[kTile], size_t dim, i
   for (; c + kTile <= count; c += kTile, to += kTile * to_step) {
     I32x4 v[kTile];
     for (size_t i = 0; i < kTile; ++i) std::memcpy(&v[i], pairs[i] + c, sizeof(v[i]));
-    simd::Transpose(v);
+    simd::Transpose4x4(v);
     for (size_t i = 0; i < kTile; ++i) std::memcpy(to + i * to_step, &v[i], sizeof(v[i]));
   }
   for (; c < count; ++c, to += to_step) {
@@ -148,7 +144,7 @@ void PackChannels(const float* const* rows, size_t count, size_t first, const Lo
     largest = simd::Max(largest, simd::Abs(v));
     poison += v * zero;
   }
-  const auto nothing = largest < simd::Splat(kSmallest);
+  const auto nothing = largest < simd::Splat(simd::kMinQuantizedRange);
   const F32x4 inverse = nothing ? zero : most / largest;
   const I16x8 ones = simd::SplatI16(1);
   I32x4 sums = {};
@@ -157,7 +153,7 @@ void PackChannels(const float* const* rows, size_t count, size_t first, const Lo
                 high = Round(load(rows[j + 1] + first), inverse);
     const I32x4 pairs = (low & simd::SplatI32(0xFFFF)) | (high << 16);
     std::memcpy(to, &pairs, sizeof(pairs));
-    sums += simd::Dot((I16x8)pairs, ones);
+    sums += simd::WidenMulPairwiseAdd((I16x8)pairs, ones);
   }
   simd::Store(s.value_steps + first, (nothing ? zero : largest / most) + poison);
   static_assert(kInt16WeightZero == -(1 << 15));
@@ -171,7 +167,7 @@ CLIPGLOT_NOINLINE void PackValues(const float* const* rows, size_t count, const 
   size_t c = 0;
   for (; c + kTile <= p.dim; c += kTile) PackChannels(rows, count, c, simd::Load, s);
   if (c < p.dim) {
-    const auto load = [&](const float* from) { return simd::LoadPart(from, p.dim - c); };
+    const auto load = [&](const float* from) { return simd::LoadN(from, p.dim - c); };
     PackChannels(rows, count, c, load, s);
   }
 }

@@ -12,15 +12,15 @@ namespace clipglot {
 namespace {
 
 using simd::AddWrapping;
-using simd::Dot;
 using simd::F32x4;
 using simd::I16x8;
 using simd::I32x4;
 using simd::Load;
 using simd::LoadI16;
-using simd::MultiplyAdd;
+using simd::MulAdd;
 using simd::Splat;
 using simd::Store;
+using simd::WidenMulPairwiseAdd;
 
 // The sums of a tile, in eight registers: row i, lanes 0-3 (a) and 4-7 (b).
 struct Sums {
@@ -34,22 +34,22 @@ inline void Multiply(const int32_t* a, const int32_t* b, size_t depth, Sums& s) 
   for (; b != end; a += kTile, b += kQueries) {
     const I16x8 ba = LoadI16(b), bb = LoadI16(b + 4);
     const auto x0 = (I16x8)simd::SplatI32(a[0]);
-    s.r0a = AddWrapping(s.r0a, Dot(x0, ba));
-    s.r0b = AddWrapping(s.r0b, Dot(x0, bb));
+    s.r0a = AddWrapping(s.r0a, WidenMulPairwiseAdd(x0, ba));
+    s.r0b = AddWrapping(s.r0b, WidenMulPairwiseAdd(x0, bb));
     const auto x1 = (I16x8)simd::SplatI32(a[1]);
-    s.r1a = AddWrapping(s.r1a, Dot(x1, ba));
-    s.r1b = AddWrapping(s.r1b, Dot(x1, bb));
+    s.r1a = AddWrapping(s.r1a, WidenMulPairwiseAdd(x1, ba));
+    s.r1b = AddWrapping(s.r1b, WidenMulPairwiseAdd(x1, bb));
     const auto x2 = (I16x8)simd::SplatI32(a[2]);
-    s.r2a = AddWrapping(s.r2a, Dot(x2, ba));
-    s.r2b = AddWrapping(s.r2b, Dot(x2, bb));
+    s.r2a = AddWrapping(s.r2a, WidenMulPairwiseAdd(x2, ba));
+    s.r2b = AddWrapping(s.r2b, WidenMulPairwiseAdd(x2, bb));
     const auto x3 = (I16x8)simd::SplatI32(a[3]);
-    s.r3a = AddWrapping(s.r3a, Dot(x3, ba));
-    s.r3b = AddWrapping(s.r3b, Dot(x3, bb));
+    s.r3a = AddWrapping(s.r3a, WidenMulPairwiseAdd(x3, ba));
+    s.r3b = AddWrapping(s.r3b, WidenMulPairwiseAdd(x3, bb));
   }
 }
 
 inline void StoreScore(float* to, I32x4 sum, F32x4 step, F32x4 bias) {
-  Store(to, MultiplyAdd(simd::ToFloat(sum), step, bias));
+  Store(to, MulAdd(simd::ConvertToF32(sum), step, bias));
 }
 
 // Scores of eight queries and four keys: keys [dim / 2][4], q [dim / 2][8], key_steps and bias [4],
@@ -78,8 +78,8 @@ CLIPGLOT_NOINLINE void ScoreTile(const int32_t* keys, const int32_t* q, size_t p
 inline I16x8 PairWeights(const float* first, const float* second, F32x4 scale) {
   // Below 2^15 the number stands in the low half of the bits.
   const F32x4 magic = Splat(simd::kRoundingMagic + kInt16WeightZero);
-  const auto low = std::bit_cast<I32x4>(MultiplyAdd(Load(first), scale, magic)),
-             high = std::bit_cast<I32x4>(MultiplyAdd(Load(second), scale, magic));
+  const auto low = std::bit_cast<I32x4>(MulAdd(Load(first), scale, magic)),
+             high = std::bit_cast<I32x4>(MulAdd(Load(second), scale, magic));
   return (I16x8)((low & simd::SplatI32(0xFFFF)) | (high << 16));
 }
 
@@ -107,10 +107,10 @@ class WeightOf {
     x = simd::Max(x, least);
     const F32x4 shifted = x + magic;
     const F32x4 r = x - (shifted - magic);
-    F32x4 e = MultiplyAdd(c4, r, c3);
-    e = MultiplyAdd(e, r, c2);
-    e = MultiplyAdd(e, r, c1);
-    e = MultiplyAdd(e, r, c0);
+    F32x4 e = MulAdd(c4, r, c3);
+    e = MulAdd(e, r, c2);
+    e = MulAdd(e, r, c1);
+    e = MulAdd(e, r, c0);
     return e * std::bit_cast<F32x4>(std::bit_cast<I32x4>(shifted) << 23);
   }
 
@@ -167,8 +167,8 @@ CLIPGLOT_NOINLINE void SoftmaxStep(float* scores, size_t keys, float* max, float
                 b = PairWeights(at + 4, at + kQueries + 4, scale_b);
     std::memcpy(to, &a, sizeof(a));
     std::memcpy(to + 4, &b, sizeof(b));
-    units_a += Dot(a, ones);
-    units_b += Dot(b, ones);
+    units_a += WidenMulPairwiseAdd(a, ones);
+    units_b += WidenMulPairwiseAdd(b, ones);
   }
   const auto finish = [&](F32x4 block_max, F32x4 scale, I32x4 units, size_t at) {
     const F32x4 old = Load(max + at), all = simd::Max(old, block_max);
@@ -176,7 +176,7 @@ CLIPGLOT_NOINLINE void SoftmaxStep(float* scores, size_t keys, float* max, float
     const F32x4 of_old = simd::Exp2Negative(old - shift),
                 of_block = simd::Exp2Negative(block_max - shift) / scale;
     Store(max + at, all);
-    Store(sum + at, MultiplyAdd(Load(sum + at), of_old, simd::ToFloat(units) * of_block));
+    Store(sum + at, MulAdd(Load(sum + at), of_old, simd::ConvertToF32(units) * of_block));
     Store(factors.old + at, of_old);
     Store(factors.block + at, of_block);
   };
@@ -185,7 +185,7 @@ CLIPGLOT_NOINLINE void SoftmaxStep(float* scores, size_t keys, float* max, float
 }
 
 inline void AddScaled(float* c, F32x4 factor, I32x4 sum, F32x4 step) {
-  Store(c, MultiplyAdd(Load(c), factor, simd::ToFloat(sum) * step));
+  Store(c, MulAdd(Load(c), factor, simd::ConvertToF32(sum) * step));
 }
 
 // Four channels of the values for eight queries: values [keys / 2][4], weights [keys / 2][8],

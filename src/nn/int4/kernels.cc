@@ -24,12 +24,11 @@ enum class Sums {
 // same.
 template <Sums sums>
 inline I32x4 Multiply(I8x16 x, I8x16 w, I32x4 sum) {
-  if constexpr (sums == Sums::kPairs) return sum + simd::Dot((I16x8)w, (I16x8)x);
-  if constexpr (sums == Sums::kBytes) return simd::DotBytes(x, w, sum, /*b_unsigned=*/true);
-  return (I32x4)((I16x8)sum + simd::DotPairs(x, w));
+  if constexpr (sums == Sums::kPairs) return sum + simd::WidenMulPairwiseAdd((I16x8)w, (I16x8)x);
+  if constexpr (sums == Sums::kBytes)
+    return simd::SumOfMulQuadAccumulate(x, w, sum, /*b_unsigned=*/true);
+  return (I32x4)((I16x8)sum + simd::MulPairwiseAddI8U8(x, w));
 }
-
-constexpr int16_t kOnes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
 
 // Calls multiply(w) for all units of a block, one after the other; w: kQ4Groups vectors. `units` is
 // a variable, lest the loop is unrolled, which would take more registers than there are.
@@ -49,7 +48,8 @@ inline void EachPacked(const uint8_t* from, size_t vectors, const Work& multiply
     for (int i = 0; i < static_cast<int>(Q4Units(bytes) / kQ4Vectors); ++i) {
       I8x16 w[kQ4Groups];
       for (size_t g = 0; g < kQ4Groups; ++g)
-        w[g] = bytes ? simd::HalfBytes((I8x16)packed[g], i) : (I8x16)simd::Nibbles(packed[g], i);
+        w[g] = bytes ? simd::NibblesOfI8((I8x16)packed[g], i)
+                     : (I8x16)simd::NibblesOfI16(packed[g], i);
       multiply(w);
     }
   }
@@ -62,7 +62,7 @@ CLIPGLOT_NOINLINE void RunTile(const Q4Tile& tile, size_t units, size_t vectors)
   const auto* x = static_cast<const uint8_t*>(tile.x);
   const int32_t* offsets = tile.offsets;
   const float* scales = tile.scales;
-  [[maybe_unused]] const I16x8 ones = simd::LoadI16(simd::FromMemory(kOnes));
+  [[maybe_unused]] const I16x8 ones = simd::LoadI16(simd::FromMemory(simd::kOnes16));
   // Where weights are unpacked on the way totals are kept in registers as far as they go; else
   // these are full of sums.
   float local[R * kQ4TileOutputs];
@@ -76,7 +76,7 @@ CLIPGLOT_NOINLINE void RunTile(const Q4Tile& tile, size_t units, size_t vectors)
     }
     const auto multiply = [&](const I8x16(&weights)[kQ4Groups]) {
       for (size_t r = 0; r < R; ++r) {
-        const I8x16 unit = simd::SplatBytes(x + r * kQ4UnitBytes);
+        const I8x16 unit = simd::SplatI8Quad(x + r * kQ4UnitBytes);
         for (size_t g = 0; g < kQ4Groups; ++g)
           acc[r][g] = Multiply<sums>(unit, weights[g], acc[r][g]);
       }
@@ -91,15 +91,16 @@ CLIPGLOT_NOINLINE void RunTile(const Q4Tile& tile, size_t units, size_t vectors)
     for (size_t g = 0; g < kQ4Groups; ++g) {
       scale[g] =
           unpacked ? simd::Load(reinterpret_cast<const float*>(w + units * kQ4Groups * 16) + g * 4)
-                   : simd::LoadBfloat16(w + kQ4ValueBytes + g * 8);
+                   : simd::LoadBF16(w + kQ4ValueBytes + g * 8);
     }
     for (size_t r = 0; r < R; ++r) {
       const F32x4 step = simd::Splat(scales[r]);
       for (size_t g = 0; g < kQ4Groups; ++g) {
-        const I32x4 sum = sums == Sums::kNarrow ? simd::Dot((I16x8)acc[r][g], ones) : acc[r][g];
+        const I32x4 sum =
+            sums == Sums::kNarrow ? simd::WidenMulPairwiseAdd((I16x8)acc[r][g], ones) : acc[r][g];
         float* total = totals + r * kQ4TileOutputs + g * 4;
         simd::Store(total,
-                    simd::MultiplyAdd(simd::ToFloat(sum) * step, scale[g], simd::Load(total)));
+                    simd::MulAdd(simd::ConvertToF32(sum) * step, scale[g], simd::Load(total)));
       }
     }
     w += unpacked ? Q4UnpackedBytes(bytes) : kQ4PackedBytes;
@@ -130,7 +131,7 @@ void UnpackQ4(const uint8_t* packed, size_t blocks, bool bytes, uint8_t* to) {
       EachPacked<false>(packed, kQ4Vectors, store);
     }
     for (size_t g = 0; g < kQ4Groups; ++g) {
-      const F32x4 scale = simd::LoadBfloat16(packed + kQ4ValueBytes + g * 8);
+      const F32x4 scale = simd::LoadBF16(packed + kQ4ValueBytes + g * 8);
       std::memcpy(unit + g * sizeof(scale), &scale, sizeof(scale));
     }
   }

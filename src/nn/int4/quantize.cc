@@ -21,8 +21,6 @@ inline void StoreUnit(uint8_t* to, int32_t unit) { std::memcpy(to, &unit, sizeof
 template <DotWay way>
 inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scale,
                           int32_t* offset) {
-  constexpr float kSmallest =
-      1e-34f;  // below this the reciprocal would leave float's normal numbers
   F32x4 v[kBlockVectors];
   F32x4 highest = {}, poison = {};  // poison: x · 0, which is NaN when x is not finite
   const F32x4 zero = {};
@@ -31,12 +29,12 @@ inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scal
     highest = simd::Max(highest, simd::Abs(v[i]));
     poison += v[i] * zero;
   }
-  float high = simd::MaxLane(highest), inverse = 0;
+  float high = simd::ReduceMax(highest), inverse = 0;
   *scale = 0;
-  if (simd::SumLanes(poison) != 0.0f) {
+  if (simd::ReduceSum(poison) != 0.0f) {
     *scale = std::numeric_limits<float>::quiet_NaN();
     for (F32x4& lanes : v) lanes = zero;
-  } else if (high >= kSmallest) {
+  } else if (high >= simd::kMinQuantizedRange) {
     *scale = high / 127.0f;
     inverse = 127.0f / high;
   }
@@ -55,14 +53,15 @@ inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scal
   }
   for (size_t i = 0; i < kBlockVectors; i += 4) {
     simd::I8x16 narrow =
-        simd::NarrowToI8(rounded[i], rounded[i + 1], rounded[i + 2], rounded[i + 3]);
+        simd::DemoteToI8(rounded[i], rounded[i + 1], rounded[i + 2], rounded[i + 3]);
     if constexpr (Q4Bytes(way)) {
       const auto fours = (I32x4)narrow;
       for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, fours[u]);
     } else {
       narrow = __builtin_shufflevector(narrow, narrow, 0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11,
                                        13, 15);
-      const auto first = (I32x4)simd::WidenLow(narrow), last = (I32x4)simd::WidenHigh(narrow);
+      const auto first = (I32x4)simd::PromoteLowerToI16(narrow),
+                 last = (I32x4)simd::PromoteUpperToI16(narrow);
       for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, first[u]);
       for (size_t u = 0; u < 4; ++u, q += stride) StoreUnit(q, last[u]);
     }

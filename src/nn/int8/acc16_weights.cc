@@ -13,7 +13,6 @@ namespace {
 using simd::I16x8;
 using simd::I8x16;
 
-constexpr size_t kLanes16 = 8;
 constexpr size_t kGroupSteps = kGroupColumns / kQ8Step;
 
 // Weights of one or more steps summed by lanes: positive and negative ones apart.
@@ -23,8 +22,8 @@ struct LaneSums {
   static LaneSums Of(I8x16 w) {
     const I8x16 zero = {};
     const I8x16 above = w & (I8x16)(w > zero);
-    const I16x8 all = simd::EvenBytes(w) + simd::OddBytes(w);
-    const I16x8 positive = simd::EvenBytes(above) + simd::OddBytes(above);
+    const I16x8 all = simd::PromoteEvenToI16(w) + simd::PromoteOddToI16(w);
+    const I16x8 positive = simd::PromoteEvenToI16(above) + simd::PromoteOddToI16(above);
     return {positive, all - positive};
   }
   friend LaneSums operator+(const LaneSums& a, const LaneSums& b) {
@@ -43,14 +42,14 @@ struct LaneSums {
 
 size_t Count(I16x8 mask) {
   size_t count = 0;
-  for (size_t l = 0; l < kLanes16; ++l) count += mask[l] != 0 ? 1 : 0;
+  for (size_t l = 0; l < simd::kLanes16; ++l) count += mask[l] != 0 ? 1 : 0;
   return count;
 }
 
 // A step's sums by lanes as bytes, of positive weights and of negative ones without their sign: 255
 // stands for 255 and more, which does not fit in any case.
 simd::U8x16 ProfileOf(const LaneSums& sums) {
-  return simd::NarrowToU8(sums.positive, -sums.negative);
+  return simd::DemoteToU8(sums.positive, -sums.negative);
 }
 bool Fits(simd::U8x16 profile) { return !simd::AnyAbove(profile, kNarrowMost); }
 static_assert(kNarrowMost < 255);
@@ -85,8 +84,8 @@ CLIPGLOT_NOINLINE Order OrderQuads(const Steps& steps) {
     size_t unfit = 0;
     for (size_t c = 0; c < n && unfit < best.unfit; ++c) {
       const simd::U8x16 quad =
-          simd::AddSaturating(simd::AddSaturating(steps.At(0, c, 0), steps.At(1, c, s1)),
-                              simd::AddSaturating(steps.At(2, c, s2), steps.At(3, c, s3)));
+          simd::SaturatedAdd(simd::SaturatedAdd(steps.At(0, c, 0), steps.At(1, c, s1)),
+                             simd::SaturatedAdd(steps.At(2, c, s2), steps.At(3, c, s3)));
       unfit += Fits(quad) ? 0 : 1;
     }
     if (unfit < best.unfit) {
@@ -109,7 +108,7 @@ CLIPGLOT_NOINLINE Order OrderPairs(const Steps& steps) {
     for (size_t shift = 0; shift < n && best.unfit > 0; ++shift) {
       size_t unfit = 0;
       for (size_t c = 0; c < n && unfit < best.unfit; ++c)
-        unfit += Fits(simd::AddSaturating(steps.At(a, c, 0), steps.At(b, c, shift))) ? 0 : 1;
+        unfit += Fits(simd::SaturatedAdd(steps.At(a, c, 0), steps.At(b, c, shift))) ? 0 : 1;
       if (unfit < best.unfit) best = {.shift = shift, .unfit = unfit};
     }
     return best;
@@ -191,7 +190,7 @@ struct Excess {
 };
 Excess ExcessOf(I8x16 w, const LaneSums& sums) {
   const I16x8 zero = {};
-  const I16x8 even = simd::EvenBytes(w), odd = simd::OddBytes(w);
+  const I16x8 even = simd::PromoteEvenToI16(w), odd = simd::PromoteOddToI16(w);
   const auto above = (I16x8)(sums.positive > simd::SplatI16(kNarrowMost));
   const I16x8 helps_even = (even & above) | (-even & ~above),
               helps_odd = (odd & above) | (-odd & ~above);
@@ -217,7 +216,7 @@ CLIPGLOT_NOINLINE void TakeRests(const uint8_t* at, const Take& take) {
     sums = sums + LaneSums::Of(w[s]);
   }
   while (!sums.Fits()) {
-    size_t best = 0, fewest = kLanes16 + 1;
+    size_t best = 0, fewest = simd::kLanes16 + 1;
     int largest = 0;  // of what is taken: where no lane can be made to fit at once
     Excess chosen = {};
     for (size_t s = 0; s < kSteps; ++s) {
@@ -225,7 +224,8 @@ CLIPGLOT_NOINLINE void TakeRests(const uint8_t* at, const Take& take) {
       const size_t count = Count(excess.left.Unfit());
       const LaneSums of_taken = LaneSums::Of(excess.weights);
       int size = 0;
-      for (size_t l = 0; l < kLanes16; ++l) size += of_taken.positive[l] - of_taken.negative[l];
+      for (size_t l = 0; l < simd::kLanes16; ++l)
+        size += of_taken.positive[l] - of_taken.negative[l];
       if (size == 0 || count > fewest || (count == fewest && size <= largest)) continue;
       best = s;
       fewest = count;

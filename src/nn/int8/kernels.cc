@@ -16,20 +16,16 @@ using simd::I16x8;
 using simd::I32x4;
 using simd::I8x16;
 
-inline I32x4 LoadI32(const void* from) {
-  I32x4 out;
-  std::memcpy(&out, from, sizeof(out));
-  return out;
-}
 // `sum`: Σ (q - zero_point) · step · w.
 inline void Scale(F32x4 sum, const uint8_t* tail, float* y) {
   const auto* scales = reinterpret_cast<const float*>(tail + offsetof(PanelTail, scales));
   const auto* bias = reinterpret_cast<const float*>(tail + offsetof(PanelTail, bias));
-  simd::Store(y, simd::MultiplyAdd(sum, simd::Load(scales), simd::Load(bias)));
+  simd::Store(y, simd::MulAdd(sum, simd::Load(scales), simd::Load(bias)));
 }
 inline void Finish(I32x4 sum, const uint8_t* tail, const Q8Row& row, float* y) {
-  const I32x4 sums = LoadI32(tail + offsetof(PanelTail, sums));
-  Scale(simd::ToFloat(sum - sums * simd::SplatI32(row.offset)) * simd::Splat(row.step), tail, y);
+  const I32x4 sums = simd::LoadI32(tail + offsetof(PanelTail, sums));
+  Scale(simd::ConvertToF32(sum - sums * simd::SplatI32(row.offset)) * simd::Splat(row.step), tail,
+        y);
 }
 
 // Bytes by bytes, for kUnsigned and kSigned.
@@ -46,9 +42,9 @@ CLIPGLOT_NOINLINE void MultiplyBytes(const Q8Tile& tile) {
       w[g] += kVectorBytes;
     }
     for (size_t r = 0; r < R; ++r) {
-      const I8x16 four = simd::SplatBytes(x + r * kQ8Step);
+      const I8x16 four = simd::SplatI8Quad(x + r * kQ8Step);
       for (size_t g = 0; g < G; ++g)
-        sum[r][g] = simd::DotBytes(weights[g], four, sum[r][g], tile.x_unsigned);
+        sum[r][g] = simd::SumOfMulQuadAccumulate(weights[g], four, sum[r][g], tile.x_unsigned);
     }
     x += kQ8Step * R;
   }
@@ -67,29 +63,27 @@ CLIPGLOT_NOINLINE void MultiplyWide(const Q8Tile& tile) {
   I32x4 sum[R][2] = {};  // two outputs each, columns 0 and 1 apart from 2 and 3
   for (size_t c = tile.columns; c > 0; c -= kQ8ColumnMultiple) {
     for (size_t step = 0; step < kQ8ColumnMultiple / kQ8Step; ++step) {
-      const I16x8 low = simd::WidenI8(w + step * kVectorBytes);
-      const I16x8 high = simd::WidenI8(w + step * kVectorBytes + kVectorBytes / 2);
+      const I16x8 low = simd::LoadI8AsI16(w + step * kVectorBytes);
+      const I16x8 high = simd::LoadI8AsI16(w + step * kVectorBytes + kVectorBytes / 2);
       for (size_t r = 0; r < R; ++r) {
-        const I16x8 quad = simd::SplatQuad(x + (step * R + r) * kQuadBytes);
-        sum[r][0] += simd::Dot(low, quad);
-        sum[r][1] += simd::Dot(high, quad);
+        const I16x8 quad = simd::SplatI16Quad(x + (step * R + r) * kQuadBytes);
+        sum[r][0] += simd::WidenMulPairwiseAdd(low, quad);
+        sum[r][1] += simd::WidenMulPairwiseAdd(high, quad);
       }
     }
     w += kQ8ColumnMultiple * kPanelOutputs;
     x += kQ8ColumnMultiple * R * sizeof(int16_t);
   }
   for (size_t r = 0; r < R; ++r)
-    Finish(simd::AddPairs(sum[r][0], sum[r][1]), w, tile.rows[r], tile.y + r * tile.stride);
+    Finish(simd::PairwiseAdd(sum[r][0], sum[r][1]), w, tile.rows[r], tile.y + r * tile.stride);
 }
-
-constexpr int16_t kOnes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
 
 // Calls work(r, element r of `from` in all lanes) for r = 0 ... R - 1: one load for four elements.
 template <size_t R, typename Work>
 [[gnu::always_inline]] inline void EachSplat(const int32_t* from, const Work& work) {
   CLIPGLOT_UNROLL
   for (size_t r = 0; r + 4 <= R; r += 4) {
-    const I32x4 four = LoadI32(from + r);
+    const I32x4 four = simd::LoadI32(from + r);
     work(r, __builtin_shufflevector(four, four, 0, 0, 0, 0));
     work(r + 1, __builtin_shufflevector(four, four, 1, 1, 1, 1));
     work(r + 2, __builtin_shufflevector(four, four, 2, 2, 2, 2));
@@ -110,7 +104,7 @@ CLIPGLOT_NOINLINE void MultiplyPairs(const Q8Tile& tile) {
   const NarrowGroup* group = tile.narrow.groups;
   const NarrowRest* rest = tile.narrow.rests.data();
   const NarrowRest* const rests_end = rest + tile.narrow.rests.size();
-  const I16x8 ones = simd::LoadI16(simd::FromMemory(kOnes));
+  const I16x8 ones = simd::LoadI16(simd::FromMemory(simd::kOnes16));
   F32x4 total[R] = {};
   size_t positions = 0;
   for (size_t left = tile.columns; left > 0; ++group, params += 2 * R) {
@@ -118,16 +112,18 @@ CLIPGLOT_NOINLINE void MultiplyPairs(const Q8Tile& tile) {
     const uint8_t* at[kNarrowSteps];
     for (size_t j = 0; j < kNarrowSteps; ++j) at[j] = x + group->starts[j] * kStepBytes;
     I32x4 sum[R];
-    const auto of_weights = (I16x8)LoadI32(group->sums);
-    EachSplat<R>(params + R,
-                 [&](size_t r, I32x4 zero) { sum[r] = simd::Dot(of_weights, (I16x8)zero); });
+    const auto of_weights = (I16x8)simd::LoadI32(group->sums);
+    EachSplat<R>(params + R, [&](size_t r, I32x4 zero) {
+      sum[r] = simd::WidenMulPairwiseAdd(of_weights, (I16x8)zero);
+    });
     positions += kGroupPositions;
     for (; rest != rests_end && rest->position < positions; ++rest) {
       const I8x16 weights = simd::LoadI8(rest->weights);
       const uint8_t* four = tile.x + rest->position * kStepBytes;
       CLIPGLOT_UNROLL
       for (size_t r = 0; r < R; ++r)
-        sum[r] += simd::Dot(simd::DotPairs(weights, simd::SplatBytes(four + r * kQ8Step)), ones);
+        sum[r] += simd::WidenMulPairwiseAdd(
+            simd::MulPairwiseAddI8U8(weights, simd::SplatI8Quad(four + r * kQ8Step)), ones);
     }
     size_t c = columns / kQ8ColumnMultiple;
     do {
@@ -136,10 +132,11 @@ CLIPGLOT_NOINLINE void MultiplyPairs(const Q8Tile& tile) {
       CLIPGLOT_UNROLL
       for (size_t r = 0; r < R; ++r) {
         for (size_t j = 0; j < kNarrowSteps; j += kSteps) {
-          I16x8 pairs = simd::DotPairs(weights[j], simd::SplatBytes(at[j] + r * kQ8Step));
+          I16x8 pairs =
+              simd::MulPairwiseAddI8U8(weights[j], simd::SplatI8Quad(at[j] + r * kQ8Step));
           for (size_t i = j + 1; i < j + kSteps; ++i)
-            pairs += simd::DotPairs(weights[i], simd::SplatBytes(at[i] + r * kQ8Step));
-          sum[r] += simd::Dot(pairs, ones);
+            pairs += simd::MulPairwiseAddI8U8(weights[i], simd::SplatI8Quad(at[i] + r * kQ8Step));
+          sum[r] += simd::WidenMulPairwiseAdd(pairs, ones);
         }
       }
       w += kNarrowSteps * kVectorBytes;
@@ -147,7 +144,7 @@ CLIPGLOT_NOINLINE void MultiplyPairs(const Q8Tile& tile) {
     } while (--c > 0);
     // An integer below 2^24: exact.
     EachSplat<R>(params, [&](size_t r, I32x4 step) {
-      total[r] = simd::MultiplyAdd(simd::ToFloat(sum[r]), std::bit_cast<F32x4>(step), total[r]);
+      total[r] = simd::MulAdd(simd::ConvertToF32(sum[r]), std::bit_cast<F32x4>(step), total[r]);
     });
     x += kGroupPositions * kStepBytes;
     left -= columns;
@@ -157,8 +154,7 @@ CLIPGLOT_NOINLINE void MultiplyPairs(const Q8Tile& tile) {
   float* y = tile.y;
   const size_t stride = tile.stride;
   CLIPGLOT_UNROLL
-  for (size_t r = 0; r < R; ++r, y += stride)
-    simd::Store(y, simd::MultiplyAdd(total[r], scales, bias));
+  for (size_t r = 0; r < R; ++r, y += stride) simd::Store(y, simd::MulAdd(total[r], scales, bias));
 }
 
 template <size_t R>
@@ -205,14 +201,14 @@ CLIPGLOT_NOINLINE void FinishWide(const int32_t* sums, const uint8_t* const* tai
     for (size_t p = 0; p * kPanelOutputs < outputs; ++p) {
       const uint8_t* tail = tails[p];
       const I32x4 of_weights =
-          LoadI32(tail + offsetof(PanelTail, wide_offsets) + row_half * sizeof(of_weights));
+          simd::LoadI32(tail + offsetof(PanelTail, wide_offsets) + row_half * sizeof(of_weights));
       const int32_t of_row = params[r].offsets[p / (kWidePanels / 2)];
-      const I32x4 sum = simd::SubtractWrapping(
-          simd::SubtractWrapping(LoadI32(sums + p * kPanelOutputs), of_weights),
-          simd::SplatI32(of_row));
+      const I32x4 sum =
+          simd::SubWrapping(simd::SubWrapping(simd::LoadI32(sums + p * kPanelOutputs), of_weights),
+                            simd::SplatI32(of_row));
       float part[kPanelOutputs];
       const size_t left = outputs - p * kPanelOutputs;
-      Scale(simd::ToFloat(sum) * simd::Splat(params[r].step), tail,
+      Scale(simd::ConvertToF32(sum) * simd::Splat(params[r].step), tail,
             left < kPanelOutputs ? part : y + p * kPanelOutputs);
       if (left < kPanelOutputs) std::copy_n(part, left, y + p * kPanelOutputs);
     }

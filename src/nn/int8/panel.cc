@@ -23,10 +23,10 @@ CLIPGLOT_NOINLINE void PackPanel(const Matrix& weight, std::span<const float> bi
       I32x4 v[kPanelOutputs];
       for (size_t o = 0; o < kPanelOutputs; ++o) {
         const I8x16 bytes = simd::LoadI8(from + o * in + c);
-        sums[o] += simd::AddFours(bytes);
+        sums[o] += simd::SumsOfAny4(bytes);
         v[o] = (I32x4)bytes;
       }
-      simd::Transpose(v);
+      simd::Transpose4x4(v);
       std::memcpy(to, v, sizeof(v));
     }
   }

@@ -35,13 +35,13 @@ Range FindRange(const float* x, size_t columns) {
     }
   }
   for (; c < columns; c += 4) {
-    const F32x4 v = c + 4 <= columns ? simd::Load(x + c) : simd::LoadPart(x + c, columns - c);
+    const F32x4 v = c + 4 <= columns ? simd::Load(x + c) : simd::LoadN(x + c, columns - c);
     low[0] = simd::Min(low[0], v);
     high[0] = simd::Max(high[0], v);
     poison[0] += v * zero;
   }
-  return {simd::MinLane(simd::Min(low[0], low[1])), simd::MaxLane(simd::Max(high[0], high[1])),
-          simd::SumLanes(poison[0] + poison[1]) == 0.0f};
+  return {simd::ReduceMin(simd::Min(low[0], low[1])), simd::ReduceMax(simd::Max(high[0], high[1])),
+          simd::ReduceSum(poison[0] + poison[1]) == 0.0f};
 }
 
 // The 16 numbers that begin at x as int8; `bias`: kRoundingMagic's bits minus the zero point.
@@ -50,19 +50,17 @@ I8x16 Round16(const float* x, F32x4 scale, I32x4 bias) {
     return std::bit_cast<I32x4>(simd::Load(x + i) * scale + simd::Splat(simd::kRoundingMagic)) -
            bias;
   };
-  return simd::NarrowToI8(round(0), round(4), round(8), round(12));
+  return simd::DemoteToI8(round(0), round(4), round(8), round(12));
 }
 
 // To integers from `least` to `most`. Calls store(column, values, count, zero_point) for each 16
 // columns; `count` is smaller for the last ones.
 template <int least = -128, int most = 127, typename Store>
 RowQuantization Quantize(const float* x, size_t columns, const Store& store) {
-  // Below this the reciprocals would leave float's normal numbers.
-  constexpr float kSmallestRange = 1e-34f;
   const Range range = FindRange(x, columns);
   const float width = range.high - range.low;
   const bool finite = range.finite && std::isfinite(width);
-  if (!finite || width < kSmallestRange) {
+  if (!finite || width < simd::kMinQuantizedRange) {
     for (size_t c = 0; c < columns; c += 16)
       store(c, I8x16{}, columns - c < 16 ? columns - c : 16, 0);
     return {.zero_point = 0, .step = finite ? 1.0f : std::numeric_limits<float>::quiet_NaN()};
@@ -121,8 +119,8 @@ CLIPGLOT_NOINLINE RowQuantization QuantizeRowQ8(const float* x, size_t columns, 
     using I64x4 = int64_t __attribute__((vector_size(32)));
     return Quantize(x, columns, [=](size_t column, I8x16 values, size_t count, int32_t zero_point) {
       const simd::I16x8 zero = simd::SplatI16(static_cast<int16_t>(zero_point));
-      const auto low = (simd::I64x2)(simd::WidenLow(values) - zero);
-      const auto high = (simd::I64x2)(simd::WidenHigh(values) - zero);
+      const auto low = (simd::I64x2)(simd::PromoteLowerToI16(values) - zero);
+      const auto high = (simd::I64x2)(simd::PromoteUpperToI16(values) - zero);
       Scatter<int64_t>(I64x4{low[0], low[1], high[0], high[1]}, count,
                        to + column * rows * sizeof(int16_t), rows * sizeof(int64_t));
     });

@@ -14,7 +14,6 @@ using simd::I16x8;
 using simd::I32x4;
 
 constexpr size_t kProducts = 7;
-constexpr size_t kLanes16 = 8;
 constexpr size_t kQuad = kQ8Step;
 constexpr size_t kHalfPanels = kWidePanels / 2;
 // Columns of a half that are done at once: what is made of their weights stays in the second cache.
@@ -43,7 +42,7 @@ I32x4 Counted(const std::array<I32x4, kProducts>& of, size_t quarter) {
   I32x4 sum = {};
   for (size_t i = 0; i < kProducts; ++i) {
     if (kCounts[i][quarter] > 0) sum = simd::AddWrapping(sum, of[i]);
-    if (kCounts[i][quarter] < 0) sum = simd::SubtractWrapping(sum, of[i]);
+    if (kCounts[i][quarter] < 0) sum = simd::SubWrapping(sum, of[i]);
   }
   return sum;
 }
@@ -56,7 +55,8 @@ I16x8 LoadQuads(const int16_t* from) {
 }
 // Σ of the products of neighbours in each quad, twice.
 I32x4 Neighbours(I16x8 quads) {
-  return simd::Dot(quads, __builtin_shufflevector(quads, quads, 2, 3, 0, 1, 6, 7, 4, 5));
+  return simd::WidenMulPairwiseAdd(quads,
+                                   __builtin_shufflevector(quads, quads, 2, 3, 0, 1, 6, 7, 4, 5));
 }
 
 // A pair of rows in plain order, `columns` of either half. `to`: its first quad; the next lies
@@ -64,9 +64,9 @@ I32x4 Neighbours(I16x8 quads) {
 CLIPGLOT_NOINLINE void CombineRows(const int16_t* first, const int16_t* second, size_t half,
                                    size_t columns, int16_t* to, size_t stride, size_t product,
                                    std::array<I32x4, kProducts>& neighbours) {
-  for (size_t c = 0; c < columns; c += kLanes16, to += 2 * stride) {
+  for (size_t c = 0; c < columns; c += simd::kLanes16, to += 2 * stride) {
     // The last eight of a half may reach into the other.
-    const bool whole = c + kLanes16 <= columns;
+    const bool whole = c + simd::kLanes16 <= columns;
     I16x8 a[4] = {LoadQuads(first + c), LoadQuads(first + half + c), LoadQuads(second + c),
                   LoadQuads(second + half + c)};
     if (!whole) {
@@ -106,8 +106,8 @@ struct Cursor {
     for (size_t q = 0; q < 4; ++q) {
       const size_t panel = p + q % 2 * kHalfPanels;
       const simd::I8x16 bytes = simd::LoadI8(at[panel] + (q < 2 ? 0 : second[panel]));
-      b[0][q] = simd::OddBytes(bytes);
-      b[1][q] = simd::EvenBytes(bytes);
+      b[0][q] = simd::PromoteOddToI16(bytes);
+      b[1][q] = simd::PromoteEvenToI16(bytes);
     }
     odd = Right(b[0]);
     even = Right(b[1]);
@@ -125,13 +125,13 @@ struct Weights {
 };
 CLIPGLOT_NOINLINE void CombineWeights(Cursor& from, size_t columns, Weights& to) {
   for (size_t p = 0; p < kHalfPanels; ++p) {
-    int16_t* out = to.values[0] + p * 2 * kLanes16;
-    for (size_t c = 0; c < columns; c += kQuad, out += kHalfPanels * 2 * kLanes16) {
+    int16_t* out = to.values[0] + p * 2 * simd::kLanes16;
+    for (size_t c = 0; c < columns; c += kQuad, out += kHalfPanels * 2 * simd::kLanes16) {
       std::array<I16x8, kProducts> odd, even;
       from.Next(p, odd, even);
       for (size_t i = 0; i < kProducts; ++i) {
         std::memcpy(out + i * std::size(to.values[0]), &odd[i], sizeof(I16x8));
-        std::memcpy(out + i * std::size(to.values[0]) + kLanes16, &even[i], sizeof(I16x8));
+        std::memcpy(out + i * std::size(to.values[0]) + simd::kLanes16, &even[i], sizeof(I16x8));
       }
     }
   }
@@ -142,7 +142,7 @@ inline void Count(I32x4 value, int32_t* sum) {
   if constexpr (count != 0) {
     I32x4 v;
     std::memcpy(&v, sum, sizeof(v));
-    v = count > 0 ? simd::AddWrapping(v, value) : simd::SubtractWrapping(v, value);
+    v = count > 0 ? simd::AddWrapping(v, value) : simd::SubWrapping(v, value);
     std::memcpy(sum, &v, sizeof(v));
   }
 }
@@ -156,16 +156,17 @@ inline void MultiplyRows(const int16_t* w, const int16_t* x, size_t columns, int
   for (size_t c = columns; c > 0; c -= kQuad) {
     I16x8 odd[kHalfPanels], even[kHalfPanels];
     for (size_t p = 0; p < kHalfPanels; ++p) {
-      odd[p] = simd::LoadI16(w + p * 2 * kLanes16);
-      even[p] = simd::LoadI16(w + p * 2 * kLanes16 + kLanes16);
+      odd[p] = simd::LoadI16(w + p * 2 * simd::kLanes16);
+      even[p] = simd::LoadI16(w + p * 2 * simd::kLanes16 + simd::kLanes16);
     }
     for (size_t r = 0; r < R; ++r) {
-      const I16x8 x_even = simd::SplatPair(x + r * kQuad),
-                  x_odd = simd::SplatPair(x + r * kQuad + 2);
+      const I16x8 x_even = simd::SplatI16Pair(x + r * kQuad),
+                  x_odd = simd::SplatI16Pair(x + r * kQuad + 2);
       for (size_t p = 0; p < kHalfPanels; ++p)
-        sum[r][p] = simd::AddWrapping(sum[r][p], simd::Dot(x_even + odd[p], x_odd + even[p]));
+        sum[r][p] = simd::AddWrapping(sum[r][p],
+                                      simd::WidenMulPairwiseAdd(x_even + odd[p], x_odd + even[p]));
     }
-    w += kHalfPanels * 2 * kLanes16;
+    w += kHalfPanels * 2 * simd::kLanes16;
     x += R * kQuad;
   }
   constexpr auto& counts = kCounts[product];
@@ -242,7 +243,8 @@ WideOffsets OffsetsOf(const WidePanels& panels, size_t columns) {
       std::array<I16x8, kProducts> odd, even;
       from.Next(p, odd, even);
       for (size_t i = 0; i < kProducts; ++i)
-        neighbours[i] = simd::AddWrapping(neighbours[i], simd::Dot(odd[i], even[i]));
+        neighbours[i] =
+            simd::AddWrapping(neighbours[i], simd::WidenMulPairwiseAdd(odd[i], even[i]));
     }
     for (size_t q = 0; q < 4; ++q) {
       const I32x4 sum = Counted(neighbours, q);
