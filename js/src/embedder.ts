@@ -50,6 +50,7 @@ const charactersAtOnce = 2048;
 
 type LayerProgress = (done: number, total: number) => void;
 
+/** A loaded model, from `load`. Its methods reject with an `EmbedError`, or with the reason of `signal`. */
 export class Embedder implements AsyncDisposable {
   readonly #client: EngineClient;
   readonly #profiled: boolean;
@@ -65,12 +66,12 @@ export class Embedder implements AsyncDisposable {
     this.#pictures = pictures;
   }
 
-  /** What was loaded, and how it runs. Stays when the embedder is disposed. */
+  /** What was loaded, and how it runs. Remains readable after `dispose()`. */
   get info(): EngineInfo {
     return fencedNow(() => Embedder.#of(this, "info").#info);
   }
 
-  /** The vector of a text. The empty text is valid. */
+  /** The vector of a text, of at most 16 MiB in UTF-8. The empty text is valid. Errors: "invalid-text", "too-long", "not-loaded". */
   embedText(text: string, options: TextOptions = {}): Promise<Embedding> {
     return fencedMethod(
       () => Embedder.#of(this, "embedText"),
@@ -91,7 +92,7 @@ export class Embedder implements AsyncDisposable {
     );
   }
 
-  /** The vectors of many texts, in their order. One that fails rejects the call; `detail` begins with its position. */
+  /** The vectors of many texts, in their order. One that fails rejects the call; `detail` begins with its position, "texts[3]: …". */
   embedTexts(
     texts: readonly string[],
     options: TextOptions & ManyOptions = {},

@@ -11,11 +11,15 @@ import type { Embedding, Hit, IndexItem, SearchOptions } from "./types.js";
 /** Hits of a search that names no `k`. */
 const defaultHits = 10;
 
+/**
+ * Vectors in the memory of an embedder's worker, searched exactly; from `createIndex`. Its methods reject with an `EmbedError`, or
+ * with the reason of `signal`.
+ */
 export class VectorIndex implements AsyncDisposable {
   readonly #client: EngineClient;
   readonly #index: number;
   readonly #modelId: string;
-  /** Length of the vectors. */
+  /** Length of each vector. */
   readonly dimensions: number;
   #rowOfId = new Map<string, number>();
   /** Undefined: the row was replaced by a later one. */
@@ -33,12 +37,15 @@ export class VectorIndex implements AsyncDisposable {
     this.#modelId = modelId;
   }
 
-  /** Different ids in the index; 0 after dispose(). */
+  /** Number of ids in the index; 0 after dispose(). */
   get size(): number {
     return fencedNow(() => VectorIndex.#of(this, "size").#rowOfId.size);
   }
 
-  /** Adds vectors, all or none. An id that is there already is replaced. Vectors are compared as they are given. */
+  /**
+   * Adds vectors, all or none. An id that is in the index already is replaced. Vectors are compared as they are given. Errors:
+   * "invalid-argument", "model-mismatch", "out-of-memory" beyond 2 GiB.
+   */
   add(items: Iterable<IndexItem>): Promise<void> {
     return fencedPlain(async () => {
       const self = VectorIndex.#of(this, "add");
@@ -97,7 +104,7 @@ export class VectorIndex implements AsyncDisposable {
     );
   }
 
-  /** Removes all vectors. */
+  /** Removes all vectors. The index can be used again. */
   clear(): Promise<void> {
     return fencedPlain(async () => {
       const self = VectorIndex.#of(this, "clear");
@@ -112,7 +119,7 @@ export class VectorIndex implements AsyncDisposable {
     });
   }
 
-  /** Gives the memory back to the engine. May be called twice, and after the embedder's end. */
+  /** Releases the memory. May be called twice, and after the embedder was disposed. */
   dispose(): Promise<void> {
     return fencedPlain(() => {
       const self = VectorIndex.#of(this, "dispose");
@@ -171,19 +178,19 @@ export class VectorIndex implements AsyncDisposable {
         `items must be an array or another iterable of { id, vector }, not ${shown(items)}${hint}`,
       );
     }
-    const most = Math.floor(maxIndexBytes / Float32Array.BYTES_PER_ELEMENT / this.dimensions);
+    const maxVectors = Math.floor(maxIndexBytes / Float32Array.BYTES_PER_ELEMENT / this.dimensions);
     const ids: string[] = [];
     let rows = new Float32Array(
-      this.dimensions * (Array.isArray(items) ? Math.min(items.length, most) : 16),
+      this.dimensions * (Array.isArray(items) ? Math.min(items.length, maxVectors) : 16),
     );
     for (const item of items as Iterable<
       { readonly id?: unknown; readonly vector?: unknown } | undefined
     >) {
       const name = `items[${ids.length}]`;
-      if (ids.length === most)
+      if (ids.length === maxVectors)
         throw new EmbedError(
           "out-of-memory",
-          `items: an index holds at most ${most} vectors of ${this.dimensions} numbers`,
+          `items: an index holds at most ${maxVectors} vectors of ${this.dimensions} numbers`,
         );
       if (typeof item !== "object" || item === null)
         throw invalid(`${name} must be { id, vector }, not ${shown(item)}`);
@@ -192,9 +199,9 @@ export class VectorIndex implements AsyncDisposable {
       const at = ids.length * this.dimensions;
       const row = this.#vector(`${name}.vector`, vector);
       if (at === rows.length) {
-        const more = new Float32Array(Math.min(2 * at, most * this.dimensions));
-        more.set(rows);
-        rows = more;
+        const grown = new Float32Array(Math.min(2 * at, maxVectors * this.dimensions));
+        grown.set(rows);
+        rows = grown;
       }
       rows.set(row, at);
       ids.push(id);

@@ -8,9 +8,9 @@ import { isUrl, tagOf } from "../shared/values.js";
 import type { EmbedOptions, ImageOptions, TextOptions } from "../types.js";
 import type { Lane } from "./queue.js";
 
-/** Bytes of UTF-8 that the tokenizer reads at most (kMaxTextBytes in src/text/tokenizer.cc); a longer text is not even sent there. */
+/** Max bytes of UTF-8 that the tokenizer reads (kMaxTextBytes in src/text/tokenizer.cc); a longer text is not sent to it. */
 export const maxTextBytes = 16 << 20;
-/** Bytes that an index holds at most (kMaxBytes in src/index/flat_index.cc). */
+/** Max bytes of an index (kMaxBytes in src/index/flat_index.cc). */
 export const maxIndexBytes = 2 ** 31;
 
 export function invalid(detail: string): EmbedError {
@@ -26,9 +26,9 @@ export function shown(value: unknown): string {
   return tagOf(value);
 }
 
-export function checkInteger(name: string, value: unknown, least: number, most: number): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most)
-    throw invalid(`${name} must be an integer from ${least} to ${most}, not ${shown(value)}`);
+export function checkInteger(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max)
+    throw invalid(`${name} must be an integer from ${min} to ${max}, not ${shown(value)}`);
   return value;
 }
 

@@ -73,7 +73,7 @@ export function describeAddresses(
 }
 
 /** No model has so many files; a list that claims more is not walked. */
-const mostFiles = 100_000;
+const maxFiles = 100_000;
 type Listed = readonly { readonly path: string; readonly byteLength: number }[];
 const isSize = (bytes: unknown): bytes is number =>
   Number.isSafeInteger(bytes) && (bytes as number) >= 0;
@@ -81,8 +81,8 @@ const isSize = (bytes: unknown): bytes is number =>
 // An odd entry beside a model is left out. If no model is left, it is the fault.
 function checkList(files: unknown): Listed {
   if (!Array.isArray(files)) throw invalid(`model.list() must give an array, not ${shown(files)}`);
-  if (files.length > mostFiles)
-    throw invalid(`model.list() gave ${files.length} files, at most ${mostFiles} are looked at`);
+  if (files.length > maxFiles)
+    throw invalid(`model.list() gave ${files.length} files, at most ${maxFiles} are looked at`);
   const listed = files.map((file) => ({
     path: member(file, "path"),
     byteLength: member(file, "byteLength"),

@@ -1,12 +1,12 @@
-// Starts the engine's worker: one way after the other, until one says hello.
+// Starts the engine's worker: tries one way after the other, until a worker says hello.
 import { EmbedError } from "../errors.js";
 import type { WorkerFault, WorkerWay } from "../shared/platforms.js";
 import { nameOf, reasonOf } from "../shared/reason.js";
 import type { WorkerPort } from "../shared/worker-port.js";
 
 /**
- * `silence`: milliseconds after which a worker that says nothing is looked into. Errors: EmbedError, or the reason of the signal;
- * no worker is left then.
+ * `silence`: milliseconds after which a worker without a message is examined. Errors: EmbedError "start-failed" or
+ * "invalid-argument", or the reason of the signal; no worker is left running then.
  */
 export async function openWorker(
   ways: readonly WorkerWay[],

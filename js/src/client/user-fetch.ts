@@ -132,7 +132,7 @@ function checkResponse(response: ResponseLike): ResponseLike["body"] {
 }
 
 /** Far more than any server takes; a list that never ends is not walked. */
-const mostHeaders = 1000;
+const maxHeaders = 1000;
 
 /** The option `headers`, as [name, value]. Errors name what is wrong without the values: they are secrets. */
 export function readHeaders(given: unknown): readonly (readonly [string, string])[] {
@@ -140,7 +140,7 @@ export function readHeaders(given: unknown): readonly (readonly [string, string]
   if (typeof given !== "object") throw invalid(`headers must be an object, not ${typeof given}`);
   const pairs: unknown[] = [];
   const add = (pair: unknown) => {
-    if (pairs.push(pair) > mostHeaders) throw invalid(`headers: more than ${mostHeaders}`);
+    if (pairs.push(pair) > maxHeaders) throw invalid(`headers: more than ${maxHeaders}`);
   };
   const { forEach } = given as {
     forEach?: (each: (value: unknown, name: unknown) => void) => void;

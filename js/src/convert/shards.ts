@@ -69,7 +69,7 @@ export function planShards(tensors: readonly PackedTensor[]): PlannedShard[] {
 const sum = (tensors: readonly PackedTensor[]) =>
   tensors.reduce((bytes, tensor) => bytes + tensor.bytes, 0);
 
-/** Length prefix and header of a safetensors file with these tensors, one behind the other. */
+/** Length prefix and header of a safetensors file with these tensors, concatenated. */
 function safetensorsHead(tensors: readonly PackedTensor[]): Uint8Array {
   const header: Record<string, unknown> = {};
   let offset = 0;

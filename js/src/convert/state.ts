@@ -1,5 +1,5 @@
 // What a conversion that was cut short leaves behind: one file in the pack's folder, replaced as a whole after each shard. It
-// holds which conversion it was, which shards are finished, and what the core needs to go on behind them.
+// holds which conversion it was, which shards are finished, and what the core needs to continue after them.
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,57 +1,70 @@
-// Words that page, worker and users share. No platform types here.
+// Types that client, worker and users share. No platform types here.
 
 /** Which build of the engine runs: with or without relaxed SIMD, with or without threads. */
 export type Variant = "simd" | "relaxed-simd" | "simd-threads" | "relaxed-simd-threads";
+/** Half of the model: the text or the image encoder. */
 export type Tower = "text" | "vision";
+/** Format of the weights: 32-bit floats, or quantised to 8 or 4 bits. */
 export type DType = "f32" | "q8" | "q4";
 
 /** What was loaded, and how it runs. */
 export interface EngineInfo {
+  /** The model's name, e.g. "jinaai/jina-clip-v2". */
   readonly modelId: string;
+  /** The model's version. */
   readonly revision: string;
   /** Licence of the weights, not of this package. */
   readonly license: string;
+  /** Towers that are loaded. */
   readonly towers: readonly Tower[];
+  /** The build that runs. */
   readonly variant: Variant;
+  /** Threads that compute. */
   readonly threads: number;
+  /** Format of the weights: "f32", "q8" or "q4". */
   readonly dtype: string;
-  /** Lengths the model was trained for, ascending. Any length from 1 to `fullDimensions` may be asked for. */
+  /** Vector lengths that the model was trained for, ascending. Any length from 1 to `fullDimensions` may be asked for. */
   readonly dimensions: readonly number[];
+  /** Length of a whole vector. */
   readonly fullDimensions: number;
-  /** Longest text that is read, in tokens. */
+  /** Tokens of the longest text that is read. */
   readonly maxTokens: number;
-  /** Side of the square that pictures are brought to, in pixels; 0 without the vision tower. */
+  /** Pixels per side of the square to which pictures are resized; 0 without the vision tower. */
   readonly imageSize: number;
+  /** Patches per side of that square: the largest `grid` of `ImageOptions`; 0 without the vision tower. */
   readonly imageGrid: number;
   /** Bytes that the weights occupy in memory. */
   readonly residentBytes: number;
   /**
-   * "simd": the same input gives the same bits on every machine. "relaxed-simd": rounded otherwise, up to 5.8e-3 in a component
-   * (cosine at least 0.99965) against "simd"; machines differ among each other in the last digits.
+   * "simd": the same input gives the same bits on every machine. "relaxed-simd": rounding differs from "simd", by up to 5.8e-3 in
+   * a component (cosine ≥ 0.99965), and between machines in the last digits.
    */
   readonly numerics: "simd" | "relaxed-simd";
-  /** Builds that were tried before this one, in their order, and why they did not start. Empty as a rule. */
+  /** Builds that were tried before this one, in order, and why they did not start. Usually empty. */
   readonly fallbacks: readonly FailedBuild[];
 }
 
 /** A build that did not start here. */
 export interface FailedBuild {
+  /** The build. */
   readonly variant: Variant;
+  /** Threads that it should have had. */
   readonly threads: number;
   /** Names the file, the status or the policy, and what to change. */
   readonly reason: string;
 }
 
-/** Something that `load` could do without, and did. */
+/** A feature that `load` continued without. */
 export interface LoadWarning {
   /** "not-kept": the model could not be kept in the cache. "other-build": the first choice of build could not start here. */
   readonly code: "not-kept" | "other-build";
+  /** For people: what failed and why. */
   readonly detail: string;
 }
 
 /** Progress of `load`, in the shape of transformers.js's events. Never goes backwards. */
 export interface LoadProgress {
-  /** "progress_total" is the sum over all files; the others speak of `file`; "ready" comes last. */
+  /** "progress_total" is the sum over all files; the others are about `file`; "ready" comes last. */
   readonly status: "initiate" | "download" | "progress" | "done" | "ready" | "progress_total";
   /** The model, as it was given to `load`. */
   readonly name: string;
@@ -61,8 +74,9 @@ export interface LoadProgress {
   readonly loaded: number;
   /** Bytes in all, once that is known. */
   readonly total: number | undefined;
-  /** 0 … 100. */
+  /** Percent of the bytes: 0 … 100. */
   readonly progress: number;
+  /** Whether the bytes come from the cache. */
   readonly fromCache: boolean;
 }
 

@@ -42,11 +42,11 @@ export interface BuildRequest {
 export interface LoadRequest {
   readonly source: SourceDescription;
   readonly sourceName: string;
-  /** The build to start, and behind it those that may be taken when it does not start. */
+  /** The build to start, then those that may replace it if it does not start. */
   readonly builds: readonly [BuildRequest, ...BuildRequest[]];
-  /** Milliseconds without a byte or a word until a file or a thread is given up. */
+  /** Milliseconds of silence after which a file or a thread counts as failed. */
   readonly startTimeout: number;
-  /** Whether and where the files of a URL are kept. */
+  /** Whether and where the files of a URL are cached. */
   readonly cache: boolean | string;
   /** Sent with each request for the model's files. */
   readonly headers: readonly (readonly [string, string])[];
@@ -158,7 +158,7 @@ export interface EmbeddingAnswer {
 }
 
 export interface EmbeddingsAnswer {
-  /** One behind the other, as many as `truncated` has members. */
+  /** [texts, dimensions], concatenated; as many texts as `truncated` has members. */
   readonly vectors: Float32Array;
   /** Whether each text was cut. */
   readonly truncated: readonly boolean[];
@@ -197,8 +197,8 @@ export interface WireError {
 }
 
 /**
- * Lets the page stop a running call: 32 bits that both threads see. Memory of its own: the page keeps it as long as it keeps the
- * embedder, and would keep a whole heap for a flag that lies in one.
+ * Lets the page stop a running call: 32 bits that both threads see. It is not part of the heap: the page keeps it as long as
+ * the embedder, and would keep the whole heap alive.
  */
 export type CancelFlag = SharedArrayBuffer;
 

@@ -1,4 +1,4 @@
-// The road of a picture in the worker: the engine decodes what it knows. What it does not know, and what it cannot read of its
+// What happens to a picture in the worker: the engine decodes what it knows. What it does not know, and what it cannot read of its
 // own formats, goes through the platform's decoder, under the same limits.
 import { EmbedError } from "../errors.js";
 import { headBytes, sniff, type ImageFormat } from "../shared/image-format.js";

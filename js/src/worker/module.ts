@@ -89,8 +89,8 @@ function factoryOf(module: object, { moduleUrl }: ModuleRequest): ModuleFactory 
   return factory as ModuleFactory;
 }
 
-// Emscripten waits for ever for a .wasm or a thread's worker that does not come; so both are brought from here, and the
-// start ends with the first thing that fails.
+// Emscripten waits without limit for a .wasm or a thread's worker that does not come; so both are fetched here, and the
+// start fails with the first of them that fails.
 async function startWatched(
   request: ModuleRequest,
   watched: WatchedStart,

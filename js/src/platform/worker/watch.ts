@@ -1,4 +1,4 @@
-// Ends what says nothing for too long. Silence counts, not the whole time: slow is no failure.
+// A timeout for silence. It starts again with every sign of life, so that slow is no failure.
 
 export class Watch {
   readonly #silence: number;
@@ -15,18 +15,19 @@ export class Watch {
     this.#expired.catch(() => {}); // whoever waits hears of it by `over`
   }
 
+  /** A sign of life: the time starts again. */
   heard(): void {
     this.end();
     this.#timer = setTimeout(() => this.#reject(this.#late()), this.#silence);
   }
 
-  /** Ends it now, with another reason. */
+  /** Fails now, with this reason. */
   fail(reason: unknown): void {
     this.end();
     this.#reject(reason);
   }
 
-  /** Nothing is waited for any more. */
+  /** Stops the timer. */
   end(): void {
     clearTimeout(this.#timer);
   }
