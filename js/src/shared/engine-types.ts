@@ -36,8 +36,8 @@ export interface EngineInfo {
   /** Bytes that the weights occupy in memory. */
   readonly residentBytes: number;
   /**
-   * "simd": the same input gives the same bits on every machine. "relaxed-simd": rounding differs from "simd", by up to 5.8e-3 in
-   * a component (cosine ≥ 0.99965), and between machines in the last digits.
+   * "simd": the same input gives the same bits on every machine. "relaxed-simd": rounding differs from "simd", by
+   * up to 5.8e-3 in a component (cosine at least 0.99965), and between machines in the last digits.
    */
   readonly numerics: "simd" | "relaxed-simd";
   /** Builds that were tried before this one, in order, and why they did not start. Usually empty. */
