@@ -172,12 +172,12 @@ size_t Json::size() const {
   return is_object() ? Keys().size() : 0;
 }
 
-Json Json::Below(const void* node, std::string step) const {
+Json Json::Below(const void* node, std::string_view step) const {
   Json out;
   out.document_ = document_;
   out.node_ = node;
   out.there_ = node != nullptr ? node : there_;
-  if (node == nullptr) out.missing_ = missing_ + step;
+  if (node == nullptr) out.missing_ = StrCat(missing_, step);
   return out;
 }
 

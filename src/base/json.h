@@ -69,7 +69,7 @@ class Json {
  private:
   struct Document;
   // A view of what is below this one, at `step` (".key" or "[3]").
-  Json Below(const void* node, std::string step) const;
+  Json Below(const void* node, std::string_view step) const;
 
   std::shared_ptr<const Document> document_;
   const void* node_ = nullptr;   // null: not there

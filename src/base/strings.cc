@@ -22,7 +22,8 @@ bool IsUtf8(std::string_view text, size_t* bad_offset) {
     if (lead < 0x80) {
       ++i;
       continue;
-    } else if (lead >= 0xC2 && lead < 0xE0) {
+    }
+    if (lead >= 0xC2 && lead < 0xE0) {
       length = 2, code_point = lead & 0x1F, lowest = 0x80;
     } else if (lead >= 0xE0 && lead < 0xF0) {
       length = 3, code_point = lead & 0x0F, lowest = 0x800;

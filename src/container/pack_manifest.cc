@@ -17,7 +17,7 @@ constexpr size_t kDigits = 64;
 constexpr std::string_view kBeforeDigits = "\"sha256\": \"";
 constexpr std::string_view kAfterDigits = "\"\n}\n";
 
-Status Corrupt(std::string problem) {
+Status Corrupt(std::string_view problem) {
   return Status(Code::kCorruptModel, StrCat(kFile, ": ", problem));
 }
 

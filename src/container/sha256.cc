@@ -30,7 +30,7 @@ constexpr size_t kBlock = 64;
 // FIPS 180-4 §6.2.2, one block of 64 bytes.
 void Compress(std::array<uint32_t, 8>& state, const std::byte* block) {
   uint32_t w[64];
-  for (int t = 0; t < 16; ++t) {
+  for (size_t t = 0; t < 16; ++t) {
     w[t] = static_cast<uint32_t>(block[4 * t]) << 24 |
            static_cast<uint32_t>(block[4 * t + 1]) << 16 |
            static_cast<uint32_t>(block[4 * t + 2]) << 8 | static_cast<uint32_t>(block[4 * t + 3]);

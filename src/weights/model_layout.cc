@@ -25,7 +25,7 @@ class SlotList {
         Slot{std::move(name), rows, columns, quantised, &matrix, nullptr, {}});
   }
   // A vector that comes from one tensor of the same name.
-  void PlainVector(std::string name, size_t length, std::vector<float>& vector) {
+  void PlainVector(const std::string& name, size_t length, std::vector<float>& vector) {
     Vector(name, length, vector).sources = {Source{name, {length}, 1, length, 0, "", ""}};
   }
   void Norm(const std::string& prefix, size_t length, NormWeights& norm) {

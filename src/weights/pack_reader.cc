@@ -65,7 +65,7 @@ class PackReader final : public StepReader {
   Status Plan() override;
   Status OnManifest();
   Status PlanFile(const PackFile& file, bool counted,
-                  std::function<Status(std::span<const std::byte>)> handle);
+                  const std::function<Status(std::span<const std::byte>)>& handle);
   Status PlanShard();
   Status Feed(std::span<const std::byte> bytes);
   Status FeedHeader(std::span<const std::byte>& bytes);
@@ -182,7 +182,7 @@ Status PackReader::OnManifest() {
 
 // One step a chunk; neighbours are read at once.
 Status PackReader::PlanFile(const PackFile& file, bool counted,
-                            std::function<Status(std::span<const std::byte>)> handle) {
+                            const std::function<Status(std::span<const std::byte>)>& handle) {
   CLIPGLOT_ASSIGN_OR_RETURN(const size_t place, FindFile(file.path));
   if (files_[place].bytes != file.bytes) {
     return Status(Code::kCorruptModel,

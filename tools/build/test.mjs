@@ -1,5 +1,5 @@
 // npm test: sets up and runs every test, cheapest first, and stops at the first layer that fails.
-//   node tools/build/test.mjs [layer…]      layers: rules native-debug native-asan js browser train (default: all)
+//   node tools/build/test.mjs [layer…]      layers: rules lint native-debug native-asan js browser train (default: all)
 // The last line counts the tests.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -9,7 +9,7 @@ import { elapsed, log, runMain, SetupError } from "../setup/log.mjs";
 import { root } from "../setup/paths.mjs";
 import { setUp } from "../setup/setup.mjs";
 import { run } from "../setup/run.mjs";
-import { buildNative, buildTypeScript, buildVariant, variants } from "./steps.mjs";
+import { configureNative, buildNative, buildTypeScript, buildVariant, variants } from "./steps.mjs";
 
 const counts = { passed: 0, failed: 0 };
 
@@ -85,6 +85,10 @@ const strict = ["-DCLIPGLOT_WERROR=ON"];
 
 const layers = {
   rules: () => runNode("tests/rules"),
+  lint: async () => {
+    await configureNative("native-debug", strict);
+    await runNode("tests/lint");
+  },
   "native-debug": async () => {
     await buildNative("native-debug", [], strict);
     await runCtest("native-debug");
@@ -117,6 +121,7 @@ const layers = {
 
 const setUpSteps = {
   rules: ["node-modules"],
+  lint: ["compiler", "sources", "node-modules", "lint"],
   "native-debug": ["compiler", "sources"],
   "native-asan": ["compiler", "sources"],
   js: ["compiler", "sources", "node-modules", "toolchain"],
