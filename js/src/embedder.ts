@@ -234,6 +234,7 @@ export class Embedder implements AsyncDisposable {
     return fencedPlain(() => Embedder.#of(this, "dispose").#client.dispose());
   }
 
+  /** `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

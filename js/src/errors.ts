@@ -48,12 +48,14 @@ export type ErrorCode = Exclude<EngineCode, "ok" | "cancelled"> | (typeof script
 
 /** The only class of errors with which the package's promises reject, beside the reason of a signal. */
 export class EmbedError extends Error {
+  /** Always "EmbedError": for values of another realm, where `instanceof` does not help. */
   override readonly name = "EmbedError";
   /** For programs. */
   readonly code: ErrorCode;
   /** For people: names the offending thing (argument, file, tensor, place). */
   readonly detail: string;
 
+  /** Makes an error; the message is made of code and detail. */
   constructor(code: ErrorCode, detail: string, options?: { cause?: unknown }) {
     super(`${code}: ${detail}`, options);
     this.code = code;

@@ -134,6 +134,7 @@ export class VectorIndex implements AsyncDisposable {
     });
   }
 
+  /** `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

@@ -283,9 +283,12 @@ Status PackWriterImpl::Take(PartId id, PartData exact) {
       StoreRow(to[i], row * columns, from[i].matrix->f32().subspan(row * columns, columns));
     }
   }
-  if (dtype_ == ModelDType::kF32)
+  const PartData* in_float32 = &exact;
+  if (dtype_ == ModelDType::kF32) {
     *part_ = std::move(exact);  // the slots of `to` point into it still
-  CLIPGLOT_RETURN_IF_ERROR(maker_->OnPart(id, dtype_ == ModelDType::kF32 ? *part_ : exact, *part_));
+    in_float32 = part_.get();
+  }
+  CLIPGLOT_RETURN_IF_ERROR(maker_->OnPart(id, *in_float32, *part_));
   const size_t part = parts_done_++;
   const size_t blocks = options_.text ? CeilDiv(words_.rows, block_rows_) : 0;
   return Hand(slots, PartGroup(id), part == 0 ? 0 : part + blocks, tensors_);

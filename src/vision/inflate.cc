@@ -10,7 +10,7 @@ namespace clipglot {
 namespace {
 
 // zlib asks for its state (about 7 KiB) and its window (32 KiB), once each.
-constexpr size_t kMemory = 48 * 1024;
+constexpr size_t kMemory = size_t{48} * 1024;
 // Output between two questions whether to stop.
 constexpr size_t kSlice = StopCheck::kInterval;
 // Deflate never expands its input by more than this factor.

@@ -91,7 +91,7 @@ class Walk {
     return OkStatus();
   }
 
-  Result<JpegHeader> Finish() && {
+  Result<JpegHeader> Finish() {
     if (out_.components == 0) return Damaged("a scan without a frame header");
     if (out_.width == 0 || out_.height == 0) {
       return Status(Code::kInvalidImage,
@@ -158,7 +158,7 @@ Result<JpegHeader> ReadJpegHeader(std::span<const std::byte> bytes) {
     if (!Has(file, at, body)) break;
     CLIPGLOT_RETURN_IF_ERROR(walk.Segment(marker, file.substr(at, body)));
     at += body;
-    if (marker == 0xda) return std::move(walk).Finish();
+    if (marker == 0xda) return walk.Finish();
   }
   return Status(Code::kInvalidImage, "truncated JPEG: the file ends before its first scan");
 }

@@ -16,7 +16,7 @@ class StopCheck {
  public:
   // Work between two questions: a unit is about one byte unpacked or copied, so this is about a
   // millisecond.
-  static constexpr uint64_t kInterval = 256 * 1024;
+  static constexpr uint64_t kInterval = uint64_t{256} * 1024;
 
   // `stop` must outlive this; empty means never.
   explicit StopCheck(const std::function<bool()>& stop) : stop_(stop) {}

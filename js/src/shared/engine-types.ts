@@ -84,9 +84,11 @@ export interface LoadProgress {
 export interface CachedModel {
   /** Its address: for `load` and for `deleteCached`. */
   readonly model: string;
-  /** The three as the pack's manifest gives them. */
+  /** Name of the model, from its manifest. */
   readonly modelId: string;
+  /** Revision of the checkpoint that the pack was made from. */
   readonly revision: string;
+  /** SPDX identifier of the licence of the weights. */
   readonly license: string;
   /** Bytes in the cache. */
   readonly bytes: number;

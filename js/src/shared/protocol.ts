@@ -14,8 +14,11 @@ import type {
 
 /** A file whose bytes come through `slice(…).arrayBuffer()`: a Blob, without naming the platform's type. */
 export interface BlobLike {
+  /** Bytes. */
   readonly size: number;
+  /** The bytes from `start` up to `end`, as a Blob. */
   slice(start?: number, end?: number): BlobLike;
+  /** Reads the bytes. */
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
@@ -170,6 +173,7 @@ export interface EmbeddingsAnswer {
 
 /** One kind of work: how often it was done, and the time without the work inside it. */
 export interface ProfileEntry {
+  /** Kind of work. */
   readonly kind:
     | "input"
     | "linear"
@@ -179,7 +183,9 @@ export interface ProfileEntry {
     | "norm"
     | "activation"
     | "other";
+  /** How often it ran. */
   readonly calls: number;
+  /** Time spent in it, in all. */
   readonly milliseconds: number;
 }
 

@@ -15,7 +15,9 @@ export interface WorkerPort {
 
 /** What the library needs of a Worker; the platform's own fit (of browsers, and of node:worker_threads). */
 export interface WorkerLike {
+  /** Sends a message; what `transfer` lists is moved. */
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  /** Ends the worker at once. */
   terminate(): unknown;
 }
 
@@ -23,7 +25,9 @@ export interface WorkerLike {
 export interface WorkerStart {
   /** Left out where a bundler made a classic script of the worker, and in Node. */
   readonly type?: "module" | "classic";
+  /** Name of the worker, as tools for developers show it. */
   readonly name: string;
 }
 
+/** Makes the engine's worker from the address of its script. */
 export type CreateWorker = (url: string, options: WorkerStart) => WorkerLike;

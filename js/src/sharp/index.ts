@@ -4,19 +4,26 @@ import type { DecodeHook } from "../types.js";
 
 /** What is used of sharp. */
 export interface SharpPipeline {
+  /** Turns the image upright, by its EXIF orientation. */
   rotate(): SharpPipeline;
+  /** Converts the colours. */
   toColourspace(name: string): SharpPipeline;
+  /** Adds an opaque alpha channel where there is none. */
   ensureAlpha(): SharpPipeline;
+  /** Asks for pixels instead of a file. */
   raw(options: { depth: "uchar" }): SharpPipeline;
+  /** Runs the pipeline. */
   toBuffer(options: {
     resolveWithObject: true;
   }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
 }
+/** What the package sharp exports, as far as it is used. */
 export type SharpFunction = (
   input: Uint8Array,
   options: { limitInputPixels: number; ignoreIcc: boolean },
 ) => SharpPipeline;
 
+/** Options of `sharpDecoder`. */
 export interface SharpDecoderOptions {
   /** Your own sharp, e.g. one built with more formats. Default: the package "sharp", loaded when a file needs it. */
   readonly sharp?: unknown;
