@@ -165,16 +165,17 @@ void BenchAttention(const Options& options) {
     AlignedBuffer out = Must(AlignedBuffer::TryAllocateArray<float>(rows * kHeads * kDim, "bench"));
     for (const size_t threads : options.threads) {
       const auto workspace = Must(Workspace::Create(threads));
-      for (const AttentionWay way : {AttentionWay::kFloat, AttentionWay::kInt16}) {
+      for (const AttentionArithmetic arithmetic :
+           {AttentionArithmetic::kFloat32, AttentionArithmetic::kInt16}) {
         const Timing t = Measure(options.ms, [&] {
-          Must(
-              Attention(qkv.as<float>(), rows, kHeads, kDim, {}, way, out.as<float>(), *workspace));
+          Must(Attention(qkv.as<float>(), rows, kHeads, kDim, {}, arithmetic, out.as<float>(),
+                         *workspace));
         });
         char what[200];
         std::snprintf(
             what, sizeof(what),
             "\"kernel\":\"attention\",\"dtype\":\"%s\",\"rows\":%zu,\"heads\":%zu,\"head_dim\":%zu",
-            way == AttentionWay::kFloat ? "f32" : "int16", rows, kHeads, kDim);
+            arithmetic == AttentionArithmetic::kFloat32 ? "f32" : "int16", rows, kHeads, kDim);
         Report(what, threads, t, 4.0 * static_cast<double>(rows * rows * kHeads * kDim));
       }
     }

@@ -120,18 +120,19 @@ inline Result<Operator> MakeLinear(const char* dtype, std::shared_ptr<Layers> la
   return op;
 }
 
-inline Result<Operator> MakeAttention(size_t rows, AttentionWay way, Workspace& workspace) {
+inline Result<Operator> MakeAttention(size_t rows, AttentionArithmetic arithmetic,
+                                      Workspace& workspace) {
   CLIPGLOT_ASSIGN_OR_RETURN(const auto b, MakeBuffers(rows * 3 * kHidden, rows * kHidden));
   const double bytes = 16.0 * static_cast<double>(rows * kHidden);
-  const bool whole = way == AttentionWay::kInt16;
+  const bool whole = arithmetic == AttentionArithmetic::kInt16;
   Operator op{StrCat("attention ", whole ? "int16 " : "f32 ", rows),
               whole ? "int16" : "f32",
               4.0 * static_cast<double>(rows * rows * kHidden),
               bytes,
               bytes,
               {}};
-  op.run = [b, rows, way, &workspace] {
-    return Attention(b->x.as<float>(), rows, kHeads, kHeadDim, {}, way, b->y.as<float>(),
+  op.run = [b, rows, arithmetic, &workspace] {
+    return Attention(b->x.as<float>(), rows, kHeads, kHeadDim, {}, arithmetic, b->y.as<float>(),
                      workspace);
   };
   return op;

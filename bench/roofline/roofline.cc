@@ -46,8 +46,9 @@ Result<Operator> Make(size_t index) {
   g_layers.reset();
   index -= kLinears;
   if (index < kAttentions) {
-    const AttentionWay way = index % 2 == 0 ? AttentionWay::kFloat : AttentionWay::kInt16;
-    return MakeAttention(kAttentionRows[index / 2], way, *g_workspace);
+    const AttentionArithmetic arithmetic =
+        index % 2 == 0 ? AttentionArithmetic::kFloat32 : AttentionArithmetic::kInt16;
+    return MakeAttention(kAttentionRows[index / 2], arithmetic, *g_workspace);
   }
   CLIPGLOT_ASSIGN_OR_RETURN(std::vector<Operator> all, MakeElementwise(*g_workspace));
   return all.at(index - kAttentions);

@@ -41,7 +41,7 @@ class Workspace {
   size_t threads() const;
   // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs, so that no later
   // call allocates. `weights` as in Matrix: I8 takes 1 or 2 bytes an input, U8 (q4) up to 2.25, F32
-  // nothing. Attention needs nothing: its tiles are a fixed 422 KiB per thread, made by Create.
+  // nothing. Attention needs nothing: its scratch is a fixed 422 KiB per thread, made by Create.
   // Errors: kOutOfMemory.
   Status Reserve(size_t rows, size_t columns, DType weights = DType::kI8);
   // Runs task(0) ... task(count - 1), spread over the threads; returns when all are done.
@@ -125,7 +125,7 @@ RotaryTable VisionRotary(size_t grid, size_t head_dim, double base, size_t refer
 enum class RotaryPairing { kHalfSplit, kInterleaved };  // pairs (j, j + d/2), or (2j, 2j + 1)
 
 // Rotates q and k inside qkv [rows, 3·heads·head_dim] in place. The rows are those of one or more
-// sequences, one behind the other; `lengths`: rows of each. Row r of a sequence takes the table's
+// concatenated sequences; `lengths`: rows of each. Row r of a sequence takes the table's
 // position r - skip; its first `skip` rows stay as they are. The table must have at least
 // length - skip positions, and head_dim / 2 pairs.
 void Rotate(std::span<float> qkv, std::span<const size_t> lengths, size_t heads, size_t head_dim,
@@ -137,32 +137,35 @@ inline void Rotate(std::span<float> qkv, size_t rows, size_t heads, size_t head_
   Rotate(qkv, {&rows, 1}, heads, head_dim, table, pairing, skip, workspace);
 }
 
-// How attention multiplies. kFloat: in float32. kInt16: whole numbers of 14 to 16 bits, summed
-// exactly, with a step for each row of q and k and each channel of v: far finer than what layers
-// with 8-bit weights give it, and up to one and a half times as fast. kInt16IfLong: sequences of
-// kLongSequence rows and more, shorter ones in float32, which is faster there.
-enum class AttentionWay { kFloat, kInt16, kInt16IfLong };
+// How attention multiplies. kFloat32: in float32. kInt16: integer attention (int16 inputs, int32
+// accumulation), with a step for each row of q and k and each channel of v: far finer than what
+// layers with 8-bit weights give it, and up to one and a half times as fast. kInt16IfLong: kInt16
+// for sequences of at least kLongSequence rows, kFloat32 for shorter ones, where it is faster.
+enum class AttentionArithmetic { kFloat32, kInt16, kInt16IfLong };
 inline constexpr size_t kLongSequence = 128;
-// That of a layer whose q, k and v come from `qkv`.
-inline AttentionWay AttentionBehind(const Linear& qkv) {
-  return qkv.dtype() == DType::kF32 ? AttentionWay::kFloat : AttentionWay::kInt16IfLong;
+// The arithmetic for the q, k and v that `qkv` computes.
+inline AttentionArithmetic ArithmeticFor(const Linear& qkv) {
+  return qkv.dtype() == DType::kF32 ? AttentionArithmetic::kFloat32
+                                    : AttentionArithmetic::kInt16IfLong;
 }
 
-// Multi-head self-attention, softmax(q kᵀ / sqrt(head_dim)) v, in blocks of keys with a running
-// softmax: it needs no memory that grows with rows. The rows are those of one or more sequences,
-// one behind the other, each of which looks only at itself; `lengths`: rows of each.
-// qkv [rows, 3·heads·head_dim]: a row is q, k, v, each head by head. key_mask: empty, or [rows]
-// with 0 where a key is left out (its k and v are not read). out [rows, heads·head_dim]; zero if
-// every key is left out. head_dim: even, at most 256; 64 is fast.
-// Errors: kInvalidArgument.
+// Bytes of scratch that Attention needs of its Workspace for each thread, whatever the rows.
+size_t AttentionScratchBytes();
+
+// Multi-head self-attention, softmax(q kᵀ / sqrt(head_dim)) v, by FlashAttention's online softmax:
+// it needs no memory that grows with rows. The rows are those of one or more concatenated
+// sequences, each of which attends only to itself; `lengths`: rows of each. qkv [rows,
+// 3·heads·head_dim]: a row is q, k, v, each head by head. key_mask: empty, or [rows] with 0 where a
+// key is left out (its k and v are not read). out [rows, heads·head_dim]; zero if every key is left
+// out. head_dim: even, at most 256; 64 is fast. Errors: kInvalidArgument.
 Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, size_t heads,
-                 size_t head_dim, std::span<const uint8_t> key_mask, AttentionWay way,
+                 size_t head_dim, std::span<const uint8_t> key_mask, AttentionArithmetic arithmetic,
                  std::span<float> out, Workspace& workspace);
 // The same for one sequence.
 inline Status Attention(std::span<const float> qkv, size_t rows, size_t heads, size_t head_dim,
-                        std::span<const uint8_t> key_mask, AttentionWay way, std::span<float> out,
-                        Workspace& workspace) {
-  return Attention(qkv, {&rows, 1}, heads, head_dim, key_mask, way, out, workspace);
+                        std::span<const uint8_t> key_mask, AttentionArithmetic arithmetic,
+                        std::span<float> out, Workspace& workspace) {
+  return Attention(qkv, {&rows, 1}, heads, head_dim, key_mask, arithmetic, out, workspace);
 }
 
 }  // namespace clipglot

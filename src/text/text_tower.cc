@@ -171,7 +171,7 @@ Status TextTower::RunLayer(const Layer& layer, std::span<const size_t> lengths) 
          *workspace_);
   // y = softmax(q kᵀ / sqrt(d)) v
   CLIPGLOT_RETURN_IF_ERROR(
-      Attention(qkv, lengths, heads, head_dim, mask, AttentionBehind(layer.qkv), y, *workspace_));
+      Attention(qkv, lengths, heads, head_dim, mask, ArithmeticFor(layer.qkv), y, *workspace_));
   // x = norm1(x + out_proj(y))
   const std::span<float> projected = wide_.as<float>().first(tokens * hidden);
   CLIPGLOT_RETURN_IF_ERROR(layer.out_proj.Run(y, tokens, projected, *workspace_));

@@ -207,7 +207,7 @@ Status VisionTower::RunLayer(const Layer& layer) {
          *workspace_);
   // x += proj(inner_attn_ln(softmax(q kᵀ / sqrt(d)) v))
   CLIPGLOT_RETURN_IF_ERROR(Attention(qkv, tokens, config_.heads(), config_.head_width, {},
-                                     AttentionBehind(layer.qkv), y, *workspace_));
+                                     ArithmeticFor(layer.qkv), y, *workspace_));
   LayerNorm(y, {}, tokens, layer.inner_attn_norm.weight, layer.inner_attn_norm.bias, eps, y,
             *workspace_);
   CLIPGLOT_RETURN_IF_ERROR(layer.proj.Run(y, tokens, projected, *workspace_));

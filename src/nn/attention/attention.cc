@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/checked.h"
@@ -6,7 +7,8 @@
 #include "base/math.h"
 #include "base/strings.h"
 #include "nn/attention/chunk.h"
-#include "nn/attention/float32_kernel.h"
+#include "nn/attention/float32.h"
+#include "nn/attention/int16.h"
 #include "nn/nn.h"
 #include "nn/runtime/workspace_impl.h"
 #include "nn/simd/simd.h"
@@ -16,7 +18,10 @@ namespace {
 
 using simd::F32x4;
 
-// Of all sequences, number `index`.
+constexpr size_t kScratchBytes = std::max(Float32::Scratch::kBytes, Int16::Scratch::kBytes);
+static_assert(kScratchBytes % AlignedBuffer::kAlignment == 0, "each thread's part is aligned");
+
+// The problem of sequence `index` out of that of the whole batch.
 AttentionProblem SequenceOf(AttentionProblem all, std::span<const size_t> lengths, size_t index) {
   all.rows = lengths[index];
   const size_t before = std::accumulate(lengths.begin(), lengths.begin() + index, size_t{0});
@@ -28,10 +33,17 @@ AttentionProblem SequenceOf(AttentionProblem all, std::span<const size_t> length
 
 }  // namespace
 
-void FinishChunk(const AttentionProblem& p, size_t head, size_t first, size_t count, const float* o,
-                 const float* sum) {
+size_t AttentionScratchBytes() { return kScratchBytes; }
+
+float ScoreScale(size_t dim) {
+  constexpr double kLog2E = 1.4426950408889634;
+  return static_cast<float>(kLog2E / std::sqrt(static_cast<double>(dim)));
+}
+
+void FinishChunk(const AttentionProblem& p, size_t head, size_t first, size_t count,
+                 std::span<const float> o, std::span<const float> sum) {
   for (size_t r = 0; r < count; r += kTile) {
-    const float* from = o + RoundDown(r, kQueries) * p.padded_dim + r % kQueries;
+    const float* from = o.data() + RoundDown(r, kQueries) * p.padded_dim + r % kQueries;
     float* to = p.out + ((first + r) * p.heads + head) * p.dim;
     const size_t to_step = p.heads * p.dim, rows = std::min(count - r, kTile);
     float inverse[kTile] = {};
@@ -51,7 +63,7 @@ void FinishChunk(const AttentionProblem& p, size_t head, size_t first, size_t co
 }
 
 Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, size_t heads,
-                 size_t head_dim, std::span<const uint8_t> key_mask, AttentionWay way,
+                 size_t head_dim, std::span<const uint8_t> key_mask, AttentionArithmetic arithmetic,
                  std::span<float> out, Workspace& workspace) {
   size_t rows = 0, longest = 0;
   uint64_t pairs = 0;  // of a query and a key
@@ -84,23 +96,21 @@ Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, si
   // Chunks of equal size, and enough of them for every thread to get two: they should finish
   // together.
   Workspace::Impl& impl = workspace.impl();
-  const size_t most = ChunkRows(all.padded_dim);
-  size_t chunks = CeilDiv(longest, most);
+  size_t chunks = CeilDiv(longest, ChunkRows(all.padded_dim));
   if (impl.PoolFor(nanoseconds) != nullptr) {
-    const size_t alike = heads * lengths.size();
-    chunks = std::max(chunks, CeilDiv(2 * impl.threads, alike));
+    chunks = std::max(chunks, CeilDiv(2 * impl.threads, heads * lengths.size()));
   }
-  float* scratch = impl.attention.as<float>().data();
+  std::byte* const scratch = impl.attention.data();
   RunTasks(impl, lengths.size() * heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
     const AttentionProblem p = SequenceOf(all, lengths, index / (heads * chunks));
     const size_t chunk = RoundUp(CeilDiv(p.rows, chunks), kQueries);
     const size_t head = index / chunks % heads, first = index % chunks * chunk;
     if (first >= p.rows) return;
-    const bool whole = way == AttentionWay::kInt16 ||
-                       (way == AttentionWay::kInt16IfLong && p.rows >= kLongSequence);
-    const auto attend = whole ? AttendChunkInt16 : AttendChunkFloat;
-    attend(p, head, first, std::min(p.rows - first, chunk),
-           scratch + thread * kAttentionScratchFloats);
+    const bool in_int16 =
+        arithmetic == AttentionArithmetic::kInt16 ||
+        (arithmetic == AttentionArithmetic::kInt16IfLong && p.rows >= kLongSequence);
+    const auto attend = in_int16 ? AttendChunk<Int16> : AttendChunk<Float32>;
+    attend(p, head, first, std::min(p.rows - first, chunk), scratch + thread * kScratchBytes);
   });
   return OkStatus();
 }

@@ -8,7 +8,6 @@
 #include "base/checked.h"
 #include "base/math.h"
 #include "base/strings.h"
-#include "nn/attention/float32_kernel.h"
 #include "nn/int4/quantize.h"
 #include "nn/int8/product.h"
 #include "nn/int8/quantize.h"
@@ -140,8 +139,8 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(size_t threads) {
   auto impl = std::make_unique<Impl>();
   CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
   CLIPGLOT_ASSIGN_OR_RETURN(
-      impl->attention, AlignedBuffer::TryAllocateArray<float>(threads * kAttentionScratchFloats,
-                                                              "tiles of attention"));
+      impl->attention,
+      AlignedBuffer::TryAllocate(threads * AttentionScratchBytes(), "tiles of attention"));
   if (threads > 1) {
     if (!CanStartThreads(threads - 1)) {
       return Status(Code::kInternal, StrCat("cannot start ", threads - 1, " more threads"));

@@ -49,7 +49,7 @@ struct Workspace::Impl {
   Status ReserveQ8(size_t rows, size_t columns, DotWay q8_way);
   Status ReserveQ4(size_t rows, size_t columns);
 
-  // Tiles of Attention: kAttentionScratchFloats (attention_kernel.h) for each thread.
+  // Of Attention: AttentionScratchBytes() for each thread.
   AlignedBuffer attention;
 
   // The pool to hand to XNNPACK for work that takes one thread about `nanoseconds`.

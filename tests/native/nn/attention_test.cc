@@ -23,14 +23,14 @@ std::ostream& operator<<(std::ostream& out, const Shape& s) {
   return out << s.rows << " rows, " << s.heads << " heads of " << s.dim;
 }
 
-class AttentionTest : public ::testing::TestWithParam<AttentionWay> {
+class AttentionTest : public ::testing::TestWithParam<AttentionArithmetic> {
  protected:
   // Of outputs up to 2.
   static double Tolerance() { return whole() ? 5e-4 : 1e-5; }
-  static bool whole() { return GetParam() == AttentionWay::kInt16; }
+  static bool whole() { return GetParam() == AttentionArithmetic::kInt16; }
 };
 
-// By the way that the test at hand is for.
+// In the arithmetic that the test is run for.
 Values Attend(const Values& qkv, const Shape& s, std::span<const uint8_t> mask,
               Workspace& workspace) {
   Values out(s.rows * s.heads * s.dim);
@@ -353,14 +353,16 @@ TEST(AttentionIfLong, DependsOnSequenceLength) {
   const Values qkv = RandomValues(random, rows * 3 * kHeads * kDim, -2, 2);
   for (const size_t threads : {1u, 3u}) {
     const auto workspace = MakeWorkspace(threads);
-    const auto attend = [&](AttentionWay way) {
+    const auto attend = [&](AttentionArithmetic arithmetic) {
       Values out(rows * kHeads * kDim);
       EXPECT_TRUE(
-          Attention(qkv.span(), lengths, kHeads, kDim, {}, way, out.span(), *workspace).ok());
+          Attention(qkv.span(), lengths, kHeads, kDim, {}, arithmetic, out.span(), *workspace)
+              .ok());
       return out;
     };
-    const Values found = attend(AttentionWay::kInt16IfLong), floats = attend(AttentionWay::kFloat),
-                 whole = attend(AttentionWay::kInt16);
+    const Values found = attend(AttentionArithmetic::kInt16IfLong),
+                 floats = attend(AttentionArithmetic::kFloat32),
+                 whole = attend(AttentionArithmetic::kInt16);
     size_t at = 0;
     for (const size_t length : lengths) {
       const Values& wanted = length >= kLongSequence ? whole : floats;
@@ -370,11 +372,9 @@ TEST(AttentionIfLong, DependsOnSequenceLength) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, AttentionTest,
-                         ::testing::Values(AttentionWay::kFloat, AttentionWay::kInt16),
-                         [](const auto& one) {
-                           return one.param == AttentionWay::kFloat ? "Float" : "Int16";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    , AttentionTest, ::testing::Values(AttentionArithmetic::kFloat32, AttentionArithmetic::kInt16),
+    [](const auto& one) { return one.param == AttentionArithmetic::kFloat32 ? "Float" : "Int16"; });
 
 }  // namespace
 }  // namespace clipglot

@@ -112,8 +112,9 @@ TEST(Workspace, NothingIsAllocatedAfterReserve) {
     SwiGlu(x.span(), kRows, kIn / 2, y.span(), *workspace);
     Add(y.span(), x.span(), *workspace);
     Rotate(qkv.span(), kRows, kHeads, kDim, table, RotaryPairing::kHalfSplit, 0, *workspace);
-    for (const AttentionWay way : {AttentionWay::kFloat, AttentionWay::kInt16})
-      ok &= Attention(qkv.span(), kRows, kHeads, kDim, mask, way, y.span(), *workspace).ok();
+    for (const AttentionArithmetic arithmetic :
+         {AttentionArithmetic::kFloat32, AttentionArithmetic::kInt16})
+      ok &= Attention(qkv.span(), kRows, kHeads, kDim, mask, arithmetic, y.span(), *workspace).ok();
     EXPECT_EQ(news, news_before);
     EXPECT_EQ(XnnpackBytesAllocated(), xnnpack_before);
     EXPECT_EQ(workspace->impl().quantized.data(), quantized);
