@@ -75,7 +75,7 @@ struct EmbeddingObject {
   std::string warnings;
 };
 
-// The first `texts` of those that were given: `count` floats each, one behind the other at
+// The first `texts` of those that were given: `count` floats each, contiguous at
 // `pointer`; for each a byte at `truncated`, 1 where it was cut, and at `unknown_tokens` a count
 // (uint32). Valid until the engine's next call.
 struct EmbeddingsObject {

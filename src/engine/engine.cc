@@ -99,7 +99,7 @@ class EngineImpl final : public Engine, private ModelSink {
   std::unique_ptr<VisionTower> vision_;
   AlignedBuffer pixels_;  // [3, image_size, image_size]
   struct Group {
-    std::vector<int32_t> ids;     // of its texts, one behind the other
+    std::vector<int32_t> ids;     // of its texts, concatenated
     std::vector<size_t> lengths;  // tokens of each text
     std::vector<EmbeddingView> views;
   };

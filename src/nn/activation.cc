@@ -11,8 +11,8 @@ using simd::MulAdd;
 using simd::Splat;
 
 // x · Φ(x). With t = |x|: Φ(-t) = e^(-t²/2) · s·Q(s), s = 1 / (1 + 0.26 t). The form is Abramowitz
-// and Stegun's 7.1.26 for erf; Q is a minimax polynomial of relative error, fitted by Remez' method
-// in 40 digits for 0 <= t <= 14 (2.5e-8).
+// and Stegun's 7.1.26 for erf; Q is a minimax polynomial for the relative error, fitted by the
+// Remez algorithm in 40 digits for 0 <= t <= 14 (2.5e-8).
 F32x4 GeluOf(F32x4 x) {
   const F32x4 t = simd::Abs(x);
   const F32x4 s = Splat(1.0f) / MulAdd(t, Splat(0.26f), Splat(1.0f));
@@ -37,20 +37,20 @@ F32x4 SiluOf(F32x4 x) {
   return x * (x > zero ? Splat(1.0f) : e) / (Splat(1.0f) + e);
 }
 
-// Vectors of one turn of a loop: an engine makes the constants anew in every turn. Where products
-// are not added at once more of them would not fit into registers.
+// Vectors per iteration: wasm engines rematerialise vector constants in each iteration. Without a
+// fused multiply-add more vectors would not fit into the registers.
 #ifdef __wasm_relaxed_simd__
-constexpr size_t kTogether = 8;
+constexpr size_t kVectors = 8;
 #else
-constexpr size_t kTogether = 4;
+constexpr size_t kVectors = 4;
 #endif
 
 CLIPGLOT_NOINLINE void GeluRange(float* x, size_t count) {
   size_t i = 0;
-  for (; i + 4 * kTogether <= count; i += 4 * kTogether) {
-    F32x4 v[kTogether];
-    for (size_t k = 0; k < kTogether; ++k) v[k] = GeluOf(simd::Load(x + i + 4 * k));
-    for (size_t k = 0; k < kTogether; ++k) simd::Store(x + i + 4 * k, v[k]);
+  for (; i + 4 * kVectors <= count; i += 4 * kVectors) {
+    F32x4 v[kVectors];
+    for (size_t k = 0; k < kVectors; ++k) v[k] = GeluOf(simd::Load(x + i + 4 * k));
+    for (size_t k = 0; k < kVectors; ++k) simd::Store(x + i + 4 * k, v[k]);
   }
   for (; i + 4 <= count; i += 4) simd::Store(x + i, GeluOf(simd::Load(x + i)));
   if (i < count) simd::StoreN(x + i, GeluOf(simd::LoadN(x + i, count - i)), count - i);
@@ -58,11 +58,11 @@ CLIPGLOT_NOINLINE void GeluRange(float* x, size_t count) {
 
 CLIPGLOT_NOINLINE void SwiGluRow(const float* gate, const float* up, size_t count, float* y) {
   size_t i = 0;
-  for (; i + 4 * kTogether <= count; i += 4 * kTogether) {
-    F32x4 v[kTogether];
-    for (size_t k = 0; k < kTogether; ++k)
+  for (; i + 4 * kVectors <= count; i += 4 * kVectors) {
+    F32x4 v[kVectors];
+    for (size_t k = 0; k < kVectors; ++k)
       v[k] = SiluOf(simd::Load(gate + i + 4 * k)) * simd::Load(up + i + 4 * k);
-    for (size_t k = 0; k < kTogether; ++k) simd::Store(y + i + 4 * k, v[k]);
+    for (size_t k = 0; k < kVectors; ++k) simd::Store(y + i + 4 * k, v[k]);
   }
   for (; i + 4 <= count; i += 4)
     simd::Store(y + i, SiluOf(simd::Load(gate + i)) * simd::Load(up + i));
@@ -76,7 +76,7 @@ CLIPGLOT_NOINLINE void AddRange(float* x, const float* y, size_t count) {
   for (size_t i = 0; i < count; ++i) x[i] += y[i];
 }
 
-// Elements that one call takes.
+// Elements of one call (see CLIPGLOT_NOINLINE).
 constexpr size_t kPiece = 4096;
 
 // work(begin, count) for the pieces of 0 ... size - 1.

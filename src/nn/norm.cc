@@ -12,7 +12,7 @@ using simd::F32x4;
 constexpr size_t kAccumulators = 4;
 constexpr size_t kStep = kAccumulators * simd::kLanes;
 
-// The lanes of four accumulators, added in double: the same order for every row.
+// The lanes of four accumulators added in double, in the same order for every row.
 double Total(const F32x4 (&sums)[kAccumulators]) {
   double total = 0;
   for (const F32x4& sum : sums) {
@@ -91,12 +91,12 @@ CLIPGLOT_NOINLINE void NormalizeRow(const float* x, const float* residual, size_
                                     const float* weight, const float* bias, double eps, float* y) {
   const float mean = SumRow(x, residual, columns, y);
   const Moments moments = DeviationsOfRow(y, columns, mean);
-  // `mean` is rounded: what is left of it comes out of the deviations.
+  // `mean` is rounded to float32; the mean of the deviations corrects it.
   const double n = static_cast<double>(columns);
-  const double rest = moments.first / n;
-  const double variance = moments.second / n - rest * rest;
+  const double correction = moments.first / n;
+  const double variance = moments.second / n - correction * correction;
   const double inverse = 1.0 / std::sqrt((variance > 0 ? variance : variance * 0) + eps);
-  ScaleRow(y, columns, static_cast<float>(static_cast<double>(mean) + rest),
+  ScaleRow(y, columns, static_cast<float>(static_cast<double>(mean) + correction),
            static_cast<float>(inverse), weight, bias);
 }
 

@@ -39,8 +39,8 @@ CLIPGLOT_NOINLINE void RotateHalfSplit(float* head, size_t pairs, const float* c
   }
 }
 
-// The compiler does not see through the interleaving, so four pairs are taken apart by hand; the
-// same operations in the same order as for one.
+// Four pairs at a time: compilers do not vectorise the interleaved form. The operations and their
+// order are those of a single pair.
 CLIPGLOT_NOINLINE void RotateInterleaved(float* head, size_t pairs, const float* cos,
                                          const float* sin) {
   size_t j = 0;
@@ -102,14 +102,14 @@ void Rotate(std::span<float> qkv, std::span<const size_t> lengths, size_t heads,
   const size_t stride = 3 * heads * head_dim;
   RunRanges(workspace.impl(), rows, /*grain=*/1,
             /*nanoseconds=*/uint64_t{rows} * heads * head_dim * 2, [&](size_t begin, size_t end) {
-              size_t sequence = 0, place = begin;  // of row r: its sequence, its place in that
+              size_t sequence = 0, place = begin;  // of row r: its sequence, and its index in that
               for (size_t r = begin; r < end; ++r, ++place) {
                 while (place >= lengths[sequence]) place -= lengths[sequence++];
                 if (place < skip) continue;
                 const float* cos = table.cos.data() + (place - skip) * table.pairs;
                 const float* sin = table.sin.data() + (place - skip) * table.pairs;
                 float* row = qkv.data() + r * stride;
-                // q and k stand side by side: 2·heads heads in a row.
+                // The heads of k follow those of q.
                 for (size_t h = 0; h < 2 * heads; ++h) {
                   if (pairing == RotaryPairing::kHalfSplit) {
                     RotateHalfSplit(row + h * head_dim, table.pairs, cos, sin);

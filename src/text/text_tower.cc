@@ -153,8 +153,7 @@ void TextTower::Embed(std::span<const int32_t> ids) {
             config_.layer_norm_eps, used, *workspace_);
 }
 
-// All but rotary and attention takes a row for itself, so what text it belongs to does not matter
-// there.
+// Everything except rotary and attention is row-wise and ignores sequence boundaries.
 Status TextTower::RunLayer(const Layer& layer, std::span<const size_t> lengths) {
   const size_t tokens = std::accumulate(lengths.begin(), lengths.end(), size_t{0});
   const size_t hidden = config_.hidden_size, heads = config_.heads, head_dim = config_.head_dim();

@@ -34,7 +34,7 @@ class TextTower {
   Status AddLayer(TextLayer part);
   bool complete() const { return layers_.size() == config_.layers && !embeddings_.words.empty(); }
 
-  // One or more texts, one behind the other and nothing between them: `ids` [1 ... max_tokens],
+  // One or more texts, concatenated without padding: `ids` [1 ... max_tokens],
   // each below vocab_size; `lengths`: tokens of each text, at least 1. A text has the same bits in
   // any company. Positions that hold the pad id are left out as attention keys and of the mean, but
   // take a rotary position, as upstream on a CPU. `pooled` [texts, hidden]. `trace` may be null.

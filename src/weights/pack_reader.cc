@@ -25,7 +25,7 @@ Status CheckNumbers(std::string_view file, const PackEntry& entry) {
     return Status(Code::kCorruptModel, StrCat(file, ": tensor ", entry.name, ": ", problem));
   };
   if (entry.dtype == DType::kI8) {
-    // Without a way out of the loop, so that it is done sixteen at a time.
+    // No early exit, so that the compiler vectorises the loop.
     uint8_t found = 0;
     for (const std::byte number : entry.bytes) found |= number == std::byte{0x80};
     return found == 0 ? OkStatus() : corrupt("holds -128; -127 ... 127 is expected");

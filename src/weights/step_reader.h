@@ -66,7 +66,7 @@ class StepReader : public ModelReader {
   Status Advance();  // plans when the queue is empty, then fixes wanted_
 
   std::deque<Step> steps_;
-  size_t batch_ = 0;  // steps whose ranges, one behind the other, make up wanted_
+  size_t batch_ = 0;  // steps whose contiguous ranges make up wanted_
   std::optional<ByteRange> wanted_;
   AlignedBuffer buffer_;
   bool reserved_ = false;
