@@ -19,5 +19,5 @@ list(TRANSFORM _unused REPLACE "(.+)" "jpeg_idct_\\1=jpeg_idct_islow")
 set_source_files_properties(${_jpeg}/jddctmgr.c PROPERTIES COMPILE_DEFINITIONS "${_unused}")
 set_source_files_properties(${_jpeg}/jdmaster.c PROPERTIES COMPILE_DEFINITIONS
   "jinit_merged_upsampler=jinit_upsampler;jinit_1pass_quantizer=jinit_upsampler;jinit_2pass_quantizer=jinit_upsampler")
-target_link_libraries(third_party_libjpeg_turbo PUBLIC clipglot_address_sanitizer)
+target_link_libraries(third_party_libjpeg_turbo PUBLIC clipglot_third_party_sanitizers)
 clipglot_third_party_defaults(third_party_libjpeg_turbo)

@@ -22,5 +22,9 @@ target_compile_definitions(third_party_pthreadpool PRIVATE PTHREADPOOL_USE_FUTEX
 if(CLIPGLOT_THREADS AND NOT EMSCRIPTEN)
   target_link_libraries(third_party_pthreadpool PUBLIC Threads::Threads)
 endif()
+if("thread" IN_LIST CLIPGLOT_SANITIZE)
+  # Its atomics are what orders our threads: unseen, everything between two tasks would be a race.
+  target_link_libraries(third_party_pthreadpool PRIVATE clipglot_third_party_sanitizers)
+endif()
 set_target_properties(third_party_pthreadpool PROPERTIES C_STANDARD 11 C_EXTENSIONS ON)
 clipglot_third_party_defaults(third_party_pthreadpool)

@@ -25,7 +25,7 @@ target_include_directories(third_party_sentencepiece SYSTEM PUBLIC
 target_compile_definitions(third_party_sentencepiece
   PUBLIC _USE_INTERNAL_STRING_VIEW PRIVATE _USE_INTERNAL_ABSL HAVE_PTHREAD=1)
 set_target_properties(third_party_sentencepiece PROPERTIES CXX_STANDARD 17 UNITY_BUILD OFF)
-target_link_libraries(third_party_sentencepiece PUBLIC clipglot_address_sanitizer)
+target_link_libraries(third_party_sentencepiece PUBLIC clipglot_third_party_sanitizers)
 if(CLIPGLOT_THREADS AND NOT EMSCRIPTEN)
   target_link_libraries(third_party_sentencepiece PUBLIC Threads::Threads)
 endif()

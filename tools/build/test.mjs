@@ -1,5 +1,5 @@
 // npm test: sets up and runs every test, cheapest first, and stops at the first layer that fails.
-//   node tools/build/test.mjs [layer…]      layers: rules lint native-debug native-asan js browser train (default: all)
+//   node tools/build/test.mjs [layer…]      layers: rules lint native-debug native-asan fuzz js browser train (default: all)
 // The last line counts the tests.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -9,6 +9,8 @@ import { elapsed, log, runMain, SetupError } from "../setup/log.mjs";
 import { root } from "../setup/paths.mjs";
 import { setUp } from "../setup/setup.mjs";
 import { run } from "../setup/run.mjs";
+import { buildTargets, line, runTarget } from "../fuzz/fuzz-native.mjs";
+import { targets } from "../fuzz/targets.mjs";
 import { configureNative, buildNative, buildTypeScript, buildVariant, variants } from "./steps.mjs";
 
 const counts = { passed: 0, failed: 0 };
@@ -97,6 +99,16 @@ const layers = {
     await buildNative("native-asan", [], strict);
     await runCtest("native-asan");
   },
+  // The same inputs each time: libFuzzer's chance has a fixed seed, and runs are counted, not seconds.
+  fuzz: async () => {
+    await buildTargets(undefined, strict);
+    for (const [name, { runs }] of Object.entries(targets)) {
+      const result = await runTarget(name, [`-runs=${runs}`, "-seed=1"], false);
+      log(line(name, result), "fuzz");
+      counts[result.found.length ? "failed" : "passed"]++;
+      if (result.found.length) throw new SetupError(`fuzzing found something: ${name}`);
+    }
+  },
   js: async () => {
     for (const variant of variants) await buildVariant(variant);
     await buildTypeScript();
@@ -124,6 +136,7 @@ const setUpSteps = {
   lint: ["compiler", "sources", "node-modules", "lint"],
   "native-debug": ["compiler", "sources"],
   "native-asan": ["compiler", "sources"],
+  fuzz: ["compiler", "fuzzer", "sources"],
   js: ["compiler", "sources", "node-modules", "toolchain"],
   browser: ["compiler", "sources", "node-modules", "toolchain", "browser"],
   train: ["training", "training-data"],

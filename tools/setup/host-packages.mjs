@@ -5,6 +5,16 @@ import { SetupError, log } from "./log.mjs";
 import { capture, run, which } from "./run.mjs";
 import { trainingPackages } from "./training.mjs";
 
+/** libFuzzer's library, if clang is there with it. */
+export function findLibFuzzer() {
+  const clang = which("clang++");
+  if (!clang) return undefined;
+  // What clang would call to link an empty program.
+  const link = capture(clang, ["-fsanitize=fuzzer", "-x", "c++", "-", "-###"]).stderr;
+  const file = /[^\s"]*libclang_rt\.fuzzer[^\s"]*\.a/.exec(link)?.[0];
+  return file && existsSync(file) ? file : undefined;
+}
+
 /** Where Chromium may be; CHROMIUM names another. */
 export function findChromium() {
   const candidates = [
@@ -25,6 +35,10 @@ const needed = {
     ["ninja", "ninja-build"],
   ],
   browser: [[findChromium, "chromium"]],
+  fuzzer: [
+    ["clang++", "clang"],
+    [findLibFuzzer, "libclang-rt-14-dev"],
+  ],
   ccache: [["ccache", "ccache"]],
   lint: [["clang-tidy", "clang-tidy"]],
   training: trainingPackages,

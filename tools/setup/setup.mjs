@@ -2,6 +2,7 @@
 // steps are skipped, interrupted ones start where they stopped.
 //   node tools/setup/setup.mjs [--compiler] [--sources] [--node-modules] [--toolchain] [--browser]   (default: all of these)
 //   node tools/setup/setup.mjs --arm64      what the tests for Arm need besides
+//   node tools/setup/setup.mjs --fuzzer     what the fuzz targets need besides
 //   node tools/setup/setup.mjs --training --training-data      what training the emoji model needs besides
 import { pathToFileURL } from "node:url";
 import { setUpArm64 } from "./arm64.mjs";
@@ -21,6 +22,7 @@ const steps = {
   browser: () => setUpHostPackages(["browser"]),
   lint: () => setUpHostPackages(["lint"]),
   arm64: setUpArm64,
+  fuzzer: () => setUpHostPackages(["fuzzer"]),
   training: () => setUpHostPackages(["training"]),
   "training-data": setUpTrainingData,
 };

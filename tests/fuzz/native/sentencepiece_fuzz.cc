@@ -1,0 +1,8 @@
+// sentencepiece.bpe.model.
+#include "tokenizer_fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace clipglot;
+  fuzz::ReadTokenizer("sentencepiece.bpe.model", fuzz::Bytes(data, size));
+  return 0;
+}
