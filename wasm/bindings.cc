@@ -142,7 +142,6 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .function("embedPixels", &EngineHandle::EmbedPixels)
       .function("truncate", &EngineHandle::Truncate)
       .function("countTokens", &EngineHandle::CountTokens)
-      .function("cancelFlag", &EngineHandle::CancelFlag)
       .function("threadsSeen", &EngineHandle::ThreadsSeen)
       .function("startProfile", &EngineHandle::StartProfile)
       .function("profileJson", &EngineHandle::ProfileJson)

@@ -1,31 +1,23 @@
-// Follows a call from layer to layer: JavaScript hears of each, and may ask to stop. Hands the
-// stages on when they are wanted.
+// The observer of calls that JavaScript makes: tells it of each layer, and asks the one flag that
+// stops a call.
 #pragma once
 
 #include <cstddef>
-#include <span>
-#include <string_view>
 
-#include "base/trace.h"
-#include "engine/engine.h"
-#include "stage_keeper.h"
+#include "base/call_observer.h"
 
 namespace clipglot {
 
-class CallFollower final : public TraceSink {
+// Speaks with two settings of the module (ModuleSettings in js/src/worker/engine-module.d.ts):
+//   clipglotLayer(done, total)   called at each OnLayer; left out: nobody hears of layers
+//   clipglotCancelFlag           an Int32Array whose first number is not 0 while the running call
+//                                shall stop, in memory that the page shares with the worker; left
+//                                out: no call can be stopped
+// The engine never writes the flag; whoever sends a call clears it before.
+class ModuleObserver final : public CallObserver {
  public:
-  // `keeper` may be null.
-  CallFollower(Engine* engine, StageKeeper* keeper) : engine_(engine), keeper_(keeper) {}
-  void OnStage(std::string_view name, DType dtype, std::span<const size_t> shape,
-               std::span<const std::byte> data) override;
-
- private:
-  Engine* engine_;
-  StageKeeper* keeper_;
-  int layers_ = 0;
+  bool OnLayer(size_t done, size_t total) override;
+  bool Continue() override;
 };
-
-// Whether JavaScript wants the running call to stop.
-bool StopAsked();
 
 }  // namespace clipglot

@@ -72,7 +72,6 @@ StatusObject EngineHandle::Create(const EngineOptionsObject& in) {
   Result<std::unique_ptr<Engine>> engine = Engine::Create(*options);
   if (!engine.ok()) return Failed<StatusObject>(engine.status());
   engine_ = std::move(*engine);
-  engine_->set_stop_check(StopAsked);
   return {};
 }
 
@@ -94,8 +93,7 @@ StatusObject EngineHandle::Commit(const std::string& sha256) {
 EmbeddingObject EngineHandle::EmbedText(double text, double bytes, const TextOptionsObject& in) {
   const Result<TextOptions> options = ToOptions(in);
   if (!options.ok()) return Failed<EmbeddingObject>(options.status());
-  CallFollower follower = Follow();
-  return ToObject(engine_->EmbedText(Text(text, bytes), *options, &follower));
+  return ToObject(engine_->EmbedText(Text(text, bytes), *options, BeginCall()));
 }
 
 EmbeddingsObject EngineHandle::EmbedTexts(double texts, double count, const TextOptionsObject& in) {
@@ -108,8 +106,7 @@ EmbeddingsObject EngineHandle::EmbedTexts(double texts, double count, const Text
     utf8.emplace_back(at, length);
     at += length;
   }
-  CallFollower follower = Follow();
-  const auto views = engine_->EmbedTexts(utf8, *options, &follower);
+  const auto views = engine_->EmbedTexts(utf8, *options, BeginCall());
   if (!views.ok()) return Failed<EmbeddingsObject>(views.status());
   if (views->empty()) return {};
   truncated_.clear();
@@ -132,8 +129,7 @@ EmbeddingObject EngineHandle::EmbedEncodedImage(double file, double bytes,
                                                 const ImageOptionsObject& in) {
   const Result<ImageOptions> options = ToOptions(in);
   if (!options.ok()) return Failed<EmbeddingObject>(options.status());
-  CallFollower follower = Follow();
-  return ToObject(engine_->EmbedEncodedImage(Span<std::byte>(file, bytes), *options, &follower));
+  return ToObject(engine_->EmbedEncodedImage(Span<std::byte>(file, bytes), *options, BeginCall()));
 }
 
 EmbeddingObject EngineHandle::EmbedPixels(double rgba, double bytes, double width, double height,
@@ -143,8 +139,7 @@ EmbeddingObject EngineHandle::EmbedPixels(double rgba, double bytes, double widt
   RgbaView view{Span<uint8_t>(rgba, bytes)};
   if (Status s = ToSize(width, "width", &view.width); !s.ok()) return Failed<EmbeddingObject>(s);
   if (Status s = ToSize(height, "height", &view.height); !s.ok()) return Failed<EmbeddingObject>(s);
-  CallFollower follower = Follow();
-  return ToObject(engine_->EmbedPixels(view, *options, &follower));
+  return ToObject(engine_->EmbedPixels(view, *options, BeginCall()));
 }
 
 EmbeddingObject EngineHandle::Truncate(double vector, double count, double dimensions) {
@@ -162,8 +157,6 @@ TokenCountObject EngineHandle::CountTokens(double text, double bytes, const Text
   return {0, {}, static_cast<int>(count->tokens), static_cast<int>(count->max_tokens)};
 }
 
-double EngineHandle::CancelFlag() const { return Address(&engine_->cancel_flag()); }
-
 std::string EngineHandle::ProfileJson() {
   std::string text;
   const Profile::Entries entries = engine_->profile().Take();
@@ -180,9 +173,9 @@ void EngineHandle::SetTracing(bool on) {
   keeper_.Clear();
 }
 
-CallFollower EngineHandle::Follow() {
+CallContext EngineHandle::BeginCall() {
   keeper_.Clear();
-  return {engine_.get(), tracing_ ? &keeper_ : nullptr};
+  return {tracing_ ? &keeper_ : nullptr, &observer_};
 }
 
 }  // namespace clipglot

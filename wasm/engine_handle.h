@@ -42,7 +42,6 @@ class EngineHandle {
   EmbeddingObject Truncate(double vector, double count, double dimensions);
   TokenCountObject CountTokens(double text, double bytes, const TextOptionsObject& in);
 
-  double CancelFlag() const;
   int ThreadsSeen() const { return static_cast<int>(engine_->threads_seen()); }
 
   void StartProfile() { engine_->profile().Start(); }
@@ -55,10 +54,12 @@ class EngineHandle {
   StageObject Stage(int index) const { return keeper_.Get(index); }
 
  private:
-  CallFollower Follow();
+  // What the next call is given; the stages of the last one are forgotten.
+  CallContext BeginCall();
 
   std::unique_ptr<Engine> engine_;
   std::vector<FileEntry> files_;
+  ModuleObserver observer_;
   StageKeeper keeper_;
   std::vector<uint8_t> truncated_;  // what EmbedTexts gave
   std::vector<uint32_t> unknown_;

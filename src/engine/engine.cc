@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/strings.h"
+#include "base/trace.h"
 #include "embedding/embedding.h"
 #include "engine/self_test.h"
 #include "nn/nn.h"
@@ -40,20 +41,19 @@ class EngineImpl final : public Engine, private ModelSink {
   std::string InfoJson() const override;
 
   Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options,
-                                  TraceSink* trace) override;
+                                  const CallContext& context) override;
   Result<std::span<const EmbeddingView>> EmbedTexts(std::span<const std::string_view> utf8,
                                                     const TextOptions& options,
-                                                    TraceSink* trace) override;
+                                                    const CallContext& context) override;
   Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file,
-                                          const ImageOptions& options, TraceSink* trace) override;
+                                          const ImageOptions& options,
+                                          const CallContext& context) override;
   Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options,
-                                    TraceSink* trace) override;
+                                    const CallContext& context) override;
   Result<EmbeddingView> Truncate(std::span<const float> vector,
                                  const VectorOptions& options) override;
   Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) override;
 
-  std::atomic<uint32_t>& cancel_flag() override { return cancel_; }
-  void set_stop_check(std::function<bool()> check) override { stop_check_ = std::move(check); }
   size_t threads_seen() const override { return workspace_->threads_seen(); }
   Profile& profile() override { return workspace_->profile(); }
 
@@ -73,18 +73,16 @@ class EngineImpl final : public Engine, private ModelSink {
 
   Status FinishLoad();
   Status NeedTower(bool wanted, const char* name) const;
-  // What every embedding begins with: the tower is there, the wanted length is possible, old
-  // cancellations are forgotten.
-  Status BeginEmbedding(bool tower, const char* name, const VectorOptions& options);
+  // What every embedding begins with: the tower is there, the wanted length is possible.
+  Status BeginEmbedding(bool tower, const char* name, const VectorOptions& options) const;
   Result<Encoding> Tokenize(std::string_view utf8, const TextOptions& options,
                             size_t max_tokens) const;
   Result<Encoding> TokensToRead(std::string_view utf8, const TextOptions& options) const;
   // Takes the first of `utf8` that go together into group_. Errors: those of the first text.
   Status FillGroup(std::span<const std::string_view> utf8, const TextOptions& options);
   Status BeginImage(const ImageOptions& options);
-  // Whether the running call shall end.
-  bool Stopped();
-  Result<EmbeddingView> EmbedImage(RgbImage image, const ImageOptions& options, TraceSink* trace);
+  Result<EmbeddingView> EmbedImage(RgbImage image, const ImageOptions& options,
+                                   const CallContext& context);
   // Row `row` of pooled_ to row `row` of vectors_.
   Result<EmbeddingView> Finish(size_t row, const VectorOptions& options);
 
@@ -109,8 +107,6 @@ class EngineImpl final : public Engine, private ModelSink {
   uint64_t loaded_bytes_ = 0;
   bool begun_ = false;  // BeginLoad was called, whatever came of it
   bool ready_ = false;
-  std::atomic<uint32_t> cancel_{0};
-  std::function<bool()> stop_check_;
   std::vector<std::string> warnings_;  // of the last picture
 };
 
@@ -244,9 +240,9 @@ Status EngineImpl::NeedTower(bool wanted, const char* name) const {
   return OkStatus();
 }
 
-Status EngineImpl::BeginEmbedding(bool tower, const char* name, const VectorOptions& options) {
+Status EngineImpl::BeginEmbedding(bool tower, const char* name,
+                                  const VectorOptions& options) const {
   CLIPGLOT_RETURN_IF_ERROR(NeedTower(tower, name));
-  cancel_.store(0, std::memory_order_relaxed);
   return EmbeddingLength(config_.dimensions, options.dimensions, options.normalized).status();
 }
 
@@ -322,14 +318,15 @@ Status EngineImpl::FillGroup(std::span<const std::string_view> utf8, const TextO
 }
 
 Result<std::span<const EmbeddingView>> EngineImpl::EmbedTexts(
-    std::span<const std::string_view> utf8, const TextOptions& options, TraceSink* trace) {
+    std::span<const std::string_view> utf8, const TextOptions& options,
+    const CallContext& context) {
   CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(text_ != nullptr, "text", options));
   const ProfileScope scope(profile(), ProfileCategory::kOther);
   CLIPGLOT_RETURN_IF_ERROR(FillGroup(utf8, options));
   auto& [ids, lengths, views] = group_;
   if (views.empty()) return std::span<const EmbeddingView>();
-  Trace(trace, "ids", DType::kI32, {ids.size()}, std::span<const int32_t>(ids));
-  CLIPGLOT_RETURN_IF_ERROR(text_->Forward(ids, lengths, pooled_.as<float>(), trace, cancel_));
+  Trace(context.trace, "ids", DType::kI32, {ids.size()}, std::span<const int32_t>(ids));
+  CLIPGLOT_RETURN_IF_ERROR(text_->Forward(ids, lengths, pooled_.as<float>(), context));
   for (size_t i = 0; i < views.size(); ++i) {
     const Result<EmbeddingView> finished = Finish(i, options);
     if (!finished.ok() && i == 0) return finished.status();
@@ -343,9 +340,9 @@ Result<std::span<const EmbeddingView>> EngineImpl::EmbedTexts(
 }
 
 Result<EmbeddingView> EngineImpl::EmbedText(std::string_view utf8, const TextOptions& options,
-                                            TraceSink* trace) {
+                                            const CallContext& context) {
   CLIPGLOT_ASSIGN_OR_RETURN(const std::span<const EmbeddingView> views,
-                            EmbedTexts({&utf8, 1}, options, trace));
+                            EmbedTexts({&utf8, 1}, options, context));
   return views[0];
 }
 
@@ -356,7 +353,8 @@ Result<TokenCount> EngineImpl::CountTokens(std::string_view utf8, const TextOpti
 }
 
 Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> file,
-                                                    const ImageOptions& options, TraceSink* trace) {
+                                                    const ImageOptions& options,
+                                                    const CallContext& context) {
   CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
   const ProfileScope scope(profile(), ProfileCategory::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(
@@ -365,45 +363,39 @@ Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> f
                          .orientation = options.ignore_orientation ? Orientation::kIgnore
                                                                    : Orientation::kApply,
                          .gray16 = options.scale_gray16 ? Gray16::kScale : Gray16::kClip,
-                         .stop = [this] { return Stopped(); }}));
-  return EmbedImage(std::move(image), options, trace);
+                         .observer = context.observer}));
+  return EmbedImage(std::move(image), options, context);
 }
 
 Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const ImageOptions& options,
-                                              TraceSink* trace) {
+                                              const CallContext& context) {
   CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
   const ProfileScope scope(profile(), ProfileCategory::kInput);
-  CLIPGLOT_ASSIGN_OR_RETURN(
-      RgbImage rgb, ImageFromRgba(image.bytes, image.width, image.height, options_.max_pixels,
-                                  [this] { return Stopped(); }));
-  return EmbedImage(std::move(rgb), options, trace);
-}
-
-bool EngineImpl::Stopped() {
-  if (stop_check_ && stop_check_()) cancel_.store(1, std::memory_order_relaxed);
-  return cancel_.load(std::memory_order_relaxed) != 0;
+  CLIPGLOT_ASSIGN_OR_RETURN(RgbImage rgb, ImageFromRgba(image.bytes, image.width, image.height,
+                                                        options_.max_pixels, context.observer));
+  return EmbedImage(std::move(rgb), options, context);
 }
 
 Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions& options,
-                                             TraceSink* trace) {
+                                             const CallContext& context) {
   warnings_ = std::move(image.warnings);
-  Trace(trace, "decoded_rgb", DType::kU8, {image.height, image.width, 3},
+  Trace(context.trace, "decoded_rgb", DType::kU8, {image.height, image.width, 3},
         image.pixels.as<const uint8_t>());
   RgbImage crop;
   {
     // The decoded photo may be a hundred times larger than the crop: gone before the tower runs.
     const RgbImage whole = std::move(image);
-    CLIPGLOT_ASSIGN_OR_RETURN(
-        crop, ResizeAndCrop(whole, vision_->image_side(), [this] { return Stopped(); }));
+    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, vision_->image_side(), context.observer));
   }
-  Trace(trace, "resized_cropped", DType::kU8, {crop.height, crop.width, 3},
+  Trace(context.trace, "resized_cropped", DType::kU8, {crop.height, crop.width, 3},
         crop.pixels.as<const uint8_t>());
   const std::span<float> pixels = pixels_.as<float>().first(3 * crop.height * crop.width);
   NormalizePixels(crop, config_.preprocess, pixels);
-  Trace(trace, "pixels", DType::kF32, {3, crop.height, crop.width}, std::span<const float>(pixels));
+  Trace(context.trace, "pixels", DType::kF32, {3, crop.height, crop.width},
+        std::span<const float>(pixels));
   const ProfileScope scope(profile(), ProfileCategory::kOther);
   CLIPGLOT_RETURN_IF_ERROR(
-      vision_->Forward(pixels, pooled_.as<float>().first(config_.dimensions), trace, cancel_));
+      vision_->Forward(pixels, pooled_.as<float>().first(config_.dimensions), context));
   CLIPGLOT_ASSIGN_OR_RETURN(EmbeddingView view, Finish(0, options));
   view.warnings = warnings_;
   return view;

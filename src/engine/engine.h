@@ -5,10 +5,8 @@
 // kOutOfMemory or kCorruptModel during loading) the engine works on.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,9 +14,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/call_observer.h"
 #include "base/profile.h"
 #include "base/status.h"
-#include "base/trace.h"
 #include "container/demand.h"
 
 namespace clipglot {
@@ -113,10 +111,12 @@ class Engine {
   // imageGrid, textLayers, visionLayers, resident bytes (residentBytes), relaxedSimd.
   virtual std::string InfoJson() const = 0;
 
+  // Every embedding call can be followed, stopped (kCancelled) and traced by its `context`.
+  //
   // `utf8`: the text; empty is valid. Errors: kNotLoaded, kInvalidText, kTooLong, kInvalidArgument,
   // kCancelled; kInternal when a number is not finite.
   virtual Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options,
-                                          TraceSink* trace = nullptr) = 0;
+                                          const CallContext& context = {}) = 0;
   // As many of the first of `utf8` as go through the tower together: the first of any length, and
   // others as long as all have no more than kGroupTokens (and EngineOptions::max_tokens) tokens.
   // Gives their embeddings, with the bits of EmbedText, in order; the vectors lie one behind the
@@ -124,27 +124,20 @@ class Engine {
   // ends before another that has one.
   virtual Result<std::span<const EmbeddingView>> EmbedTexts(std::span<const std::string_view> utf8,
                                                             const TextOptions& options,
-                                                            TraceSink* trace = nullptr) = 0;
+                                                            const CallContext& context = {}) = 0;
   // `file`: JPEG, PNG, BMP or GIF. Errors: kNotLoaded, kInvalidImage, kInvalidArgument,
   // kOutOfMemory, kCancelled.
   virtual Result<EmbeddingView> EmbedEncodedImage(std::span<const std::byte> file,
                                                   const ImageOptions& options,
-                                                  TraceSink* trace = nullptr) = 0;
+                                                  const CallContext& context = {}) = 0;
   virtual Result<EmbeddingView> EmbedPixels(const RgbaView& image, const ImageOptions& options,
-                                            TraceSink* trace = nullptr) = 0;
+                                            const CallContext& context = {}) = 0;
   // A shorter vector from one that was computed before: `vector` (full, raw or of unit length) is
   // cut and normalised as in the embedding calls. Errors: kNotLoaded, kInvalidArgument.
   virtual Result<EmbeddingView> Truncate(std::span<const float> vector,
                                          const VectorOptions& options) = 0;
   virtual Result<TokenCount> CountTokens(std::string_view utf8, const TextOptions& options) = 0;
 
-  // Set to non-zero from any thread to stop the running call at the next layer; that call returns
-  // kCancelled. Each call begins by clearing it.
-  virtual std::atomic<uint32_t>& cancel_flag() = 0;
-  // A second way to stop a running call, for callers who share no memory: asked on the calling
-  // thread while a picture is decoded and brought to size, every few milliseconds; true stops as
-  // cancel_flag does. Empty: none.
-  virtual void set_stop_check(std::function<bool()> check) = 0;
   // Distinct threads that did work so far (1 without threads).
   virtual size_t threads_seen() const = 0;
   // Once it is started: where the time of embedding calls goes.

@@ -1,7 +1,6 @@
 #include "engine/self_test_maker.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "base/strings.h"

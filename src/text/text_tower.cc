@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/strings.h"
+#include "base/trace.h"
 
 namespace clipglot {
 
@@ -48,8 +49,7 @@ Status TextTower::AddLayer(TextLayer part) {
 }
 
 Status TextTower::Forward(std::span<const int32_t> ids, std::span<const size_t> lengths,
-                          std::span<float> pooled, TraceSink* trace,
-                          const std::atomic<uint32_t>& cancel) {
+                          std::span<float> pooled, const CallContext& context) {
   CLIPGLOT_RETURN_IF_ERROR(CheckIds(ids));
   const size_t tokens = ids.size(), hidden = config_.hidden_size;
   const bool fit = std::accumulate(lengths.begin(), lengths.end(), size_t{0}) == tokens &&
@@ -60,14 +60,17 @@ Status TextTower::Forward(std::span<const int32_t> ids, std::span<const size_t> 
                   StrCat(tokens, " tokens are not those of ", lengths.size(), " texts"));
   const std::span<const float> x = x_.as<const float>().first(tokens * hidden);
 
+  TraceSink* const trace = context.trace;
+
   Embed(ids);
   Trace(trace, "hidden.0", DType::kF32, {tokens, hidden}, x);
   for (size_t i = 0; i < layers_.size(); ++i) {
-    if (cancel.load(std::memory_order_relaxed) != 0)
+    if (!context.OnLayer(i, layers_.size()))
       return Status(Code::kCancelled, StrCat("before text layer ", i));
     CLIPGLOT_RETURN_IF_ERROR(RunLayer(layers_[i], lengths));
     if (trace != nullptr) Trace(trace, StrCat("hidden.", i + 1), DType::kF32, {tokens, hidden}, x);
   }
+  context.OnLayer(layers_.size(), layers_.size());
   for (size_t text = 0, first = 0; text < lengths.size(); first += lengths[text++]) {
     const std::span<float> one = pooled.subspan(text * hidden, hidden);
     MeanPool(first, lengths[text], one);

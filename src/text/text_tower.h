@@ -8,14 +8,14 @@
 // block.py, mlp.py, rotary.py; wrapper hf_model.py (mean pooler) of jina-clip-implementation.
 #pragma once
 
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "base/call_observer.h"
 #include "base/status.h"
-#include "base/trace.h"
 #include "nn/nn.h"
 #include "weights/model_weights.h"
 
@@ -37,10 +37,10 @@ class TextTower {
   // One or more texts, concatenated without padding: `ids` [1 ... max_tokens],
   // each below vocab_size; `lengths`: tokens of each text, at least 1. A text has the same bits in
   // any company. Positions that hold the pad id are left out as attention keys and of the mean, but
-  // take a rotary position, as upstream on a CPU. `pooled` [texts, hidden]. `trace` may be null.
-  // `cancel`: looked at between layers. Errors: kInvalidArgument, kCancelled, kInternal.
+  // take a rotary position, as upstream on a CPU. `pooled` [texts, hidden]. `context`: asked
+  // between layers. Errors: kInvalidArgument, kCancelled, kInternal.
   Status Forward(std::span<const int32_t> ids, std::span<const size_t> lengths,
-                 std::span<float> pooled, TraceSink* trace, const std::atomic<uint32_t>& cancel);
+                 std::span<float> pooled, const CallContext& context = {});
 
   // The steps of Forward one by one, with the same bits, for a converter that holds one layer at a
   // time: Begin (uses what SetEmbeddings was given), Apply for each layer in order, End. `state`

@@ -101,7 +101,7 @@ bool IsBmp(std::span<const std::byte> file) {
 }
 
 Result<RgbImage> DecodeBmp(std::span<const std::byte> file, const DecodeOptions& options) {
-  StopCheck stop(options.stop);
+  StopCheck stop(options.observer);
   BmpHeader bmp;
   CLIPGLOT_RETURN_IF_ERROR(ReadBmpHeader(file, &bmp));
   CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(bmp.width, bmp.height, options.max_pixels));

@@ -22,7 +22,7 @@ Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOption
 }
 
 Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height,
-                               uint64_t max_pixels, const std::function<bool()>& stop) {
+                               uint64_t max_pixels, CallObserver* observer) {
   CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(width, height, max_pixels));
   const auto expected = CheckedMul(uint64_t{width} * height, 4);
   if (!expected || rgba.size() != *expected) {
@@ -30,7 +30,7 @@ Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size
                   StrCat("RGBA image of ", width, " x ", height, " pixels: ", rgba.size(),
                          " bytes, expected width x height x 4"));
   }
-  StopCheck check(stop);
+  StopCheck check(observer);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
                             RgbWriter::Create(width, height, kOrientationUpright, &check));
   for (size_t y = 0; y < height; ++y) {

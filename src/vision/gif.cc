@@ -219,7 +219,7 @@ bool IsGif(std::span<const std::byte> file) {
 }
 
 Result<RgbImage> DecodeGif(std::span<const std::byte> file, const DecodeOptions& options) {
-  StopCheck stop(options.stop);
+  StopCheck stop(options.observer);
   ByteReader in(file);
   in.Skip(6);
   uint32_t width = in.U16Le(), height = in.U16Le();

@@ -7,12 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/call_observer.h"
 #include "base/status.h"
 #include "weights/model_config.h"
 
@@ -42,8 +42,8 @@ struct DecodeOptions {
   uint64_t max_pixels = 0;  // width · height above it is refused before the pixels are decoded
   Orientation orientation = Orientation::kApply;
   Gray16 gray16 = Gray16::kClip;
-  // Asked every few milliseconds; true ends the work with kCancelled. Empty: never.
-  std::function<bool()> stop = nullptr;
+  // Asked every few milliseconds whether to continue (vision/stop_check.h); may be null.
+  CallObserver* observer = nullptr;
 };
 
 // Decodes `file` to RGB as PIL's convert("RGB") does: alpha dropped, gray replicated, palette
@@ -52,17 +52,17 @@ struct DecodeOptions {
 Result<RgbImage> DecodeImage(std::span<const std::byte> file, const DecodeOptions& options);
 
 // Raw RGBA, 4 bytes a pixel, row-major without gaps (ImageData); alpha is dropped.
-// `stop` as in DecodeOptions.
+// `observer` as in DecodeOptions.
 // Errors: kInvalidImage (zero-sized, over the limit), kInvalidArgument (length is not width ·
 // height · 4), kOutOfMemory, kCancelled.
 Result<RgbImage> ImageFromRgba(std::span<const uint8_t> rgba, size_t width, size_t height,
-                               uint64_t max_pixels, const std::function<bool()>& stop = nullptr);
+                               uint64_t max_pixels, CallObserver* observer = nullptr);
 
 // Shorter side to `size` with PIL's 8-bit bicubic (long side truncated), then centre crop with
-// banker's rounding: [size, size, 3]. Only the part that the crop keeps is computed. `stop` as in
-// DecodeOptions. Errors: kOutOfMemory, kInvalidImage, kCancelled.
+// banker's rounding: [size, size, 3]. Only the part that the crop keeps is computed. `observer` as
+// in DecodeOptions. Errors: kOutOfMemory, kInvalidImage, kCancelled.
 Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size,
-                               const std::function<bool()>& stop = nullptr);
+                               CallObserver* observer = nullptr);
 
 // (x / 255 - mean) / std in float32, planes [3, size, size]. `out` has 3 · width · height elements.
 void NormalizePixels(const RgbImage& image, const PreprocessConfig& config, std::span<float> out);

@@ -78,7 +78,7 @@ Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions
   using Step = JpegCodec::Step;
   CLIPGLOT_ASSIGN_OR_RETURN(const JpegHeader header, ReadJpegHeader(file));
   CLIPGLOT_RETURN_IF_ERROR(CheckImageSize(header.width, header.height, options.max_pixels));
-  CLIPGLOT_ASSIGN_OR_RETURN(JpegCodec codec, JpegCodec::Create(file, options.stop));
+  CLIPGLOT_ASSIGN_OR_RETURN(JpegCodec codec, JpegCodec::Create(file, options.observer));
   Step step = codec.ReadHeader();
   if (step != Step::kDone) return Failed(codec, step);
   CLIPGLOT_RETURN_IF_ERROR(CheckSize(codec, header, file.size()));
@@ -88,7 +88,7 @@ Result<RgbImage> DecodeJpeg(std::span<const std::byte> file, const DecodeOptions
   const int turn = options.orientation == Orientation::kApply
                        ? OrientationOf(header.exif, header.xmp)
                        : kOrientationUpright;
-  StopCheck stop(options.stop);
+  StopCheck stop(options.observer);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbWriter writer,
                             RgbWriter::Create(header.width, header.height, turn, &stop));
   AlignedBuffer row;

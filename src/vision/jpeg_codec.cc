@@ -50,7 +50,7 @@ struct JpegCodec::Session {
   jpeg_progress_mgr progress;
   std::jmp_buf refused;
   const uint8_t* file_end;
-  const std::function<bool()>* stop;
+  CallObserver* observer;
   bool stopped, too_many_scans;
   uint64_t unasked_blocks;  // work since the last question
   uint64_t blocks_read;     // of all scans
@@ -110,7 +110,7 @@ void Ask(Session* session, uint64_t blocks) {
   session->unasked_blocks += blocks;
   if (session->unasked_blocks < kBlocksPerQuestion) return;
   session->unasked_blocks = 0;
-  if (*session->stop && (*session->stop)()) {
+  if (session->observer != nullptr && !session->observer->Continue()) {
     session->stopped = true;
     std::longjmp(session->refused, 1);
   }
@@ -184,14 +184,13 @@ void LookForMissing(Session* session) {
 
 }  // namespace
 
-Result<JpegCodec> JpegCodec::Create(std::span<const std::byte> file,
-                                    const std::function<bool()>& stop) {
+Result<JpegCodec> JpegCodec::Create(std::span<const std::byte> file, CallObserver* observer) {
   const Status refused(Code::kOutOfMemory, "cannot allocate the JPEG decoder");
   auto* session = new (std::nothrow) Session;
   if (session == nullptr) return refused;
   std::memset(static_cast<void*>(session), 0, sizeof(*session));
   JpegCodec codec(std::unique_ptr<Session, Free>{session});
-  session->stop = &stop;
+  session->observer = observer;
   session->errors.error_exit = Refuse;
   session->errors.emit_message = Note;
   session->errors.output_message = SayNothing;

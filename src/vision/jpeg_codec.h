@@ -9,12 +9,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/call_observer.h"
 #include "base/status.h"
 
 namespace clipglot {
@@ -27,9 +27,8 @@ class JpegCodec {
     kRefused,  // see Refusal()
   };
 
-  // `file` and `stop` outlive this; `stop` as in DecodeOptions. Errors: kOutOfMemory.
-  static Result<JpegCodec> Create(std::span<const std::byte> file,
-                                  const std::function<bool()>& stop);
+  // `file` and `observer` outlive this; `observer` as in DecodeOptions. Errors: kOutOfMemory.
+  static Result<JpegCodec> Create(std::span<const std::byte> file, CallObserver* observer);
 
   // The steps, in this order, each only after the one before was kDone.
   Step

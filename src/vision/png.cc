@@ -281,7 +281,7 @@ bool IsPng(std::span<const std::byte> file) {
 }
 
 Result<RgbImage> DecodePng(std::span<const std::byte> file, const DecodeOptions& options) {
-  StopCheck stop(options.stop);
+  StopCheck stop(options.observer);
   PngReader reader(file, &stop);
   CLIPGLOT_RETURN_IF_ERROR(reader.Open());
   const PngHeader png = reader.header();

@@ -141,9 +141,8 @@ void ResizeColumn(const uint8_t* in, size_t first_row, size_t row_bytes, const W
 
 }  // namespace
 
-Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size,
-                               const std::function<bool()>& stop) {
-  StopCheck check(stop);
+Result<RgbImage> ResizeAndCrop(const RgbImage& image, size_t size, CallObserver* observer) {
+  StopCheck check(observer);
   const size_t shorter = std::min(image.width, image.height);
   const size_t longer = std::max(image.width, image.height);
   if (shorter == 0) return Status(Code::kInvalidImage, "the image is empty");

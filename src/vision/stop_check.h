@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
+#include "base/call_observer.h"
 #include "base/status.h"
 
 namespace clipglot {
@@ -18,8 +18,8 @@ class StopCheck {
   // millisecond.
   static constexpr uint64_t kInterval = uint64_t{256} * 1024;
 
-  // `stop` must outlive this; empty means never.
-  explicit StopCheck(const std::function<bool()>& stop) : stop_(stop) {}
+  // `observer` must outlive this; null: nobody stops the work.
+  explicit StopCheck(CallObserver* observer) : observer_(observer) {}
   StopCheck(const StopCheck&) = delete;
   StopCheck& operator=(const StopCheck&) = delete;
 
@@ -29,7 +29,7 @@ class StopCheck {
     left_ -= left_ < work ? left_ : work;
     if (left_ > 0) return false;
     left_ = kInterval;
-    return stop_ && stop_();
+    return observer_ != nullptr && !observer_->Continue();
   }
 
   // Work of `each` units for each of `count` things in a row, such as the pixels of one:
@@ -51,7 +51,7 @@ class StopCheck {
   static Status Stopped() { return {Code::kCancelled, "stopped while reading the image"}; }
 
  private:
-  const std::function<bool()>& stop_;
+  CallObserver* const observer_;
   uint64_t left_ = 0;
 };
 

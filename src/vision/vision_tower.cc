@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "base/trace.h"
 #include "vision/position_grid.h"
 
 namespace clipglot {
@@ -101,21 +102,23 @@ Status VisionTower::SetNorm(NormWeights part) {
 }
 
 Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vector,
-                            TraceSink* trace, const std::atomic<uint32_t>& cancel) {
+                            const CallContext& context) {
   const size_t tokens = this->tokens(), width = config_.width;
   if (pixels.size() != 3 * image_side() * image_side()) {
     return Status(Code::kInvalidArgument,
                   StrCat(pixels.size(), " pixel values for an image size of ", image_side()));
   }
   const std::span<const float> x = x_.as<const float>().first(tokens * width);
+  TraceSink* const trace = context.trace;
   CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
   Trace(trace, "hidden.0", DType::kF32, {tokens, width}, x);
   for (size_t i = 0; i < layers_.size(); ++i) {
-    if (cancel.load(std::memory_order_relaxed) != 0)
+    if (!context.OnLayer(i, layers_.size()))
       return Status(Code::kCancelled, StrCat("before vision layer ", i));
     CLIPGLOT_RETURN_IF_ERROR(RunLayer(layers_[i]));
     if (trace != nullptr) Trace(trace, StrCat("hidden.", i + 1), DType::kF32, {tokens, width}, x);
   }
+  context.OnLayer(layers_.size(), layers_.size());
   // vector = norm(x)[0]
   LayerNorm(x.first(width), {}, 1, norm_.weight, norm_.bias, config_.layer_norm_eps, vector,
             *workspace_);

@@ -8,14 +8,13 @@
 // SwiGLU) and rope.py.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "base/call_observer.h"
 #include "base/status.h"
-#include "base/trace.h"
 #include "nn/nn.h"
 #include "weights/model_weights.h"
 
@@ -34,10 +33,10 @@ class VisionTower {
   bool complete() const { return layers_.size() == config_.layers && !norm_.weight.empty(); }
 
   // `pixels` [3, image_side(), image_side()]; where that is not a multiple of the patch size, the
-  // last rows and columns are not read, as upstream's convolution. `vector` [width]. `trace` may be
-  // null. `cancel`: looked at between layers. Errors: kInvalidArgument, kCancelled, kInternal.
-  Status Forward(std::span<const float> pixels, std::span<float> vector, TraceSink* trace,
-                 const std::atomic<uint32_t>& cancel);
+  // last rows and columns are not read, as upstream's convolution. `vector` [width]. `context`:
+  // asked between layers. Errors: kInvalidArgument, kCancelled, kInternal.
+  Status Forward(std::span<const float> pixels, std::span<float> vector,
+                 const CallContext& context = {});
 
   // From now on only side x side patches are read, spread evenly over the picture, each with its
   // own position, as if the others were masked: all weights are used at a small part of the cost,

@@ -106,45 +106,53 @@ test("8192 tokens tell how far they are, and stop behind a layer", async () => {
 });
 
 test("a call stops before the next layer when the flag in shared memory is set, and the next call is right", async () => {
-  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
+  const cancelFlag = new Int32Array(new SharedArrayBuffer(4));
+  // The call keeps this thread. So another one sets the flag, when this one has told it that a layer is done, and this one goes
+  // on when it is set.
+  const layer = new Int32Array(new SharedArrayBuffer(4));
+  let heard = [];
   const engine = await openEngine({
     variant: "simd-threads",
     threads: 2,
     folder: goldenFolder,
     towers: ["text"],
     maxTokens: LONGEST,
-    memory,
+    cancelFlag,
+    onLayer: (done, total) => {
+      heard.push([done, total]);
+      if (done !== 1 || Atomics.exchange(layer, 0, 1) !== 0) return;
+      Atomics.notify(layer, 0);
+      Atomics.wait(cancelFlag, 0, 0);
+    },
   });
   try {
     const wanted = engine.embedText("Fuchs").vector;
     const text = textOf(9000);
-    // The call keeps this thread; another one sets the flag, again and again, because the call begins by clearing it.
+    heard = [];
+    Atomics.store(layer, 0, 0);
     const worker = new Worker(
       `
-      const { workerData: { buffer, byteOffset, seen } } = require("node:worker_threads");
-      const flag = new Int32Array(buffer, byteOffset, 1), stop = new Int32Array(seen);
-      Atomics.store(stop, 1, 1);
-      Atomics.notify(stop, 1);
-      while (Atomics.load(stop, 0) === 0) { Atomics.wait(stop, 0, 0, 5); Atomics.store(flag, 0, 1); }
+      const { workerData: { flag, layer } } = require("node:worker_threads");
+      Atomics.wait(layer, 0, 0);
+      Atomics.store(flag, 0, 1);
+      Atomics.notify(flag, 0);
     `,
-      {
-        eval: true,
-        workerData: {
-          buffer: memory.buffer,
-          byteOffset: engine.adapter.cancelFlag(),
-          seen: new SharedArrayBuffer(8),
-        },
-      },
+      { eval: true, workerData: { flag: cancelFlag, layer } },
     );
     await new Promise((resolve) => worker.once("online", resolve));
     try {
       assert.throws(
         () => engine.embedText(text),
-        (error) => error.name === "Cancelled" && /before text layer [0-2]/.test(error.message),
+        (error) => error.name === "Cancelled" && error.message === "before text layer 1",
+      );
+      assert.deepEqual(
+        heard,
+        [0, 1].map((done) => [done, heard[0][1]]),
       );
     } finally {
       await worker.terminate();
     }
+    Atomics.store(cancelFlag, 0, 0);
     assert.ok(same(engine.embedText("Fuchs").vector, wanted));
   } finally {
     engine.dispose();

@@ -422,12 +422,22 @@ add("abort of a running call, and the next call works", async ({ load, read, thr
     early.abort();
     equal((await rejection(call)).name, "AbortError", "name");
     identical((await embedder.embedText("cat")).vector, wanted, "the next vector");
-    // In the middle: with threads the engine stops at its next layer. 8192 tokens take seconds, so 30 ms are early enough.
+    // In the middle: the first layers are told of while the call runs, and where memory is shared the engine stops at its next
+    // layer.
     if (threads === 1) return;
     const late = new AbortController();
-    const longer = embedder.embedText(longText("long9000"), { signal: late.signal });
-    setTimeout(() => late.abort("enough"), 30);
+    const heard = [];
+    const longer = embedder.embedText(longText("long9000"), {
+      signal: late.signal,
+      onProgress: (done, total) => {
+        heard.push([done, total]);
+        late.abort("enough");
+      },
+    });
     equal(await rejection(longer), "enough", "reason");
+    equal(heard.length, 1, "after the abort nothing more is told");
+    equal(heard[0][0], 0, "layers done");
+    ok(heard[0][1] > 1, `layers in all: ${heard[0][1]}`);
     identical((await embedder.embedText("cat")).vector, wanted, "the next vector after a stop");
   });
 });

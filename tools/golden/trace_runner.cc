@@ -17,6 +17,7 @@
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "base/trace.h"
 #include "engine/engine.h"
 
 namespace clipglot {
@@ -87,7 +88,7 @@ Result<EmbeddingView> Embed(Engine& engine, const Json& request, FrameWriter* wr
     CLIPGLOT_ASSIGN_OR_RETURN(options.task, request["task"].AsStringOr(""));
     CLIPGLOT_ASSIGN_OR_RETURN(const int64_t max_tokens, request["maxTokens"].AsIntOr(0));
     options.max_tokens = static_cast<size_t>(max_tokens);
-    return engine.EmbedText(text, options, writer);
+    return engine.EmbedText(text, options, {.trace = writer});
   }
   ImageOptions options;
   options.ignore_orientation = true;
@@ -96,7 +97,7 @@ Result<EmbeddingView> Embed(Engine& engine, const Json& request, FrameWriter* wr
   if (request["image"].exists()) {
     CLIPGLOT_ASSIGN_OR_RETURN(const std::string path, request["image"].AsString());
     CLIPGLOT_ASSIGN_OR_RETURN(const std::string file, ReadFile(path));
-    return engine.EmbedEncodedImage(std::as_bytes(std::span(file)), options, writer);
+    return engine.EmbedEncodedImage(std::as_bytes(std::span(file)), options, {.trace = writer});
   }
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string path, request["rgba"].AsString());
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t width, request["width"].AsInt());
@@ -105,7 +106,7 @@ Result<EmbeddingView> Embed(Engine& engine, const Json& request, FrameWriter* wr
   const RgbaView view{{reinterpret_cast<const uint8_t*>(file.data()), file.size()},
                       static_cast<size_t>(width),
                       static_cast<size_t>(height)};
-  return engine.EmbedPixels(view, options, writer);
+  return engine.EmbedPixels(view, options, {.trace = writer});
 }
 
 Status RunRequest(Engine& engine, const Json& request, FrameWriter* writer) {

@@ -97,13 +97,16 @@ const imageDefaults = {
 
 /**
  * Starts exactly the build `variant` with `threads`, or fails with an EmbedError that says why. Gives an EngineAdapter
- * (js/src/worker/engine-adapter.ts) without a model. `memory`: of builds with threads, if not their own.
+ * (js/src/worker/engine-adapter.ts) without a model. `memory`: of builds with threads, if not their own. `cancelFlag`, `onLayer`:
+ * as ModuleRequest in js/src/worker/module.ts.
  */
 export async function startAdapter({
   variant,
   threads = 1,
   wasmFolder = defaultWasmFolder,
   memory,
+  cancelFlag,
+  onLayer,
 }) {
   const { EngineAdapter, startModule, nodePlatform, chooseVariant } = await parts();
   chooseVariant(variant, threads, nodePlatform.capabilities());
@@ -114,13 +117,15 @@ export async function startAdapter({
       wasmUrl: `${base}.wasm`,
       threads,
       ...(memory ? { memory } : {}),
+      ...(onLayer ? { onLayer } : {}),
+      cancelFlag,
     }),
   );
 }
 
 /**
  * An engine with the model in `folder`, or in `files`: the place of each file, by its path in the model.
- *   variant, threads, memory   as startAdapter
+ *   variant, threads, memory, cancelFlag, onLayer   as startAdapter
  *   towers, dtype, maxTokens, maxPixels, selfTest   as the options of load()
  */
 export async function openEngine({
@@ -135,10 +140,19 @@ export async function openEngine({
   selfTest = true,
   wasmFolder,
   memory,
+  cancelFlag,
+  onLayer,
   onProgress = () => {},
 }) {
   const { openPath, openPaths, ProgressMeter, transfer } = await parts();
-  const adapter = await startAdapter({ variant, threads, wasmFolder, memory });
+  const adapter = await startAdapter({
+    variant,
+    threads,
+    wasmFolder,
+    memory,
+    cancelFlag,
+    onLayer,
+  });
   adapter.create({
     text: towers.includes("text"),
     vision: towers.includes("vision"),

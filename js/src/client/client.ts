@@ -56,7 +56,7 @@ export class EngineClient {
     this.#port = port;
     this.#queue = new CallQueue<Request>({
       send: (id, request) => this.#send(id, request),
-      stop: () => this.#raiseCancelFlag(),
+      stop: () => this.#setCancelFlag(1),
       busy: (busy) => port.setBusy(busy),
     });
     port.onMessage = (message) => this.#receive(message);
@@ -191,6 +191,7 @@ export class EngineClient {
   }
 
   #send(id: number, { call, transfer }: Request): void {
+    this.#setCancelFlag(0);
     try {
       this.#port.post({ type: "call", id, call }, transfer);
     } catch (cause) {
@@ -202,11 +203,10 @@ export class EngineClient {
     }
   }
 
-  // The engine forgets the flag when a call begins, and the next call is sent after the answer to this one; so the flag
-  // stops this call or none.
-  #raiseCancelFlag(): void {
-    if (!this.#cancelFlag) return; // no memory is shared: the engine finishes the call, and nobody listens
-    Atomics.store(new Int32Array(this.#cancelFlag), 0, 1);
+  // The flag is cleared here alone, before a call is sent, and the next call is sent after the answer to this one; so it stops
+  // this call or none. Where no memory is shared, the engine finishes the call, and nobody listens.
+  #setCancelFlag(value: 0 | 1): void {
+    if (this.#cancelFlag) Atomics.store(new Int32Array(this.#cancelFlag), 0, value);
   }
 }
 

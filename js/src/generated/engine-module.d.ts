@@ -117,7 +117,6 @@ export interface Engine extends Handle {
   ): Embedding;
   truncate(vector: number, count: number, dimensions: number): Embedding;
   countTokens(text: number, bytes: number, options: TextOptions): TokenCount;
-  cancelFlag(): number;
   threadsSeen(): number;
   startProfile(): void;
   profileJson(): string;
@@ -169,10 +168,13 @@ export interface ModuleSettings {
   onAbort(reason: unknown): void;
   /** Threads of the engine, its caller included. */
   clipglotThreads: number;
-  /** Called behind each layer of a running call with the number of layers done (first 0); true stops the call there. */
-  clipglotLayer(done: number): boolean;
-  /** Asked every few milliseconds while a picture is decoded; true stops the call. */
-  clipglotStop(): boolean;
+  /** Called before the first layer of a running call (`done` 0) and after each of its `total` layers. */
+  clipglotLayer?(done: number, total: number): void;
+  /**
+   * Its first number is read between layers, and every few milliseconds while a picture is decoded; not 0 stops the call. Left
+   * out: no call can be stopped.
+   */
+  clipglotCancelFlag?: Int32Array;
   /** Brings the instance; calls `done` with it later. Left out: the module fetches the .wasm itself. */
   instantiateWasm?(
     imports: WebAssembly.Imports,

@@ -203,8 +203,9 @@ export interface WireError {
 }
 
 /**
- * Lets the page stop a running call: 32 bits that both threads see. It is not part of the heap: the page keeps it as long as
- * the embedder, and would keep the whole heap alive.
+ * Lets the page stop a running call: 32 bits that both threads see, not 0 while the call shall stop. The worker makes it, the
+ * page writes it (client.ts), the engine reads it (wasm/call_observer.h). It is not part of the heap: the page keeps it as long
+ * as the embedder, and would keep the whole heap alive.
  */
 export type CancelFlag = SharedArrayBuffer;
 

@@ -21,7 +21,7 @@ import { reasonOf } from "../shared/reason.js";
 import { Heap } from "./heap.js";
 import { EngineLost, type StartedModule } from "./module.js";
 
-/** The engine saw the cancel flag. */
+/** The engine saw the flag that stops a call (ModuleRequest.cancelFlag). */
 export class Cancelled extends Error {
   override readonly name = "Cancelled";
 }
@@ -231,11 +231,6 @@ export class EngineAdapter {
 
   get indexes(): number {
     return this.#indexes.size;
-  }
-
-  /** Address of the flag that stops a running call. */
-  cancelFlag(): number {
-    return this.#enter(() => this.#loaded().cancelFlag());
   }
 
   threadsSeen(): number {

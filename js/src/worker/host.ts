@@ -63,11 +63,9 @@ class Host {
   #nextRead = 1;
   #engine: EngineAdapter | undefined;
   #maxPixels = 0;
-  #layers = { text: 0, vision: 0 };
-  /** The call that runs, and whether its caller wants to hear of the layers. */
-  #running: { readonly id: number; readonly total: number; readonly report: boolean } | undefined;
-  /** What the caller sets to stop the running call, where memory can be shared. */
-  #stopFlag: Int32Array | undefined;
+  /** The call that runs, if its caller wants to hear of the layers. */
+  #reporting: number | undefined;
+  readonly #cancelFlag = makeCancelFlag();
 
   constructor(platform: WorkerPlatform) {
     this.#platform = platform;
@@ -105,19 +103,14 @@ class Host {
       if (request.profile) engine.startProfile();
       this.#maxPixels = request.maxPixels;
       this.#engine = engine;
-      const { textLayers, visionLayers, ...about } = engine.info() as {
-        textLayers: number;
-        visionLayers: number;
-      };
-      this.#layers = { text: textLayers, vision: visionLayers };
       const info = {
-        ...about,
+        ...(engine.info() as object),
         variant: build.variant,
         numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd",
         fallbacks,
       };
       this.#platform.post(
-        { type: "ready", info: info as EngineInfo, cancelFlag: this.#makeStopFlag() },
+        { type: "ready", info: info as EngineInfo, cancelFlag: this.#cancelFlag },
         [],
       );
     } catch (error) {
@@ -130,9 +123,7 @@ class Host {
   }
 
   async call(id: number, call: Call): Promise<void> {
-    const total = call.kind === "embed-text" ? this.#layers.text : this.#layers.vision;
-    this.#running = { id, total, report: "report" in call && call.report };
-    if (this.#stopFlag) Atomics.store(this.#stopFlag, 0, 0);
+    this.#reporting = "report" in call && call.report ? id : undefined;
     try {
       const { answer, transfer } = await this.#perform(call);
       this.#platform.post({ type: "answer", id, answer }, transfer);
@@ -144,27 +135,9 @@ class Host {
   }
 
   // Runs inside a call, with this thread deep in the engine: messages go out, none comes in.
-  #layer(done: number): boolean {
-    if (this.#running?.report)
-      this.#platform.post(
-        { type: "layer", id: this.#running.id, done, total: this.#running.total },
-        [],
-      );
-    return this.#stopped();
-  }
-
-  #stopped(): boolean {
-    return this.#stopFlag !== undefined && Atomics.load(this.#stopFlag, 0) !== 0;
-  }
-
-  #makeStopFlag(): CancelFlag | undefined {
-    try {
-      const buffer = new SharedArrayBuffer(4);
-      this.#stopFlag = new Int32Array(buffer);
-      return buffer;
-    } catch {
-      return undefined; // a page that is not isolated has no such memory
-    }
+  #layer(done: number, total: number): void {
+    if (this.#reporting !== undefined)
+      this.#platform.post({ type: "layer", id: this.#reporting, done, total }, []);
   }
 
   #start({ builds, startTimeout }: LoadRequest): Promise<StartedEngineModule> {
@@ -172,7 +145,10 @@ class Host {
       builds,
       startTimeout,
       files: this.#platform.engineFiles(startTimeout),
-      hooks: { onLayer: (done) => this.#layer(done), onStopCheck: () => this.#stopped() },
+      hooks: {
+        onLayer: (done, total) => this.#layer(done, total),
+        cancelFlag: this.#cancelFlag && new Int32Array(this.#cancelFlag),
+      },
       onLost: (detail) => this.#platform.post({ type: "lost", detail }, []),
       onWarning: (warning) => this.#platform.post({ type: "warning", warning }, []),
     });
@@ -289,6 +265,14 @@ class Host {
           indexes: engine.indexes,
         });
     }
+  }
+}
+
+function makeCancelFlag(): CancelFlag | undefined {
+  try {
+    return new SharedArrayBuffer(4);
+  } catch {
+    return undefined; // a page that is not isolated has no such memory
   }
 }
 

@@ -14,10 +14,10 @@ export interface ModuleRequest {
   readonly memory?: WebAssembly.Memory;
   /** How files come and threads start, watched. Left out, Emscripten does it, which is enough for tools. */
   readonly watched?: WatchedStart;
-  /** Hears of each layer of a running call; true stops the call. */
-  readonly onLayer?: (done: number) => boolean;
-  /** Asked every few milliseconds while a picture is decoded; true stops the call. */
-  readonly onStopCheck?: () => boolean;
+  /** Called before the first layer of a running call (`done` 0) and after each of its `total` layers. */
+  readonly onLayer?: (done: number, total: number) => void;
+  /** Stops the running call while its first number is not 0; the module never writes it. */
+  readonly cancelFlag?: Int32Array | undefined;
 }
 
 export interface WatchedStart {
@@ -53,8 +53,8 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
     printErr: write,
     onAbort: (reason) => write(`abort: ${reasonOf(reason)}`),
     clipglotThreads: request.threads,
-    clipglotLayer: request.onLayer ?? (() => false),
-    clipglotStop: request.onStopCheck ?? (() => false),
+    ...(request.onLayer ? { clipglotLayer: request.onLayer } : {}),
+    ...(request.cancelFlag ? { clipglotCancelFlag: request.cancelFlag } : {}),
     ...(request.memory ? { wasmMemory: request.memory } : {}),
   };
   try {

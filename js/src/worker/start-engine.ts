@@ -12,7 +12,7 @@ export interface EngineStart {
   readonly builds: readonly [BuildRequest, ...BuildRequest[]];
   readonly startTimeout: number;
   readonly files: EngineFiles;
-  readonly hooks: Pick<ModuleRequest, "onLayer" | "onStopCheck">;
+  readonly hooks: Pick<ModuleRequest, "onLayer" | "cancelFlag">;
   readonly onLost: (reason: string) => void;
   readonly onWarning: (warning: LoadWarning) => void;
   /** For tests. */

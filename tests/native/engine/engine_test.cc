@@ -2,10 +2,10 @@
 // bits everywhere.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <thread>
-
+#include "base/trace.h"
 #include "engine/load.h"
+#include "support/asked.h"
+#include "support/golden.h"
 
 namespace clipglot::testing {
 namespace {
@@ -320,43 +320,70 @@ TEST_F(EngineTest, BothThreadsWork) {
   EXPECT_EQ(engine->threads_seen(), 2u);
 }
 
-class CancelAtLayer final : public TraceSink {
- public:
-  CancelAtLayer(std::atomic<uint32_t>& flag, std::string stage)
-      : flag_(flag), stage_(std::move(stage)) {}
+struct StageNames final : TraceSink {
   void OnStage(std::string_view name, DType, std::span<const size_t>,
                std::span<const std::byte>) override {
-    seen_.push_back(std::string(name));
-    if (name == stage_) flag_ = 1;
+    seen.emplace_back(name);
   }
-  std::vector<std::string> seen_;
-
- private:
-  std::atomic<uint32_t>& flag_;
-  std::string stage_;
+  std::vector<std::string> seen;
 };
 
 TEST_F(EngineTest, ACancelledCallStopsAtTheNextLayerAndTheNextCallRuns) {
   const auto engine = MakeEngine(Golden(), Options());
   ASSERT_NE(engine, nullptr);
   const std::vector<float> before = Copy(engine->EmbedText("cat", TextOptions())->vector);
-  CancelAtLayer sink(engine->cancel_flag(), "hidden.1");
-  EXPECT_EQ(engine->EmbedText("cat", TextOptions(), &sink).status().code(), Code::kCancelled);
-  EXPECT_EQ(sink.seen_, (std::vector<std::string>{"ids", "hidden.0", "hidden.1"}));
+  StageNames stages;
+  StopAtLayer stop(1);
+  EXPECT_EQ(engine->EmbedText("cat", TextOptions(), {&stages, &stop}).status().code(),
+            Code::kCancelled);
+  EXPECT_EQ(stages.seen, (std::vector<std::string>{"ids", "hidden.0", "hidden.1"}));
   EXPECT_EQ(Copy(engine->EmbedText("cat", TextOptions())->vector), before);
 
   const std::string_view texts[] = {"a quiet wall", "cat", "dog"};
-  CancelAtLayer group_sink(engine->cancel_flag(), "hidden.1");
-  EXPECT_EQ(engine->EmbedTexts(texts, TextOptions(), &group_sink).status().code(),
+  StageNames group_stages;
+  StopAtLayer group_stop(1);
+  EXPECT_EQ(engine->EmbedTexts(texts, TextOptions(), {&group_stages, &group_stop}).status().code(),
             Code::kCancelled);
-  EXPECT_EQ(group_sink.seen_, (std::vector<std::string>{"ids", "hidden.0", "hidden.1"}));
+  EXPECT_EQ(group_stages.seen, stages.seen);
   EXPECT_EQ(Copy((*engine->EmbedTexts(texts, TextOptions()))[1].vector), before);
 
   const std::vector<uint8_t> rgba(4 * 60 * 60, 100);
-  CancelAtLayer image_sink(engine->cancel_flag(), "hidden.0");
-  EXPECT_EQ(engine->EmbedPixels({rgba, 60, 60}, ImageOptions(), &image_sink).status().code(),
+  const RgbaView image{rgba, 60, 60};
+  StopAtLayer image_stop(0);
+  EXPECT_EQ(engine->EmbedPixels(image, ImageOptions(), {.observer = &image_stop}).status().code(),
             Code::kCancelled);
-  EXPECT_TRUE(engine->EmbedPixels({rgba, 60, 60}, ImageOptions()).ok());
+  EXPECT_TRUE(engine->EmbedPixels(image, ImageOptions()).ok());
+
+  // The same observer stops what comes before the tower: it is asked nothing about layers then.
+  struct Never final : CallObserver {
+    bool OnLayer(size_t, size_t) override {
+      ADD_FAILURE() << "a layer";
+      return false;
+    }
+    bool Continue() override { return false; }
+  } never;
+  EXPECT_EQ(engine->EmbedPixels(image, ImageOptions(), {.observer = &never}).status().code(),
+            Code::kCancelled);
+  const std::vector<std::byte> file = ReadFile(TestData("images/photo.jpg"));
+  EXPECT_EQ(engine->EmbedEncodedImage(file, ImageOptions(), {.observer = &never}).status().code(),
+            Code::kCancelled);
+}
+
+TEST_F(EngineTest, TheObserverHearsOfAllLayersOfEachTower) {
+  const auto engine = MakeEngine(Golden(), Options());
+  ASSERT_NE(engine, nullptr);
+  const auto expect = [](const StopAtLayer& observer) {
+    ASSERT_GT(observer.seen.size(), 1u);
+    const size_t total = observer.seen.size() - 1;
+    for (size_t done = 0; done <= total; ++done)
+      EXPECT_EQ(observer.seen[done], std::pair(done, total));
+  };
+  StopAtLayer text(SIZE_MAX), image(SIZE_MAX);
+  ASSERT_TRUE(engine->EmbedText("cat", TextOptions(), {.observer = &text}).ok());
+  expect(text);
+  const std::vector<uint8_t> rgba(4 * 60 * 60, 100);
+  ASSERT_TRUE(engine->EmbedPixels({rgba, 60, 60}, ImageOptions(), {.observer = &image}).ok());
+  expect(image);
 }
 
 TEST_F(EngineTest, NfcMakesDecomposedTextsEqual) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/trace.h"
 #include "engine/convert.h"
 #include "engine/reference_model.h"
 
@@ -154,7 +155,7 @@ TEST(SelfTest, LargeGridsAreReadInPart) {
     rgba.push_back(255);
   }
   const auto whole = engine->EmbedPixels({rgba, parsed->image->width, parsed->image->height},
-                                         ImageOptions(), &pixels);
+                                         ImageOptions(), {.trace = &pixels});
   ASSERT_TRUE(whole.ok());
   EXPECT_LT(Cosine(whole->vector, parsed->image->vector), 0.999999);
   const Doubles expected = ReferenceModel(model).EmbedPixels(pixels.values, {0, 2, 4, 6, 8});

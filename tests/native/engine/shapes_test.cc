@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "base/trace.h"
 #include "engine/load.h"
 #include "engine/reference_model.h"
 
@@ -116,7 +117,7 @@ TEST_P(Shapes, AgreesWithTheReference) {
       Stages stages;
       TextOptions raw;
       raw.normalized = false;
-      const auto view = engine->EmbedText(text, raw, &stages);
+      const auto view = engine->EmbedText(text, raw, {.trace = &stages});
       ASSERT_TRUE(view.ok()) << view.status().detail();
       const Doubles expected = reference.EmbedIds(stages.ids);
       ASSERT_EQ(view->vector.size(), expected.size());
@@ -128,7 +129,7 @@ TEST_P(Shapes, AgreesWithTheReference) {
     Stages stages;
     ImageOptions raw;
     raw.normalized = false;
-    const auto view = engine->EmbedPixels({rgba, 50, 37}, raw, &stages);
+    const auto view = engine->EmbedPixels({rgba, 50, 37}, raw, {.trace = &stages});
     ASSERT_TRUE(view.ok()) << view.status().detail();
     const Doubles expected = reference.EmbedPixels(stages.pixels);
     ASSERT_EQ(view->vector.size(), expected.size());

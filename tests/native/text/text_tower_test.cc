@@ -8,6 +8,8 @@
 #include <numeric>
 
 #include "nn/testing.h"
+#include "support/allocations.h"
+#include "support/asked.h"
 
 namespace clipglot {
 namespace {
@@ -92,8 +94,7 @@ Texts RandomTexts(std::mt19937& random, std::vector<size_t> lengths, bool pads =
 std::vector<float> Pooled(TextTower& tower, std::span<const int32_t> ids,
                           std::span<const size_t> lengths) {
   std::vector<float> pooled(lengths.size() * Config().hidden_size, NAN);
-  const std::atomic<uint32_t> cancel = 0;
-  const Status status = tower.Forward(ids, lengths, pooled, nullptr, cancel);
+  const Status status = tower.Forward(ids, lengths, pooled);
   EXPECT_TRUE(status.ok()) << status.detail();
   return pooled;
 }
@@ -158,14 +159,41 @@ TEST_P(TextTowerTest, PadsCountInNoText) {
   }
 }
 
+// Layer by layer, the observer is asked; who traces nothing pays nothing for it.
+TEST(TextTower, AsksTheObserverAndAllocatesNothing) {
+  const auto workspace = MakeWorkspace(1);
+  const auto tower = MakeTower(DType::kF32, workspace.get());
+  const size_t layers = Config().layers;
+  const std::vector<int32_t> ids = {5, 6, 7};
+  const std::vector<size_t> lengths = {1, 2};
+  std::vector<float> pooled(2 * Config().hidden_size);
+  testing::StopAtLayer never(layers + 1);
+  never.seen.reserve(layers + 1);
+  ASSERT_TRUE(tower->Forward(ids, lengths, pooled).ok());  // makes what is made once
+  const size_t before = testing::Allocations();
+  const bool ok = tower->Forward(ids, lengths, pooled, {.observer = &never}).ok();
+  EXPECT_EQ(testing::Allocations() - before, 0u);
+  EXPECT_TRUE(ok);
+  ASSERT_EQ(never.seen.size(), layers + 1);
+  for (size_t done = 0; done <= layers; ++done)
+    EXPECT_EQ(never.seen[done], std::pair(done, layers));
+
+  // Stopped before the first layer, before the last, and too late.
+  for (const size_t at : {size_t{0}, layers - 1, layers}) {
+    testing::StopAtLayer stop(at);
+    const Status status = tower->Forward(ids, lengths, pooled, {.observer = &stop});
+    EXPECT_EQ(status.code(), at == layers ? Code::kOk : Code::kCancelled) << at;
+    EXPECT_EQ(stop.seen.size(), at + 1);
+  }
+}
+
 TEST(TextTower, RejectsLengthsThatDoNotMatchTheTokens) {
   const auto workspace = MakeWorkspace(1);
   const auto tower = MakeTower(DType::kF32, workspace.get());
   const std::vector<int32_t> ids = {5, 6, 7};
   std::vector<float> pooled(2 * Config().hidden_size);
-  const std::atomic<uint32_t> cancel = 0;
   const auto code = [&](std::vector<size_t> lengths) {
-    return tower->Forward(ids, lengths, pooled, nullptr, cancel).code();
+    return tower->Forward(ids, lengths, pooled).code();
   };
   EXPECT_EQ(code({1, 2}), Code::kOk);
   EXPECT_EQ(code({1, 1}), Code::kInvalidArgument);

@@ -6,12 +6,14 @@
 #include <nlohmann/json.hpp>
 
 #include "container/sha256.h"
+#include "support/asked.h"
 #include "vision/image.h"
 #include "vision/image_files.h"
 
 namespace clipglot {
 namespace {
 
+using testing::Asked;
 using testing::ExpectedImages;
 using testing::kPlenty;
 using testing::Pixels;
@@ -153,8 +155,8 @@ TEST(DamagedImage, StopsWhenAsked) {
         std::string("bmp_rle8.bmp")}) {
     SCOPED_TRACE(name);
     int questions = 0;
-    const auto image = DecodeImage(
-        ReadImage(name), {.max_pixels = kPlenty, .stop = [&] { return ++questions > 0; }});
+    Asked stop([&] { return ++questions < 1; });
+    const auto image = DecodeImage(ReadImage(name), {.max_pixels = kPlenty, .observer = &stop});
     ASSERT_FALSE(image.ok());
     EXPECT_EQ(image.status().code(), Code::kCancelled);
     EXPECT_EQ(questions, 1);
@@ -165,16 +167,16 @@ TEST(DamagedImage, StopsWhenAsked) {
 TEST(DamagedImage, AsksOftenEnough) {
   const std::vector<uint8_t> rgba(size_t{2000} * 1000 * 4);
   int questions = 0;
-  const auto count = [&] { return ++questions < 0; };
-  const auto image = ImageFromRgba(rgba, 2000, 1000, kPlenty, count);
+  Asked count([&] { return ++questions > 0; });
+  const auto image = ImageFromRgba(rgba, 2000, 1000, kPlenty, &count);
   ASSERT_TRUE(image.ok());
   EXPECT_GE(questions, 20);
   questions = 0;
-  ASSERT_TRUE(ResizeAndCrop(*image, 512, count).ok());
+  ASSERT_TRUE(ResizeAndCrop(*image, 512, &count).ok());
   EXPECT_GE(questions, 20);
-  const auto stop = [] { return true; };
-  EXPECT_EQ(ImageFromRgba(rgba, 2000, 1000, kPlenty, stop).status().code(), Code::kCancelled);
-  EXPECT_EQ(ResizeAndCrop(*image, 512, stop).status().code(), Code::kCancelled);
+  Asked stop([] { return false; });
+  EXPECT_EQ(ImageFromRgba(rgba, 2000, 1000, kPlenty, &stop).status().code(), Code::kCancelled);
+  EXPECT_EQ(ResizeAndCrop(*image, 512, &stop).status().code(), Code::kCancelled);
 }
 
 }  // namespace

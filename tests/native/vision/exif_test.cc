@@ -109,8 +109,7 @@ TEST(Exif, AllEightPositionsByRows) {
   const std::vector<uint8_t> stored = ExpectedImages().U8("upright.1");
   const std::vector<size_t> shape = ExpectedImages().Shape("upright.1");
   const size_t height = shape[0], width = shape[1];
-  const std::function<bool()> never;
-  StopCheck stop(never);
+  StopCheck stop(nullptr);
   for (int orientation = 1; orientation <= 8; ++orientation) {
     SCOPED_TRACE(orientation);
     const std::string name = "upright." + std::to_string(orientation);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "container/sha256.h"
+#include "support/asked.h"
 #include "support/golden.h"
 #include "vision/image.h"
 #include "vision/image_files.h"
@@ -169,14 +170,12 @@ Bytes EmptyScans(int side, int scans) {
   return file;
 }
 
-// Decodes until the question number `last`, which is answered with yes. Returns how often it was
+// Decodes until the question number `last`, at which it is stopped. Returns how often it was
 // asked.
 size_t AskedUntil(const Bytes& file, size_t last, Result<RgbImage>* image) {
   size_t asked = 0;
-  *image =
-      DecodeImage(file, {.max_pixels = kPlenty, .orientation = Orientation::kApply, .stop = [&] {
-                           return ++asked >= last;
-                         }});
+  testing::Asked until([&] { return ++asked < last; });
+  *image = DecodeImage(file, {.max_pixels = kPlenty, .observer = &until});
   return asked;
 }
 

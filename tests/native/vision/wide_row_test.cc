@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
+#include "support/asked.h"
 #include "vision/image.h"
 #include "vision/image_files.h"
 #include "vision/stop_check.h"
@@ -11,6 +13,7 @@
 namespace clipglot {
 namespace {
 
+using testing::Asked;
 using testing::kPlenty;
 
 using Bytes = std::vector<std::byte>;
@@ -103,10 +106,11 @@ constexpr int Questions(double units_a_pixel) {
 // Decodes to the end, which takes at least `least` questions and not many more; then stops at some
 // of them.
 void ExpectQuestions(const std::string& name, int least,
-                     const std::function<Result<RgbImage>(const std::function<bool()>&)>& decode) {
+                     const std::function<Result<RgbImage>(CallObserver*)>& decode) {
   SCOPED_TRACE(name);
   int asked = 0;
-  const auto whole = decode([&] { return ++asked < 0; });
+  Asked to_the_end([&] { return ++asked > 0; });
+  const auto whole = decode(&to_the_end);
   ASSERT_TRUE(whole.ok()) << whole.status().detail();
   EXPECT_EQ(whole->width * whole->height % kWidth, 0u);
   EXPECT_GE(asked,
@@ -115,7 +119,8 @@ void ExpectQuestions(const std::string& name, int least,
   const int all = asked;
   for (const int last : {1, all / 3, all / 2, all * 4 / 5, all}) {
     asked = 0;
-    const auto stopped = decode([&] { return ++asked == last; });
+    Asked until([&] { return ++asked != last; });
+    const auto stopped = decode(&until);
     ASSERT_FALSE(stopped.ok());
     EXPECT_EQ(stopped.status().code(), Code::kCancelled) << stopped.status().detail();
     EXPECT_EQ(asked, last);
@@ -123,9 +128,9 @@ void ExpectQuestions(const std::string& name, int least,
 }
 
 void ExpectQuestions(const std::string& name, double units_a_pixel, const Bytes& file) {
-  ExpectQuestions(name, Questions(units_a_pixel), [&](const std::function<bool()>& stop) {
-    return DecodeImage(file,
-                       {.max_pixels = kPlenty, .orientation = Orientation::kApply, .stop = stop});
+  ExpectQuestions(name, Questions(units_a_pixel), [&](CallObserver* observer) {
+    return DecodeImage(
+        file, {.max_pixels = kPlenty, .orientation = Orientation::kApply, .observer = observer});
   });
 }
 
@@ -161,8 +166,8 @@ TEST(WideRow, Bmp) {
 
 TEST(WideRow, Rgba) {
   const std::vector<uint8_t> rgba(size_t{kWidth} * 4);
-  ExpectQuestions("rgba", Questions(3), [&](const std::function<bool()>& stop) {
-    return ImageFromRgba(rgba, kWidth, 1, kPlenty, stop);
+  ExpectQuestions("rgba", Questions(3), [&](CallObserver* observer) {
+    return ImageFromRgba(rgba, kWidth, 1, kPlenty, observer);
   });
 }
 
@@ -172,8 +177,7 @@ TEST(WideRow, Pieces) {
                               StopCheck::kInterval, UINT64_MAX / 1024}) {
     for (const size_t count : {size_t{0}, size_t{1}, size_t{7}, size_t{300}, size_t{1000003}}) {
       if (count > 300 && each > 1000) continue;
-      const std::function<bool()> never;
-      StopCheck stop(never);
+      StopCheck stop(nullptr);
       size_t next = 0;
       EXPECT_TRUE(stop.InPieces(count, each,
                                 [&](size_t begin, size_t end) {

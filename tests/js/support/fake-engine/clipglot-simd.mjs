@@ -99,8 +99,6 @@ export default async function createFakeModule(settings) {
         threads: settings.clipglotThreads,
         imageSize: 8,
         imageGrid: 2,
-        textLayers: 9,
-        visionLayers: 2,
         residentBytes: this.sum,
         selfTest: this.options.selfTest,
       });
@@ -124,7 +122,8 @@ export default async function createFakeModule(settings) {
       if (word === "layers") {
         for (this.done = 0; this.done <= Number(number); this.done++) {
           for (const end = performance.now() + 5; performance.now() < end; );
-          if (settings.clipglotLayer(this.done))
+          settings.clipglotLayer(this.done, Number(number));
+          if (settings.clipglotCancelFlag && Atomics.load(settings.clipglotCancelFlag, 0) !== 0)
             return { ...this.#vector([], options), code: 10, detail: `before layer ${this.done}` };
         }
       }
@@ -207,9 +206,6 @@ export default async function createFakeModule(settings) {
         unknownTokens: 0,
         warnings: "",
       };
-    }
-    cancelFlag() {
-      return 16;
     }
     threadsSeen() {
       return 1;
