@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "base/utf8.h"
 
 namespace clipglot {
 namespace {

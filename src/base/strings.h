@@ -30,8 +30,4 @@ std::string StrCat(const Pieces&... pieces) {
 // outside ASCII replaced by '?'. Names that come from a damaged file are shown through this.
 std::string Printable(std::string_view text, size_t limit = 120);
 
-// True if `text` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). On
-// false, `*bad_offset` is the offset of the first byte that does not fit.
-bool IsUtf8(std::string_view text, size_t* bad_offset);
-
 }  // namespace clipglot

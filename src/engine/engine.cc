@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/overloaded.h"
 #include "base/strings.h"
 #include "base/trace.h"
+#include "base/utf8.h"
 #include "embedding/embedding.h"
 #include "engine/self_test.h"
 #include "nn/nn.h"
@@ -61,15 +63,7 @@ class EngineImpl final : public Engine, private ModelSink {
   // ModelSink: the towers grow while the model is read.
   Status OnModel(const ModelConfig& config) override;
   Status OnTokenizer(std::string_view name, std::span<const std::byte> file) override;
-  Status OnTextEmbeddings(TextEmbeddings part) override {
-    return text_->SetEmbeddings(std::move(part));
-  }
-  Status OnTextLayer(size_t, TextLayer part) override { return text_->AddLayer(std::move(part)); }
-  Status OnVisionStem(VisionStem part) override { return vision_->SetStem(std::move(part)); }
-  Status OnVisionLayer(size_t, VisionLayer part) override {
-    return vision_->AddLayer(std::move(part));
-  }
-  Status OnVisionNorm(NormWeights part) override { return vision_->SetNorm(std::move(part)); }
+  Status OnPart(PartId id, PartData part) override;
 
   Status FinishLoad();
   Status NeedTower(bool wanted, const char* name) const;
@@ -207,6 +201,16 @@ Status EngineImpl::OnTokenizer(std::string_view name, std::span<const std::byte>
   CLIPGLOT_RETURN_IF_ERROR(same_id("<s>", tokenizer_->bos_id(), text.bos_id));
   CLIPGLOT_RETURN_IF_ERROR(same_id("<pad>", tokenizer_->pad_id(), text.pad_id));
   return same_id("</s>", tokenizer_->eos_id(), text.eos_id);
+}
+
+Status EngineImpl::OnPart(PartId /*id*/, PartData part) {
+  return std::visit(
+      Overloaded{[&](TextEmbeddings& words) { return text_->SetEmbeddings(std::move(words)); },
+                 [&](TextLayer& layer) { return text_->AddLayer(std::move(layer)); },
+                 [&](VisionStem& stem) { return vision_->SetStem(std::move(stem)); },
+                 [&](VisionLayer& layer) { return vision_->AddLayer(std::move(layer)); },
+                 [&](VisionNorm& last) { return vision_->SetNorm(std::move(last.norm)); }},
+      part);
 }
 
 std::string EngineImpl::InfoJson() const {

@@ -89,26 +89,13 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
   Status OnTokenizer(std::string_view name, std::span<const std::byte> file) override;
   size_t WordRowsAtOnce() const override { return block_rows_; }
   Status OnWordRow(size_t row, std::span<const float> numbers) override;
-  Status OnTextEmbeddings(TextEmbeddings part) override {
-    return Take({PartKind::kTextEmbeddings, 0}, std::move(part));
-  }
-  Status OnTextLayer(size_t index, TextLayer part) override {
-    return Take({PartKind::kTextLayer, index}, std::move(part));
-  }
-  Status OnVisionStem(VisionStem part) override {
-    return Take({PartKind::kVisionStem, 0}, std::move(part));
-  }
-  Status OnVisionLayer(size_t index, VisionLayer part) override {
-    return Take({PartKind::kVisionLayer, index}, std::move(part));
-  }
-  Status OnVisionNorm(NormWeights part) override {
-    return Take({PartKind::kVisionNorm, 0}, std::move(part));
-  }
+  // `exact`: in float32. Emits it in the pack's format and advances the self-test.
+  Status OnPart(PartId id, PartData exact) override;
 
   Status MakePlan();
-  Status Take(PartId id, PartData exact);
-  Status Hand(const std::vector<Slot>& slots, std::string_view group, size_t unit,
-              std::vector<PackTensor>& out) const;
+  // Appends the pack's tensors of `slots` to `out`.
+  void Emit(const std::vector<Slot>& slots, std::string_view group, size_t unit,
+            std::vector<PackTensor>& out) const;
   // One block of the word embedding's rows as a slot of its own.
   Slot BlockSlot(size_t first_row, Matrix& matrix) const;
   bool IsWords(PartId id, const Slot& slot) const {
@@ -217,13 +204,13 @@ Status PackWriterImpl::MakePlan() {
       CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, dtype_));
       slots.push_back(std::move(slot));
     }
-    CLIPGLOT_RETURN_IF_ERROR(Hand(slots, PartGroup(id), unit++, plan_));
+    Emit(slots, PartGroup(id), unit++, plan_);
     if (id.kind != PartKind::kTextEmbeddings) continue;
     for (size_t row = 0; row < words_.rows; row += block_rows_) {
       Matrix matrix;
       const Slot slot = BlockSlot(row, matrix);
       CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, dtype_));
-      CLIPGLOT_RETURN_IF_ERROR(Hand({slot}, PartGroup(id), unit++, plan_));
+      Emit({slot}, PartGroup(id), unit++, plan_);
     }
   }
   for (PackTensor& tensor : plan_) tensor.bytes = {};
@@ -238,15 +225,14 @@ Slot PackWriterImpl::BlockSlot(size_t first_row, Matrix& matrix) const {
   return slot;
 }
 
-Status PackWriterImpl::Hand(const std::vector<Slot>& slots, std::string_view group, size_t unit,
-                            std::vector<PackTensor>& out) const {
+void PackWriterImpl::Emit(const std::vector<Slot>& slots, std::string_view group, size_t unit,
+                          std::vector<PackTensor>& out) const {
   for (const Slot& slot : slots) {
     for (PackEntry& entry : ListPackEntries(slot)) {
       out.push_back({std::move(entry.name), entry.dtype, std::move(entry.shape), std::string(group),
                      unit, entry.bytes});
     }
   }
-  return OkStatus();
 }
 
 Status PackWriterImpl::OnWordRow(size_t row, std::span<const float> numbers) {
@@ -260,11 +246,11 @@ Status PackWriterImpl::OnWordRow(size_t row, std::span<const float> numbers) {
   block_ = std::exchange(rows_, std::nullopt);
   words_done_ = row + 1;
   if (words_done_ == words_.rows) CLIPGLOT_RETURN_IF_ERROR(maker_->OnWordsEnd());
-  return Hand({BlockSlot(first, *block_)}, "text-embeddings", 1 + first / block_rows_, tensors_);
+  Emit({BlockSlot(first, *block_)}, "text-embeddings", 1 + first / block_rows_, tensors_);
+  return OkStatus();
 }
 
-// A part in float32: what belongs into the pack, and the self-test's next step.
-Status PackWriterImpl::Take(PartId id, PartData exact) {
+Status PackWriterImpl::OnPart(PartId id, PartData exact) {
   part_ = std::make_unique<PartData>(MakePart(id));
   const std::vector<Slot> from = ListSlots(config_, id, exact);
   const std::vector<Slot> to = ListSlots(config_, id, *part_);
@@ -291,7 +277,8 @@ Status PackWriterImpl::Take(PartId id, PartData exact) {
   CLIPGLOT_RETURN_IF_ERROR(maker_->OnPart(id, *in_float32, *part_));
   const size_t part = parts_done_++;
   const size_t blocks = options_.text ? CeilDiv(words_.rows, block_rows_) : 0;
-  return Hand(slots, PartGroup(id), part == 0 ? 0 : part + blocks, tensors_);
+  Emit(slots, PartGroup(id), part == 0 ? 0 : part + blocks, tensors_);
+  return OkStatus();
 }
 
 std::span<const std::byte> PackWriterImpl::SaveState() {

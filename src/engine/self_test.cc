@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/base64.h"
 #include "base/strings.h"
-#include "text/base64.h"
 
 namespace clipglot {
 namespace {

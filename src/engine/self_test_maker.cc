@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/overloaded.h"
 #include "base/strings.h"
 #include "embedding/embedding.h"
 #include "text/tokenizer.h"
@@ -43,10 +44,10 @@ Result<std::unique_ptr<SelfTestMaker>> SelfTestMaker::Create(const ModelConfig& 
     columns = std::max({columns, config.text.hidden_size, config.text.intermediate_size});
   }
   if (vision) {
-    const VisionConfig& eyes = config.vision;
-    rows = std::max(rows, eyes.tokens());
-    columns =
-        std::max({columns, eyes.width, eyes.mlp_hidden, 3 * eyes.patch_size * eyes.patch_size});
+    const VisionConfig& vision_config = config.vision;
+    rows = std::max(rows, vision_config.tokens());
+    columns = std::max({columns, vision_config.width, vision_config.mlp_hidden,
+                        3 * vision_config.patch_size * vision_config.patch_size});
   }
   CLIPGLOT_RETURN_IF_ERROR(workspace->Reserve(rows, columns));
   return std::unique_ptr<SelfTestMaker>(
@@ -128,43 +129,31 @@ Status SelfTestMaker::BeginTexts(ModelDType dtype, std::vector<std::vector<float
 }
 
 Status SelfTestMaker::OnPart(PartId id, const PartData& exact, const PartData& kept) {
-  if (id.kind == PartKind::kTextEmbeddings) {
-    const TextEmbeddings& part = *std::get_if<TextEmbeddings>(&exact);
-    token_type_ = part.token_type;
-    norm_weight_ = part.norm.weight;
-    norm_bias_ = part.norm.bias;
-    return OkStatus();
-  }
-  if (id.kind != PartKind::kTextLayer) text_.reset();
-  for (size_t way = 0; way < ways(); ++way) {
-    const PartData& part = way == 0 ? exact : kept;
-    std::vector<float>& state = image_state_[way];
-    switch (id.kind) {
-      case PartKind::kTextEmbeddings:
-        break;
-      case PartKind::kTextLayer:
-        CLIPGLOT_RETURN_IF_ERROR(
-            OnTextLayer(id.index, *std::get_if<TextLayer>(&part), text_states_[way]));
-        break;
-      case PartKind::kVisionStem:
-        CLIPGLOT_RETURN_IF_ERROR(OnVisionStem(*std::get_if<VisionStem>(&part), state));
-        break;
-      case PartKind::kVisionLayer:
-      case PartKind::kVisionNorm:
-        CLIPGLOT_RETURN_IF_ERROR(NeedVision());  // after Restore it is not there yet
-        if (id.kind == PartKind::kVisionLayer) {
-          CLIPGLOT_RETURN_IF_ERROR(vision_->Apply(*std::get_if<VisionLayer>(&part), state));
-          break;
-        }
-        if (state.size() < config_.vision.width)
-          return Status(Code::kInvalidArgument, "a state of no image");
-        std::vector<float> vector(config_.vision.width);
-        vision_->End(*std::get_if<NormWeights>(&part), state, vector);
-        state = std::move(vector);
-        break;
-    }
-  }
+  if (PartTower(id) == "vision") text_.reset();
+  for (size_t way = 0; way < ways(); ++way)
+    CLIPGLOT_RETURN_IF_ERROR(Advance(id, way == 0 ? exact : kept, way));
   return OkStatus();
+}
+
+Status SelfTestMaker::Advance(PartId id, const PartData& part, size_t way) {
+  std::vector<float>& image = image_state_[way];
+  return std::visit(
+      Overloaded{
+          [&](const TextEmbeddings& embeddings) {
+            if (way > 0) return OkStatus();  // vectors are float32 in every format
+            token_type_ = embeddings.token_type;
+            norm_weight_ = embeddings.norm.weight;
+            norm_bias_ = embeddings.norm.bias;
+            return OkStatus();
+          },
+          [&](const TextLayer& layer) { return OnTextLayer(id.index, layer, text_states_[way]); },
+          [&](const VisionStem& stem) { return OnVisionStem(stem, image); },
+          [&](const VisionLayer& layer) -> Status {
+            CLIPGLOT_RETURN_IF_ERROR(NeedVision());  // after Restore it is not there yet
+            return vision_->Apply(layer, image);
+          },
+          [&](const VisionNorm& last) { return OnVisionNorm(last.norm, image); }},
+      part);
 }
 
 Status SelfTestMaker::OnTextLayer(size_t index, const TextLayer& part,
@@ -222,6 +211,16 @@ Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& s
   std::vector<float> pixels(3 * crop.width * crop.height);
   NormalizePixels(crop, config_.preprocess, pixels);
   return vision_->Begin(pixels, state);
+}
+
+Status SelfTestMaker::OnVisionNorm(const NormWeights& norm, std::vector<float>& state) {
+  CLIPGLOT_RETURN_IF_ERROR(NeedVision());
+  const size_t width = config_.vision.width;
+  if (state.size() < width) return Status(Code::kInvalidArgument, "a state of no image");
+  std::vector<float> vector(width);
+  vision_->End(norm, state, vector);
+  state = std::move(vector);
+  return OkStatus();
 }
 
 Result<SelfTest> SelfTestMaker::Finish() const {

@@ -50,11 +50,14 @@ class SelfTestMaker {
   SelfTestMaker(const ModelConfig& config, bool text, bool vision,
                 std::unique_ptr<Workspace> workspace);
   size_t ways() const { return config_.dtype == ModelDType::kF32 ? 1 : 2; }
+  // One step of OnPart, in one of the ways().
+  Status Advance(PartId id, const PartData& part, size_t way);
   Status BeginTexts(ModelDType dtype, std::vector<std::vector<float>>& states);
   Status OnTextLayer(size_t index, const TextLayer& part, std::vector<std::vector<float>>& states);
   size_t Patches() const;
   Status NeedVision();
   Status OnVisionStem(const VisionStem& part, std::vector<float>& state);
+  Status OnVisionNorm(const NormWeights& norm, std::vector<float>& state);
   std::vector<std::vector<float>*> Kept();
 
   const ModelConfig config_;

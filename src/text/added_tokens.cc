@@ -1,8 +1,8 @@
 #include "text/added_tokens.h"
 
 #include <algorithm>
-
-#include "text/utf8.h"
+#include "base/utf8.h"
+#include "text/white_space.h"
 
 namespace clipglot {
 namespace {

@@ -1,8 +1,8 @@
 #include "text/charsmap.h"
 
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "text/grapheme.h"
-#include "text/utf8.h"
 
 namespace clipglot {
 namespace {

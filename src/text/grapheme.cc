@@ -1,11 +1,10 @@
 #include "text/grapheme.h"
 
 #include <utf8proc.h>
+#include "base/utf8.h"
 
 #include <algorithm>
 #include <iterator>
-
-#include "text/utf8.h"
 
 namespace clipglot {
 namespace {

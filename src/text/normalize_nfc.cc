@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace clipglot {
 namespace {

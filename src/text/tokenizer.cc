@@ -5,11 +5,12 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "text/added_tokens.h"
 #include "text/charsmap.h"
 #include "text/tokenizer_spec.h"
 #include "text/unigram.h"
-#include "text/utf8.h"
+#include "text/white_space.h"
 
 namespace clipglot {
 namespace {

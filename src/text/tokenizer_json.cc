@@ -1,9 +1,9 @@
 // Reader of tokenizer.json. Source of every rule: huggingface/tokenizers 0.22
 // (src/tokenizer/serialization.rs and the Deserialize of each part), plus the spellings of older
 // versions.
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/strings.h"
-#include "text/base64.h"
 #include "text/tokenizer_spec.h"
 
 namespace clipglot {

@@ -5,6 +5,7 @@
 #include <sentencepiece_model.pb.h>
 
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "text/tokenizer_spec.h"
 
 namespace clipglot {

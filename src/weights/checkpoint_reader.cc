@@ -119,7 +119,7 @@ Status CheckpointReader::Plan() {
       return OkStatus();
     case Stage::kTensors:
       if (part_) {
-        CLIPGLOT_RETURN_IF_ERROR(DeliverPart(parts_[next_part_ - 1], std::move(*part_), *sink_));
+        CLIPGLOT_RETURN_IF_ERROR(sink_->OnPart(parts_[next_part_ - 1], std::move(*part_)));
         part_.reset();
       }
       if (word_rows_at_once_ > 0 && next_part_ == 1 && next_word_row_ < config_.text.vocab_size)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/overloaded.h"
 #include "base/strings.h"
 
 namespace clipglot {
@@ -184,46 +185,23 @@ PartData MakePart(PartId id) {
     case PartKind::kVisionLayer:
       return VisionLayer();
     case PartKind::kVisionNorm:
-      return NormWeights();
+      return VisionNorm();
   }
-  return NormWeights();
-}
-
-Status DeliverPart(PartId id, PartData part, ModelSink& sink) {
-  switch (id.kind) {
-    case PartKind::kTextEmbeddings:
-      return sink.OnTextEmbeddings(std::move(*std::get_if<TextEmbeddings>(&part)));
-    case PartKind::kTextLayer:
-      return sink.OnTextLayer(id.index, std::move(*std::get_if<TextLayer>(&part)));
-    case PartKind::kVisionStem:
-      return sink.OnVisionStem(std::move(*std::get_if<VisionStem>(&part)));
-    case PartKind::kVisionLayer:
-      return sink.OnVisionLayer(id.index, std::move(*std::get_if<VisionLayer>(&part)));
-    case PartKind::kVisionNorm:
-      return sink.OnVisionNorm(std::move(*std::get_if<NormWeights>(&part)));
-  }
-  return Status(Code::kInternal, "unknown part");
+  return VisionNorm();
 }
 
 std::vector<Slot> ListSlots(const ModelConfig& config, PartId id, PartData& part) {
   SlotList slots(config.text.lora_rank > 0);
-  switch (id.kind) {
-    case PartKind::kTextEmbeddings:
-      ListEmbeddings(config.text, slots, *std::get_if<TextEmbeddings>(&part));
-      break;
-    case PartKind::kTextLayer:
-      ListTextLayer(config.text, id.index, slots, *std::get_if<TextLayer>(&part));
-      break;
-    case PartKind::kVisionStem:
-      ListVisionStem(config.vision, slots, *std::get_if<VisionStem>(&part));
-      break;
-    case PartKind::kVisionLayer:
-      ListVisionLayer(config.vision, id.index, slots, *std::get_if<VisionLayer>(&part));
-      break;
-    case PartKind::kVisionNorm:
-      slots.Norm(StrCat(kVision, "norm"), config.vision.width, *std::get_if<NormWeights>(&part));
-      break;
-  }
+  std::visit(
+      Overloaded{
+          [&](TextEmbeddings& embeddings) { ListEmbeddings(config.text, slots, embeddings); },
+          [&](TextLayer& layer) { ListTextLayer(config.text, id.index, slots, layer); },
+          [&](VisionStem& stem) { ListVisionStem(config.vision, slots, stem); },
+          [&](VisionLayer& layer) { ListVisionLayer(config.vision, id.index, slots, layer); },
+          [&](VisionNorm& last) {
+            slots.Norm(StrCat(kVision, "norm"), config.vision.width, last.norm);
+          }},
+      part);
   return slots.Take();
 }
 

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "base/status.h"
@@ -21,18 +20,7 @@
 
 namespace clipglot {
 
-// Parts in the order in which a reader delivers them.
-enum class PartKind : uint8_t {
-  kTextEmbeddings,
-  kTextLayer,
-  kVisionStem,
-  kVisionLayer,
-  kVisionNorm
-};
-struct PartId {
-  PartKind kind = PartKind::kTextEmbeddings;
-  size_t index = 0;  // of a layer, else 0
-};
+// All parts in the order in which a reader delivers them.
 std::vector<PartId> ListParts(const ModelConfig& config, bool text, bool vision);
 
 // "text" or "vision".
@@ -40,12 +28,8 @@ std::string_view PartTower(PartId id);
 // "text-embeddings", "text-layers" or "vision": shards of a pack hold one group each.
 std::string_view PartGroup(PartId id);
 
-// A part while it is put together. The alternative says nothing about the kind: keep the PartId
-// beside it.
-using PartData = std::variant<TextEmbeddings, TextLayer, VisionStem, VisionLayer, NormWeights>;
+// An empty part of that kind, to be filled through its slots.
 PartData MakePart(PartId id);
-// Hands the part to the sink's function for it.
-Status DeliverPart(PartId id, PartData part, ModelSink& sink);
 
 // One tensor of a checkpoint and the place in a slot that it fills.
 struct Source {
@@ -69,8 +53,8 @@ struct Slot {
   std::vector<Source> sources;
 };
 
-// The fields of `part`, in their order in a pack. The pointers point into `part`. `part` may be
-// empty: sizes come from `config`.
+// The fields of `part`, which is of the kind `id` names, in their order in a pack. The pointers
+// point into `part`. `part` may be empty: sizes come from `config`.
 std::vector<Slot> ListSlots(const ModelConfig& config, PartId id, PartData& part);
 
 // Bytes that the slot's numbers take at `dtype`, scales included.

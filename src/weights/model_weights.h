@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/status.h"
@@ -56,9 +58,30 @@ struct VisionLayer {
   NormWeights norm1, inner_attn_norm, norm2, ffn_norm;
 };
 
-// Receives the parts, in this order: model, tokenizer, text embeddings, text layers 0 ..., vision
-// stem, vision layers 0 ..., vision norm. Parts of a tower that was not asked for do not come. An
-// error ends the reading and is its result.
+// The norm after the last block of the vision tower, [width].
+struct VisionNorm {
+  NormWeights norm;
+};
+
+// One part, of any kind; its alternative is the kind that its PartId names.
+using PartData = std::variant<TextEmbeddings, TextLayer, VisionStem, VisionLayer, VisionNorm>;
+
+// Which part of a model, in the order in which a reader delivers them.
+enum class PartKind : uint8_t {
+  kTextEmbeddings,
+  kTextLayer,
+  kVisionStem,
+  kVisionLayer,
+  kVisionNorm
+};
+struct PartId {
+  PartKind kind = PartKind::kTextEmbeddings;
+  size_t index = 0;  // of a layer, else 0
+};
+
+// Receives a model while it is read, in this order: model, tokenizer, text embeddings, text layers
+// 0 ..., vision stem, vision layers 0 ..., vision norm. Parts of a tower that was not asked for do
+// not come. An error ends the reading and is its result.
 class ModelSink {
  public:
   virtual ~ModelSink() = default;
@@ -66,20 +89,14 @@ class ModelSink {
   // `name` is the file's name (tokenizer.json or sentencepiece.bpe.model), `file` its whole
   // content.
   virtual Status OnTokenizer(std::string_view name, std::span<const std::byte> file) = 0;
-  virtual Status OnTextEmbeddings(TextEmbeddings part) = 0;
-  // The word embedding may be larger than the memory (1 GB in float32). A sink that gives a number
-  // here gets it from a checkpoint row by row, in order, right after OnTextEmbeddings, whose
-  // `words` is empty then; no Commit of the reader passes a multiple of so many rows. 0: as one
-  // matrix.
+  virtual Status OnPart(PartId id, PartData part) = 0;
+  // The word embedding may be larger than the memory (1 GB in float32). A sink that returns a
+  // number here gets it from a checkpoint row by row, in order, right after the text embeddings,
+  // whose `words` is empty then; no Commit of the reader crosses a multiple of so many rows. 0: as
+  // one matrix.
   virtual size_t WordRowsAtOnce() const { return 0; }
-  // `numbers`: [hidden], float32, valid during the call.
-  virtual Status OnWordRow(size_t /*row*/, std::span<const float> /*numbers*/) {
-    return OkStatus();
-  }
-  virtual Status OnTextLayer(size_t index, TextLayer part) = 0;
-  virtual Status OnVisionStem(VisionStem part) = 0;
-  virtual Status OnVisionLayer(size_t index, VisionLayer part) = 0;
-  virtual Status OnVisionNorm(NormWeights part) = 0;
+  // `values`: [hidden], float32, valid during the call.
+  virtual Status OnWordRow(size_t /*row*/, std::span<const float> /*values*/) { return OkStatus(); }
 };
 
 }  // namespace clipglot

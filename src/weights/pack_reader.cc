@@ -238,7 +238,7 @@ Status PackReader::Feed(std::span<const std::byte> bytes) {
     ++next_entry_;
     entry_bytes_ = 0;
     if (next_entry_ == entries_.size()) {
-      CLIPGLOT_RETURN_IF_ERROR(DeliverPart(parts_[next_part_ - 1], std::move(*part_), *sink_));
+      CLIPGLOT_RETURN_IF_ERROR(sink_->OnPart(parts_[next_part_ - 1], std::move(*part_)));
       part_.reset();
     }
   }

@@ -47,29 +47,6 @@ TEST(Strings, PrintableCutsAndReplaces) {
   EXPECT_EQ(Printable(std::string(200, 'x'), 3), "xxx...");
 }
 
-TEST(Strings, Utf8) {
-  for (const char* good :
-       {"", "abc", "\u00e9", "\u732b", "\U0001F431", "\uFFFF", "\U0010FFFF", "\u0080", "\u0800"}) {
-    EXPECT_TRUE(IsUtf8(good, nullptr)) << good;
-  }
-  const std::pair<std::string, size_t> bad[] = {
-      {"\x80", 0},
-      {"a\xC3", 1},
-      {"\xC0\xAF", 0},
-      {"ab\xE0\x80\x80", 2},
-      {"\xED\xA0\x80", 0},
-      {"\xF4\x90\x80\x80", 0},
-      {"\xF8\x88\x80\x80\x80", 0},
-      {"x\xFFy", 1},
-      {"\xF0\x9F\x90", 0},
-  };
-  for (const auto& [text, offset] : bad) {
-    size_t at = 99;
-    EXPECT_FALSE(IsUtf8(text, &at));
-    EXPECT_EQ(at, offset);
-  }
-}
-
 TEST(Checked, OverflowIsNoValue) {
   EXPECT_EQ(CheckedMul(3, 4), 12u);
   EXPECT_FALSE(CheckedMul(UINT64_MAX, 2));

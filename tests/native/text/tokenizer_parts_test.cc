@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include "text/added_tokens.h"
-#include "text/base64.h"
 #include "text/charsmap.h"
 #include "text/grapheme.h"
 #include "text/piece_trie.h"
@@ -56,17 +55,6 @@ TEST(AddedTokens, LeftmostThenLongest) {
     out += std::to_string(part.id) + "[" + std::string(part.text) + "]";
   }
   EXPECT_EQ(out, "-1[x]2[ <a>]-1[b]1[<a]-1[b]2[ \u3000<a>]-1[ ]3[a>b \n]2[<a>]");
-}
-
-TEST(Base64, OnlyCanonical) {
-  EXPECT_EQ(DecodeBase64(""), "");
-  EXPECT_EQ(DecodeBase64("TWFu"), "Man");
-  EXPECT_EQ(DecodeBase64("TWE="), "Ma");
-  EXPECT_EQ(DecodeBase64("TQ=="), "M");
-  for (const char* bad :
-       {"T", "TQ", "TQ=", "T===", "TR==", "TWF=", "TW=u", "TQ==TQ==", "TW u", "TWFu\n"}) {
-    EXPECT_EQ(DecodeBase64(bad), std::nullopt) << bad;
-  }
 }
 
 TEST(Grapheme, Clusters) {

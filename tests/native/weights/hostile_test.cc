@@ -245,9 +245,10 @@ TEST(Hostile, FlippedBitsInTheConfigurations) {
 
 TEST(Hostile, ErrorsOfTheListenerEndTheReading) {
   struct Refusing : ReadModel {
-    Status OnVisionLayer(size_t index, VisionLayer part) override {
-      if (index == 1) return Status(Code::kOutOfMemory, "no room");
-      return ReadModel::OnVisionLayer(index, std::move(part));
+    Status OnPart(PartId id, PartData part) override {
+      if (id.kind == PartKind::kVisionLayer && id.index == 1)
+        return Status(Code::kOutOfMemory, "no room");
+      return ReadModel::OnPart(id, std::move(part));
     }
   } model;
   const Status status = Read(GoldenModel(), kBoth, model);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <random>
 
+#include "base/overloaded.h"
 #include "container/sha256.h"
 #include "support/golden.h"
 
@@ -211,29 +212,29 @@ Status ReadModel::OnTokenizer(std::string_view name, std::span<const std::byte> 
   order.push_back("tokenizer");
   return OkStatus();
 }
-Status ReadModel::OnTextEmbeddings(TextEmbeddings part) {
-  embeddings = std::move(part);
-  order.push_back("embeddings");
-  return OkStatus();
-}
-Status ReadModel::OnTextLayer(size_t index, TextLayer part) {
-  text_layers.push_back(std::move(part));
-  order.push_back("text " + std::to_string(index));
-  return OkStatus();
-}
-Status ReadModel::OnVisionStem(VisionStem part) {
-  stem = std::move(part);
-  order.push_back("stem");
-  return OkStatus();
-}
-Status ReadModel::OnVisionLayer(size_t index, VisionLayer part) {
-  vision_layers.push_back(std::move(part));
-  order.push_back("vision " + std::to_string(index));
-  return OkStatus();
-}
-Status ReadModel::OnVisionNorm(NormWeights part) {
-  vision_norm = std::move(part);
-  order.push_back("norm");
+Status ReadModel::OnPart(PartId id, PartData part) {
+  const std::string index = std::to_string(id.index);
+  std::visit(Overloaded{[&](TextEmbeddings& words) {
+                          embeddings = std::move(words);
+                          order.push_back("embeddings");
+                        },
+                        [&](TextLayer& layer) {
+                          text_layers.push_back(std::move(layer));
+                          order.push_back("text " + index);
+                        },
+                        [&](VisionStem& first) {
+                          stem = std::move(first);
+                          order.push_back("stem");
+                        },
+                        [&](VisionLayer& layer) {
+                          vision_layers.push_back(std::move(layer));
+                          order.push_back("vision " + index);
+                        },
+                        [&](VisionNorm& last) {
+                          vision_norm = std::move(last.norm);
+                          order.push_back("norm");
+                        }},
+             part);
   return OkStatus();
 }
 
@@ -290,7 +291,8 @@ std::map<std::string, Bytes> AllNumbers(ReadModel& model) {
     add({PartKind::kVisionStem, 0}, model.stem);
     for (size_t i = 0; i < model.vision_layers.size(); ++i)
       add({PartKind::kVisionLayer, i}, model.vision_layers[i]);
-    add({PartKind::kVisionNorm, 0}, model.vision_norm);
+    VisionNorm last{std::move(model.vision_norm)};
+    add({PartKind::kVisionNorm, 0}, last);
   }
   return numbers;
 }

@@ -53,11 +53,7 @@ nlohmann::json JsonOf(const Bytes& bytes);
 struct ReadModel : ModelSink {
   Status OnModel(const ModelConfig& value) override;
   Status OnTokenizer(std::string_view name, std::span<const std::byte> file) override;
-  Status OnTextEmbeddings(TextEmbeddings part) override;
-  Status OnTextLayer(size_t index, TextLayer part) override;
-  Status OnVisionStem(VisionStem part) override;
-  Status OnVisionLayer(size_t index, VisionLayer part) override;
-  Status OnVisionNorm(NormWeights part) override;
+  Status OnPart(PartId id, PartData part) override;
 
   ModelConfig config;
   std::string tokenizer_name;

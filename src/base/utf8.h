@@ -1,12 +1,15 @@
-// Walking over text that is known to be well-formed UTF-8 (base/strings.h: IsUtf8), and the one
-// character class that the tokenizer asks for.
+// UTF-8: checking text from outside, and iterating over text that is known to be well-formed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 namespace clipglot {
+
+// True if `text` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). On
+// false, `*bad_offset` (may be null) is the offset of the first malformed sequence.
+bool IsUtf8(std::string_view text, size_t* bad_offset);
 
 // Bytes of the character whose first byte is `lead`.
 inline size_t Utf8Length(char lead) {
@@ -14,8 +17,8 @@ inline size_t Utf8Length(char lead) {
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
-// The code point that starts at text[*at]; `*at` moves behind it. `text`: well-formed, *at <
-// text.size(), at a character.
+// The code point that starts at text[*at]; `*at` moves past it. `text`: well-formed; *at <
+// text.size(), at the start of a character.
 inline char32_t NextCodePoint(std::string_view text, size_t* at) {
   const size_t length = Utf8Length(text[*at]);
   char32_t out = static_cast<uint8_t>(text[*at]);
@@ -28,21 +31,13 @@ inline char32_t NextCodePoint(std::string_view text, size_t* at) {
   return out;
 }
 
-// Offset of the character that ends before text[end]. `end`: > 0, at a character or the end.
+// Offset of the character that ends before text[end]. `end`: > 0, at the start of a character or
+// the end of the text.
 inline size_t PreviousCharacter(std::string_view text, size_t end) {
   do {
     --end;
   } while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80);
   return end;
-}
-
-// Unicode's White_Space property, which is Rust's char::is_whitespace and the \s of its regex
-// crate.
-constexpr bool IsWhiteSpace(char32_t c) {
-  if (c <= 0x20) return c == 0x20 || (c >= 0x09 && c <= 0x0D);
-  if (c < 0x1680) return c == 0x85 || c == 0xA0;
-  return c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-         c == 0x205F || c == 0x3000;
 }
 
 }  // namespace clipglot
