@@ -74,9 +74,15 @@ class EngineImpl final : public Engine, private ModelSink {
   Result<Encoding> TokensToRead(std::string_view utf8, const TextOptions& options) const;
   // Takes the first of `utf8` that go together into group_. Errors: those of the first text.
   Status FillGroup(std::span<const std::string_view> utf8, const TextOptions& options);
-  Status BeginImage(const ImageOptions& options);
-  Result<EmbeddingView> EmbedImage(RgbImage image, const ImageOptions& options,
-                                   const CallContext& context);
+  // The patches that `options` asks for.
+  Result<const PatchGrid*> BeginImage(const ImageOptions& options);
+  Result<EmbeddingView> EmbedRgba(const RgbaView& image, const PatchGrid& grid,
+                                  const VectorOptions& options, const CallContext& context);
+  Result<EmbeddingView> EmbedImage(RgbImage image, const PatchGrid& grid,
+                                   const VectorOptions& options, const CallContext& context);
+  // The items of a pack's self-test.
+  Result<EmbeddingView> EmbedTestText(const SelfTest::Text& item);
+  Result<EmbeddingView> EmbedTestImage(const SelfTest::Image& item);
   // Row `row` of pooled_ to row `row` of vectors_.
   Result<EmbeddingView> Finish(size_t row, const VectorOptions& options);
 
@@ -137,11 +143,10 @@ Status EngineImpl::FinishLoad() {
   ready_ = true;
   if (!self_test_) return OkStatus();
   const SelfTest test = *std::exchange(self_test_, std::nullopt);
-  const size_t grid = config_.vision.grid();
-  if (vision_ && test.image)
-    vision_->ReadPatches(test.image->patches > 0 ? test.image->patches : grid);
-  const Status status = RunSelfTest(test, options_.text, options_.vision, *this);
-  if (vision_) vision_->ReadPatches(grid);
+  SelfTestEngine engine;
+  if (text_) engine.text = [this](const SelfTest::Text& item) { return EmbedTestText(item); };
+  if (vision_) engine.image = [this](const SelfTest::Image& item) { return EmbedTestImage(item); };
+  const Status status = RunSelfTest(test, engine);
   ready_ = status.ok();
   return status;
 }
@@ -250,12 +255,9 @@ Status EngineImpl::BeginEmbedding(bool tower, const char* name,
   return EmbeddingLength(config_.dimensions, options.dimensions, options.normalized).status();
 }
 
-Status EngineImpl::BeginImage(const ImageOptions& options) {
+Result<const PatchGrid*> EngineImpl::BeginImage(const ImageOptions& options) {
   CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", options));
-  const size_t most = config_.vision.grid();
-  if (options.grid > most)
-    return Status(Code::kInvalidArgument, StrCat("grid ", options.grid, ": 1 to ", most));
-  return vision_->UseGrid(options.grid == 0 ? most : options.grid);
+  return vision_->Scaled(options.grid == 0 ? config_.vision.grid() : options.grid);
 }
 
 Result<Encoding> EngineImpl::Tokenize(std::string_view utf8, const TextOptions& options,
@@ -359,7 +361,7 @@ Result<TokenCount> EngineImpl::CountTokens(std::string_view utf8, const TextOpti
 Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> file,
                                                     const ImageOptions& options,
                                                     const CallContext& context) {
-  CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
+  CLIPGLOT_ASSIGN_OR_RETURN(const PatchGrid* grid, BeginImage(options));
   const ProfileScope scope(profile(), ProfileCategory::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(
       RgbImage image,
@@ -368,19 +370,41 @@ Result<EmbeddingView> EngineImpl::EmbedEncodedImage(std::span<const std::byte> f
                                                                    : Orientation::kApply,
                          .gray16 = options.scale_gray16 ? Gray16::kScale : Gray16::kClip,
                          .observer = context.observer}));
-  return EmbedImage(std::move(image), options, context);
+  return EmbedImage(std::move(image), *grid, options, context);
 }
 
 Result<EmbeddingView> EngineImpl::EmbedPixels(const RgbaView& image, const ImageOptions& options,
                                               const CallContext& context) {
-  CLIPGLOT_RETURN_IF_ERROR(BeginImage(options));
+  CLIPGLOT_ASSIGN_OR_RETURN(const PatchGrid* grid, BeginImage(options));
+  return EmbedRgba(image, *grid, options, context);
+}
+
+Result<EmbeddingView> EngineImpl::EmbedRgba(const RgbaView& image, const PatchGrid& grid,
+                                            const VectorOptions& options,
+                                            const CallContext& context) {
   const ProfileScope scope(profile(), ProfileCategory::kInput);
   CLIPGLOT_ASSIGN_OR_RETURN(RgbImage rgb, ImageFromRgba(image.bytes, image.width, image.height,
                                                         options_.max_pixels, context.observer));
-  return EmbedImage(std::move(rgb), options, context);
+  return EmbedImage(std::move(rgb), grid, options, context);
 }
 
-Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions& options,
+Result<EmbeddingView> EngineImpl::EmbedTestText(const SelfTest::Text& item) {
+  TextOptions options;
+  options.task = item.task;
+  options.error_when_too_long = true;
+  return EmbedText(item.text, options, {});
+}
+
+Result<EmbeddingView> EngineImpl::EmbedTestImage(const SelfTest::Image& item) {
+  CLIPGLOT_RETURN_IF_ERROR(BeginEmbedding(vision_ != nullptr, "vision", VectorOptions()));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      const PatchGrid* grid,
+      vision_->Sampled(item.patches == 0 ? config_.vision.grid() : item.patches));
+  return EmbedRgba({item.Rgba(), item.width, item.height}, *grid, VectorOptions(), {});
+}
+
+Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const PatchGrid& grid,
+                                             const VectorOptions& options,
                                              const CallContext& context) {
   warnings_ = std::move(image.warnings);
   Trace(context.trace, "decoded_rgb", DType::kU8, {image.height, image.width, 3},
@@ -389,7 +413,7 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
   {
     // The decoded photo may be a hundred times larger than the crop: gone before the tower runs.
     const RgbImage whole = std::move(image);
-    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, vision_->image_side(), context.observer));
+    CLIPGLOT_ASSIGN_OR_RETURN(crop, ResizeAndCrop(whole, grid.image_size, context.observer));
   }
   Trace(context.trace, "resized_cropped", DType::kU8, {crop.height, crop.width, 3},
         crop.pixels.as<const uint8_t>());
@@ -399,7 +423,7 @@ Result<EmbeddingView> EngineImpl::EmbedImage(RgbImage image, const ImageOptions&
         std::span<const float>(pixels));
   const ProfileScope scope(profile(), ProfileCategory::kOther);
   CLIPGLOT_RETURN_IF_ERROR(
-      vision_->Forward(pixels, pooled_.as<float>().first(config_.dimensions), context));
+      vision_->Forward(grid, pixels, pooled_.as<float>().first(config_.dimensions), context));
   CLIPGLOT_ASSIGN_OR_RETURN(EmbeddingView view, Finish(0, options));
   view.warnings = warnings_;
   return view;

@@ -52,7 +52,7 @@ struct TextOptions : VectorOptions {
 struct ImageOptions : VectorOptions {
   bool ignore_orientation = false;  // true: EXIF orientation is not applied, as upstream
   // Patches a side that are read, of a picture made so much smaller: 1 ... the model's own number;
-  // 0: that. Fewer are faster and less exact (VisionTower::UseGrid).
+  // 0: that. Fewer are faster and less exact (VisionTower::Scaled).
   size_t grid = 0;
   bool scale_gray16 =
       false;  // 16-bit gray: the high byte; false clips to white above 255, as upstream

@@ -75,6 +75,16 @@ Status Compare(const std::string& name, std::span<const float> expected,
 
 }  // namespace
 
+std::vector<uint8_t> SelfTest::Image::Rgba() const {
+  std::vector<uint8_t> rgba;
+  rgba.reserve(width * height * 4);
+  for (size_t i = 0; i < rgb.size(); ++i) {
+    rgba.push_back(rgb[i]);
+    if (i % 3 == 2) rgba.push_back(255);
+  }
+  return rgba;
+}
+
 SelfTest SelfTestInputs(bool text, bool vision, size_t grid) {
   SelfTest test;
   if (text) {
@@ -191,30 +201,18 @@ Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions, size_t grid)
   return test;
 }
 
-Status RunSelfTest(const SelfTest& test, bool text, bool vision, Engine& engine) {
-  for (size_t i = 0; text && i < test.texts.size(); ++i) {
+Status RunSelfTest(const SelfTest& test, const SelfTestEngine& engine) {
+  for (size_t i = 0; engine.text && i < test.texts.size(); ++i) {
     const SelfTest::Text& item = test.texts[i];
-    TextOptions options;
-    options.task = item.task;
-    options.error_when_too_long = true;
-    const Result<EmbeddingView> view = engine.EmbedText(item.text, options);
+    const Result<EmbeddingView> view = engine.text(item);
     if (!view.ok() && view.status().code() == Code::kTooLong) continue;
     if (!view.ok()) return view.status();
     CLIPGLOT_RETURN_IF_ERROR(
         Compare(StrCat("text ", i), item.vector, view->vector, test.min_cosine));
   }
-  if (vision && test.image) {
-    const SelfTest::Image& item = *test.image;
-    std::vector<uint8_t> rgba;
-    rgba.reserve(item.width * item.height * 4);
-    for (size_t i = 0; i < item.rgb.size(); ++i) {
-      rgba.push_back(item.rgb[i]);
-      if (i % 3 == 2) rgba.push_back(255);
-    }
-    const RgbaView picture{rgba, item.width, item.height};
-    CLIPGLOT_ASSIGN_OR_RETURN(const EmbeddingView view,
-                              engine.EmbedPixels(picture, ImageOptions()));
-    CLIPGLOT_RETURN_IF_ERROR(Compare("image", item.vector, view.vector, test.min_cosine));
+  if (engine.image && test.image) {
+    CLIPGLOT_ASSIGN_OR_RETURN(const EmbeddingView view, engine.image(*test.image));
+    CLIPGLOT_RETURN_IF_ERROR(Compare("image", test.image->vector, view.vector, test.min_cosine));
   }
   return OkStatus();
 }

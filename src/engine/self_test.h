@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,8 @@ struct SelfTest {
     std::vector<uint8_t> rgb;  // [height, width, 3]
     size_t patches = 0;  // a side: the vector is of so many, spread over the picture; 0: of all
     std::vector<float> vector;
+
+    std::vector<uint8_t> Rgba() const;  // `rgb`, opaque
   };
   size_t dimensions = 0;
   std::vector<Text> texts;
@@ -57,10 +60,15 @@ double Cosine(std::span<const float> a, std::span<const float> b);
 std::string SelfTestJson(const SelfTest& test);
 Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions, size_t grid);
 
-// Embeds with `engine`, which is loaded and reads as many patches as the picture's vector is of,
-// what belongs to the towers that were asked for, and compares. A text that is longer than the
-// engine was loaded for is left out. Errors: kCorruptModel naming the item, its cosine and the
-// lowest allowed; those of the embedding calls.
-Status RunSelfTest(const SelfTest& test, bool text, bool vision, Engine& engine);
+// The engine under test: each function embeds one item of the test, the picture with as many
+// patches as it says. An empty function: that tower is not loaded, and its items are left out.
+struct SelfTestEngine {
+  std::function<Result<EmbeddingView>(const SelfTest::Text&)> text;
+  std::function<Result<EmbeddingView>(const SelfTest::Image&)> image;
+};
+// Embeds all items and compares. A text that is longer than the engine was loaded for (kTooLong) is
+// left out. Errors: kCorruptModel naming the item, its cosine and the lowest allowed; those of the
+// embedding calls.
+Status RunSelfTest(const SelfTest& test, const SelfTestEngine& engine);
 
 }  // namespace clipglot

@@ -149,8 +149,8 @@ Status SelfTestMaker::Advance(PartId id, const PartData& part, size_t way) {
           [&](const TextLayer& layer) { return OnTextLayer(id.index, layer, text_states_[way]); },
           [&](const VisionStem& stem) { return OnVisionStem(stem, image); },
           [&](const VisionLayer& layer) -> Status {
-            CLIPGLOT_RETURN_IF_ERROR(NeedVision());  // after Restore it is not there yet
-            return vision_->Apply(layer, image);
+            CLIPGLOT_ASSIGN_OR_RETURN(const PatchGrid* grid, NeedVision());
+            return vision_->Apply(*grid, layer, image);
           },
           [&](const VisionNorm& last) { return OnVisionNorm(last.norm, image); }},
       part);
@@ -174,15 +174,15 @@ size_t SelfTestMaker::Patches() const {
   return test_.image && test_.image->patches > 0 ? test_.image->patches : config_.vision.grid();
 }
 
-Status SelfTestMaker::NeedVision() {
-  if (vision_) return OkStatus();
-  CLIPGLOT_ASSIGN_OR_RETURN(vision_, VisionTower::Create(config_.vision, workspace_.get()));
-  vision_->ReadPatches(Patches());
-  return OkStatus();
+Result<const PatchGrid*> SelfTestMaker::NeedVision() {
+  if (!vision_) {
+    CLIPGLOT_ASSIGN_OR_RETURN(vision_, VisionTower::Create(config_.vision, workspace_.get()));
+  }
+  return vision_->Sampled(Patches());
 }
 
 Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& state) {
-  CLIPGLOT_RETURN_IF_ERROR(NeedVision());
+  CLIPGLOT_RETURN_IF_ERROR(NeedVision().status());
   // Copied: a stem owns its numbers, and so does the part.
   VisionStem stem;
   const std::pair<const Matrix*, Matrix*> matrices[] = {{&part.patch.weight, &stem.patch.weight},
@@ -200,21 +200,18 @@ Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& s
   CLIPGLOT_RETURN_IF_ERROR(vision_->SetStem(std::move(stem)));
 
   const SelfTest::Image& picture = *test_.image;
-  std::vector<uint8_t> rgba;
-  for (size_t i = 0; i < picture.rgb.size(); ++i) {
-    rgba.push_back(picture.rgb[i]);
-    if (i % 3 == 2) rgba.push_back(255);
-  }
-  CLIPGLOT_ASSIGN_OR_RETURN(const RgbImage image, ImageFromRgba(rgba, picture.width, picture.height,
-                                                                picture.width * picture.height));
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      const RgbImage image,
+      ImageFromRgba(picture.Rgba(), picture.width, picture.height, picture.width * picture.height));
   CLIPGLOT_ASSIGN_OR_RETURN(const RgbImage crop, ResizeAndCrop(image, config_.preprocess.size));
   std::vector<float> pixels(3 * crop.width * crop.height);
   NormalizePixels(crop, config_.preprocess, pixels);
-  return vision_->Begin(pixels, state);
+  CLIPGLOT_ASSIGN_OR_RETURN(const PatchGrid* grid, NeedVision());  // with the stem's positions
+  return vision_->Begin(*grid, pixels, state);
 }
 
 Status SelfTestMaker::OnVisionNorm(const NormWeights& norm, std::vector<float>& state) {
-  CLIPGLOT_RETURN_IF_ERROR(NeedVision());
+  CLIPGLOT_RETURN_IF_ERROR(NeedVision().status());
   const size_t width = config_.vision.width;
   if (state.size() < width) return Status(Code::kInvalidArgument, "a state of no image");
   std::vector<float> vector(width);

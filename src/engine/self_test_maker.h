@@ -55,7 +55,8 @@ class SelfTestMaker {
   Status BeginTexts(ModelDType dtype, std::vector<std::vector<float>>& states);
   Status OnTextLayer(size_t index, const TextLayer& part, std::vector<std::vector<float>>& states);
   size_t Patches() const;
-  Status NeedVision();
+  // The tower, made when it is first needed (which may be after Restore), and the patches it reads.
+  Result<const PatchGrid*> NeedVision();
   Status OnVisionStem(const VisionStem& part, std::vector<float>& state);
   Status OnVisionNorm(const NormWeights& norm, std::vector<float>& state);
   std::vector<std::vector<float>*> Kept();

@@ -4,7 +4,6 @@
 
 #include "base/strings.h"
 #include "base/trace.h"
-#include "vision/position_grid.h"
 
 namespace clipglot {
 
@@ -12,61 +11,37 @@ Result<std::unique_ptr<VisionTower>> VisionTower::Create(const VisionConfig& con
                                                          Workspace* workspace) {
   std::unique_ptr<VisionTower> tower(new VisionTower(config, workspace));
   const uint64_t tokens = config.tokens();
-  const uint64_t wide = std::max(3 * config.width, 2 * config.mlp_hidden);
+  const uint64_t scratch = std::max(3 * config.width, 2 * config.mlp_hidden);
   const uint64_t inner = std::max(config.mlp_hidden, 3 * config.patch_size * config.patch_size);
   const char* what = "vision activations";
   CLIPGLOT_ASSIGN_OR_RETURN(tower->x_,
                             AlignedBuffer::TryAllocateArray<float>(tokens * config.width, what));
   CLIPGLOT_ASSIGN_OR_RETURN(tower->y_,
                             AlignedBuffer::TryAllocateArray<float>(tokens * config.width, what));
-  CLIPGLOT_ASSIGN_OR_RETURN(tower->wide_,
-                            AlignedBuffer::TryAllocateArray<float>(tokens * wide, what));
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->scratch_,
+                            AlignedBuffer::TryAllocateArray<float>(tokens * scratch, what));
   CLIPGLOT_ASSIGN_OR_RETURN(tower->inner_,
                             AlignedBuffer::TryAllocateArray<float>(tokens * inner, what));
-  tower->rotary_ = VisionRotary(config.grid(), config.head_width, config.rotary_base,
-                                config.rope_reference, config.rope_interpolate);
-  tower->side_ = config.grid();
+  tower->full_ = FullGrid(config, {});
   tower->layers_.reserve(config.layers);
   return tower;
 }
 
-Status VisionTower::UseGrid(size_t grid) {
-  grid = std::clamp<size_t>(grid, 1, config_.grid());
-  if (scaled_ ? grid == side_ : grid == config_.grid()) return OkStatus();
-  if (grid == config_.grid()) {
-    few_positions_ = AlignedBuffer();
-    ReadPatches(grid);
-    return OkStatus();
-  }
-  CLIPGLOT_ASSIGN_OR_RETURN(
-      AlignedBuffer positions,
-      AlignedBuffer::TryAllocateArray<float>(uint64_t{grid} * grid * config_.width, "positions"));
-  ResizePositions(positions_.f32().subspan(config_.width), config_.grid(), config_.width, grid,
-                  positions.as<float>());
-  few_positions_ = std::move(positions);
-  few_rotary_ = VisionRotary(grid, config_.head_width, config_.rotary_base, config_.rope_reference,
-                             config_.rope_interpolate);
-  side_ = grid;
-  scaled_ = true;
-  return OkStatus();
-}
+Result<const PatchGrid*> VisionTower::Scaled(size_t side) { return Grid(side, true); }
+Result<const PatchGrid*> VisionTower::Sampled(size_t side) { return Grid(side, false); }
 
-void VisionTower::ReadPatches(size_t side) {
-  scaled_ = false;
-  side_ = std::clamp<size_t>(side, 1, config_.grid());
-  few_rotary_ = RotaryTable();
-  if (side_ == config_.grid()) return;
-  few_rotary_.positions = side_ * side_;
-  few_rotary_.pairs = rotary_.pairs;
-  for (size_t i = 0; i < side_ * side_; ++i) {
-    const auto from = static_cast<ptrdiff_t>(
-        (Spread(i / side_) * config_.grid() + Spread(i % side_)) * rotary_.pairs);
-    const auto to = from + static_cast<ptrdiff_t>(rotary_.pairs);
-    few_rotary_.cos.insert(few_rotary_.cos.end(), rotary_.cos.begin() + from,
-                           rotary_.cos.begin() + to);
-    few_rotary_.sin.insert(few_rotary_.sin.end(), rotary_.sin.begin() + from,
-                           rotary_.sin.begin() + to);
+Result<const PatchGrid*> VisionTower::Grid(size_t side, bool scaled) {
+  if (side < 1 || side > full_.side)
+    return Status(Code::kInvalidArgument, StrCat("grid ", side, ": 1 to ", full_.side));
+  if (side == full_.side) return &full_;
+  for (const auto& grid : grids_) {
+    if (grid->side == side && (grid->patches == side) == scaled) return grid.get();
   }
+  CLIPGLOT_ASSIGN_OR_RETURN(PatchGrid grid, scaled ? ScaledGrid(config_, full_.positions, side)
+                                                   : SampledGrid(config_, full_, side));
+  if (grids_.size() == kKeptGrids) grids_.erase(grids_.begin());
+  grids_.push_back(std::make_unique<PatchGrid>(std::move(grid)));
+  return grids_.back().get();
 }
 
 Status VisionTower::SetStem(VisionStem part) {
@@ -77,6 +52,8 @@ Status VisionTower::SetStem(VisionStem part) {
   positions_ = std::move(part.positions);
   cls_ = std::move(part.cls_token);
   for (size_t c = 0; c < config_.width; ++c) cls_[c] += positions_.f32()[c];
+  full_.positions = positions_.f32().subspan(config_.width);
+  grids_.clear();
   return OkStatus();
 }
 
@@ -101,21 +78,17 @@ Status VisionTower::SetNorm(NormWeights part) {
   return OkStatus();
 }
 
-Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vector,
-                            const CallContext& context) {
-  const size_t tokens = this->tokens(), width = config_.width;
-  if (pixels.size() != 3 * image_side() * image_side()) {
-    return Status(Code::kInvalidArgument,
-                  StrCat(pixels.size(), " pixel values for an image size of ", image_side()));
-  }
+Status VisionTower::Forward(const PatchGrid& grid, std::span<const float> pixels,
+                            std::span<float> vector, const CallContext& context) const {
+  const size_t tokens = grid.tokens(), width = config_.width;
   const std::span<const float> x = x_.as<const float>().first(tokens * width);
   TraceSink* const trace = context.trace;
-  CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
+  CLIPGLOT_RETURN_IF_ERROR(Embed(grid, pixels));
   Trace(trace, "hidden.0", DType::kF32, {tokens, width}, x);
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (!context.OnLayer(i, layers_.size()))
       return Status(Code::kCancelled, StrCat("before vision layer ", i));
-    CLIPGLOT_RETURN_IF_ERROR(RunLayer(layers_[i]));
+    CLIPGLOT_RETURN_IF_ERROR(RunLayer(grid, layers_[i]));
     if (trace != nullptr) Trace(trace, StrCat("hidden.", i + 1), DType::kF32, {tokens, width}, x);
   }
   context.OnLayer(layers_.size(), layers_.size());
@@ -126,43 +99,42 @@ Status VisionTower::Forward(std::span<const float> pixels, std::span<float> vect
   return OkStatus();
 }
 
-Status VisionTower::Begin(std::span<const float> pixels, std::vector<float>& state) {
-  if (pixels.size() != 3 * image_side() * image_side() || patch_.empty()) {
-    return Status(Code::kInvalidArgument, "not the pixels of one image, or no stem");
-  }
-  CLIPGLOT_RETURN_IF_ERROR(Embed(pixels));
-  const std::span<const float> x = x_.as<const float>().first(tokens() * config_.width);
+Status VisionTower::Begin(const PatchGrid& grid, std::span<const float> pixels,
+                          std::vector<float>& state) const {
+  CLIPGLOT_RETURN_IF_ERROR(Embed(grid, pixels));
+  const std::span<const float> x = x_.as<const float>().first(grid.tokens() * config_.width);
   state.assign(x.begin(), x.end());
   return OkStatus();
 }
 
-Status VisionTower::Apply(const VisionLayer& part, std::span<float> state) {
-  if (state.size() != tokens() * config_.width)
+Status VisionTower::Apply(const PatchGrid& grid, const VisionLayer& part,
+                          std::span<float> state) const {
+  if (state.size() != grid.tokens() * config_.width)
     return Status(Code::kInvalidArgument, "a state of no image");
   CLIPGLOT_ASSIGN_OR_RETURN(const Layer layer, Pack(part));
   std::copy(state.begin(), state.end(), x_.as<float>().begin());
-  CLIPGLOT_RETURN_IF_ERROR(RunLayer(layer));
+  CLIPGLOT_RETURN_IF_ERROR(RunLayer(grid, layer));
   std::copy_n(x_.as<const float>().begin(), state.size(), state.begin());
   return OkStatus();
 }
 
 void VisionTower::End(const NormWeights& norm, std::span<const float> state,
-                      std::span<float> vector) {
+                      std::span<float> vector) const {
   LayerNorm(state.first(config_.width), {}, 1, norm.weight, norm.bias, config_.layer_norm_eps,
             vector, *workspace_);
 }
 
 // The convolution of stride = kernel size is a product of a matrix whose rows are the patches,
 // [side², 3 · patch · patch].
-void VisionTower::GatherPatches(std::span<const float> pixels) {
-  const size_t patch = config_.patch_size, size = image_side();
+void VisionTower::GatherPatches(const PatchGrid& grid, std::span<const float> pixels) const {
+  const size_t patch = config_.patch_size, size = grid.image_size;
   float* to = inner_.as<float>().data();
-  for (size_t row = 0; row < side_; ++row) {
-    for (size_t column = 0; column < side_; ++column) {
+  for (size_t row = 0; row < grid.side; ++row) {
+    for (size_t column = 0; column < grid.side; ++column) {
       for (size_t channel = 0; channel < 3; ++channel) {
         for (size_t y = 0; y < patch; ++y) {
-          const float* from =
-              &pixels[(channel * size + Spread(row) * patch + y) * size + Spread(column) * patch];
+          const float* from = &pixels[(channel * size + grid.Place(row) * patch + y) * size +
+                                      grid.Place(column) * patch];
           to = std::copy(from, from + patch, to);
         }
       }
@@ -171,43 +143,38 @@ void VisionTower::GatherPatches(std::span<const float> pixels) {
 }
 
 // x = [cls_token; patch_embed(pixels)] + pos_embed
-Status VisionTower::Embed(std::span<const float> pixels) {
-  const size_t width = config_.width, patches = tokens() - 1;
+Status VisionTower::Embed(const PatchGrid& grid, std::span<const float> pixels) const {
+  const size_t width = config_.width, patches = grid.tokens() - 1;
   const size_t patch_values = 3 * config_.patch_size * config_.patch_size;
+  if (patch_.empty()) return Status(Code::kInvalidArgument, "a picture before the stem");
+  if (pixels.size() != 3 * grid.image_size * grid.image_size) {
+    return Status(Code::kInvalidArgument,
+                  StrCat(pixels.size(), " pixel values for an image size of ", grid.image_size));
+  }
   const std::span<float> x = x_.as<float>();
-  GatherPatches(pixels);
+  GatherPatches(grid, pixels);
   CLIPGLOT_RETURN_IF_ERROR(patch_[0].Run(inner_.as<float>().first(patches * patch_values), patches,
                                          x.subspan(width, patches * width), *workspace_));
   std::copy(cls_.begin(), cls_.end(), x.begin());
-  const std::span<const float> positions =
-      scaled_ ? few_positions_.as<const float>() : positions_.f32().subspan(width);
-  if (scaled_ || side_ == config_.grid()) {
-    Add(x.subspan(width, patches * width), positions.first(patches * width), *workspace_);
-    return OkStatus();
-  }
-  for (size_t i = 0; i < patches; ++i) {
-    const size_t place = Spread(i / side_) * config_.grid() + Spread(i % side_);
-    Add(x.subspan((1 + i) * width, width), positions.subspan(place * width, width), *workspace_);
-  }
+  Add(x.subspan(width, patches * width), grid.positions, *workspace_);
   return OkStatus();
 }
 
-Status VisionTower::RunLayer(const Layer& layer) {
-  const size_t tokens = this->tokens(), width = config_.width, hidden = config_.mlp_hidden;
+Status VisionTower::RunLayer(const PatchGrid& grid, const Layer& layer) const {
+  const size_t tokens = grid.tokens(), width = config_.width, hidden = config_.mlp_hidden;
   const double eps = config_.layer_norm_eps;
   const std::span<float> x = x_.as<float>().first(tokens * width);
   const std::span<float> y = y_.as<float>().first(tokens * width);
-  const std::span<float> qkv = wide_.as<float>().first(tokens * 3 * width);
-  const std::span<float> projected = wide_.as<float>().first(tokens * width);
-  const std::span<float> w12 = wide_.as<float>().first(tokens * 2 * hidden);
+  const std::span<float> qkv = scratch_.as<float>().first(tokens * 3 * width);
+  const std::span<float> projected = scratch_.as<float>().first(tokens * width);
+  const std::span<float> w12 = scratch_.as<float>().first(tokens * 2 * hidden);
   const std::span<float> inner = inner_.as<float>().first(tokens * hidden);
 
   // qkv of norm1(x); rotary on the patches' q and k, the class token stays
   LayerNorm(x, {}, tokens, layer.norm1.weight, layer.norm1.bias, eps, y, *workspace_);
   CLIPGLOT_RETURN_IF_ERROR(layer.qkv.Run(y, tokens, qkv, *workspace_));
-  Rotate(qkv, tokens, config_.heads(), config_.head_width,
-         side_ == config_.grid() ? rotary_ : few_rotary_, RotaryPairing::kInterleaved, /*skip=*/1,
-         *workspace_);
+  Rotate(qkv, tokens, config_.heads(), config_.head_width, grid.rotary, RotaryPairing::kInterleaved,
+         /*skip=*/1, *workspace_);
   // x += proj(inner_attn_ln(softmax(q kᵀ / sqrt(d)) v))
   CLIPGLOT_RETURN_IF_ERROR(Attention(qkv, tokens, config_.heads(), config_.head_width, {},
                                      ArithmeticFor(layer.qkv), y, *workspace_));
