@@ -99,14 +99,14 @@ AlignedBuffer RandomFloats(size_t count, std::mt19937& random) {
   return buffer;
 }
 
-Matrix RandomMatrix(DType dtype, size_t out, size_t in, std::mt19937& random) {
+Matrix RandomMatrix(WeightFormat format, size_t out, size_t in, std::mt19937& random) {
   Matrix m;
-  m.dtype = dtype;
+  m.format = format;
   m.rows = out;
   m.columns = in;
-  if (dtype == DType::kF32) {
+  if (format == WeightFormat::kF32) {
     m.values = RandomFloats(out * in, random);
-  } else if (dtype == DType::kU8) {
+  } else if (format == WeightFormat::kInt4Block32) {
     m.values = Must(AlignedBuffer::TryAllocate(out * Q4RowBytes(in), "bench"));
     for (uint8_t& v : m.values.as<uint8_t>()) v = static_cast<uint8_t>(random());
     m.block_scales =
@@ -126,8 +126,8 @@ Matrix RandomMatrix(DType dtype, size_t out, size_t in, std::mt19937& random) {
 
 void BenchLinear(const Options& options) {
   std::mt19937 random(1);
-  for (const DType dtype : {DType::kF32, DType::kI8, DType::kU8}) {
-    const char* name = dtype == DType::kF32 ? "f32" : dtype == DType::kI8 ? "q8" : "q4";
+  for (const WeightFormatTraits& traits : AllWeightFormats()) {
+    const std::string name(traits.name);
     if (!options.dtype.empty() && options.dtype != name) continue;
     for (const auto& [in, out] : {std::pair<size_t, size_t>{1024, 3072},
                                   {1024, 4096},
@@ -136,7 +136,7 @@ void BenchLinear(const Options& options) {
                                   {2730, 1024},
                                   {1024, 1024}}) {
       if (options.in != 0 && (options.in != in || options.out != out)) continue;
-      const Linear linear = Must(Linear::Create(RandomMatrix(dtype, out, in, random), {}));
+      const Linear linear = Must(Linear::Create(RandomMatrix(traits.format, out, in, random), {}));
       for (const size_t rows : options.rows) {
         const AlignedBuffer x = RandomFloats(rows * in, random);
         AlignedBuffer y = Must(AlignedBuffer::TryAllocateArray<float>(rows * out, "bench"));
@@ -148,7 +148,7 @@ void BenchLinear(const Options& options) {
           char what[200];
           std::snprintf(
               what, sizeof(what),
-              "\"kernel\":\"linear\",\"dtype\":\"%s\",\"rows\":%zu,\"in\":%zu,\"out\":%zu", name,
+              "\"kernel\":\"linear\",\"dtype\":\"%s\",\"rows\":%zu,\"in\":%zu,\"out\":%zu", name.c_str(),
               rows, in, out);
           Report(what, threads, t, 2.0 * static_cast<double>(rows * in * out));
         }

@@ -94,14 +94,14 @@ void Errors() {
 void Bytes() {
   const ModelConfig config;
   for (const bool text : {true, false}) {
-    for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8, ModelDType::kQ4}) {
+    for (const WeightFormatTraits& traits : AllWeightFormats()) {
       uint64_t bytes = 0;
       for (const PartId id : ListParts(config, text, !text)) {
         PartData part = MakePart(id);
-        for (const Slot& slot : ListSlots(config, id, part)) bytes += SlotBytes(slot, dtype);
+        for (const Slot& slot : ListSlots(config, id, part)) bytes += SlotBytes(slot, traits.format);
       }
       std::printf("{\"what\":\"bytes\",\"tower\":\"%s\",\"dtype\":\"%s\",\"bytes\":%llu}\n",
-                  text ? "text" : "vision", std::string(ModelDTypeName(dtype)).c_str(),
+                  text ? "text" : "vision", std::string(traits.name).c_str(),
                   static_cast<unsigned long long>(bytes));
     }
   }

@@ -42,16 +42,16 @@ inline Result<AlignedBuffer> RandomFloats(size_t count) {
   return buffer;
 }
 
-inline Result<Matrix> RandomWeights(DType dtype, size_t out, size_t in) {
+inline Result<Matrix> RandomWeights(WeightFormat format, size_t out, size_t in) {
   Matrix m;
-  m.dtype = dtype;
+  m.format = format;
   m.rows = out;
   m.columns = in;
   std::mt19937 random(1);
   CLIPGLOT_ASSIGN_OR_RETURN(
       m.values,
-      AlignedBuffer::TryAllocate(out * (dtype == DType::kU8 ? Q4RowBytes(in) : in), "bench"));
-  if (dtype == DType::kI8) {
+      AlignedBuffer::TryAllocate(out * TraitsOf(format).row_bytes(in), "bench"));
+  if (format == WeightFormat::kInt8PerRow) {
     // Normal, as trained weights nearly are, a row's largest at 127: speed may depend on it
     // (src/nn/int8/acc16_weights.h).
     std::normal_distribution<float> normal;
@@ -91,8 +91,8 @@ inline Result<std::shared_ptr<Buffers>> MakeBuffers(size_t x, size_t y, size_t w
 
 // Copies of one layer, kColdBytes in all.
 using Layers = std::vector<Linear>;
-inline Result<std::shared_ptr<Layers>> MakeLayers(DType dtype, size_t in, size_t out) {
-  CLIPGLOT_ASSIGN_OR_RETURN(const Matrix weights, RandomWeights(dtype, out, in));
+inline Result<std::shared_ptr<Layers>> MakeLayers(WeightFormat format, size_t in, size_t out) {
+  CLIPGLOT_ASSIGN_OR_RETURN(const Matrix weights, RandomWeights(format, out, in));
   auto layers = std::make_shared<Layers>();
   for (size_t packed = 0; packed < kColdBytes; packed += layers->back().packed_bytes()) {
     CLIPGLOT_ASSIGN_OR_RETURN(Linear layer, Linear::Create(weights, {}));

@@ -9,6 +9,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/q4.h"
+#include "base/weight_format.h"
 
 namespace clipglot {
 
@@ -54,23 +55,21 @@ constexpr std::string_view DTypeName(DType dtype) {
   return "?";
 }
 
-// A weight matrix [rows, columns], row-major, that owns its numbers. `values` holds one of
-// - F32;
-// - I8 with one scale per row: weight = scale[row] * value, value in -127 ... 127;
-// - U8, two 4-bit values a byte, with a scale for each block of 32 columns: base/q4.h.
+// A weight matrix [rows, columns], row-major, that owns its numbers.
 struct Matrix {
-  DType dtype = DType::kF32;
+  WeightFormat format = WeightFormat::kF32;
   size_t rows = 0;
   size_t columns = 0;
-  AlignedBuffer values;       // q4: Q4RowBytes(columns) bytes a row
-  std::vector<float> scales;  // [rows] when dtype is kI8, else empty
-  AlignedBuffer
-      block_scales;  // bfloat16 [rows, Q4RowBlocks(columns)] when dtype is kU8, else empty
+  // Rows of TraitsOf(format).row_bytes(columns): float32; int8 -127 ... 127, weight = scale[row] ·
+  // value; or two 4-bit values a byte (base/q4.h).
+  AlignedBuffer values;
+  std::vector<float> scales;   // [rows] of kInt8PerRow, else empty
+  AlignedBuffer block_scales;  // bfloat16 [rows, Q4RowBlocks(columns)] of kInt4Block32, else empty
 
   bool empty() const { return rows == 0; }
   std::span<const float> f32() const { return values.as<float>(); }
   std::span<const int8_t> i8() const { return values.as<int8_t>(); }
-  // Of one row of a q4 matrix.
+  // Of one row of a kInt4Block32 matrix.
   std::span<const uint8_t> q4_values(size_t row) const {
     return values.as<uint8_t>().subspan(row * Q4RowBytes(columns), Q4RowBytes(columns));
   }

@@ -28,8 +28,9 @@ constexpr size_t kMostBytesAToken = 32;
 
 class EngineImpl final : public Engine, private ModelSink {
  public:
-  EngineImpl(const EngineOptions& options, ModelDType dtype, std::unique_ptr<Workspace> workspace)
-      : options_(options), dtype_(dtype), workspace_(std::move(workspace)) {}
+  EngineImpl(const EngineOptions& options, WeightFormat format,
+             std::unique_ptr<Workspace> workspace)
+      : options_(options), format_(format), workspace_(std::move(workspace)) {}
 
   Status BeginLoad(std::vector<FileEntry> files) override;
   std::optional<ByteRange> Want() const override {
@@ -87,7 +88,7 @@ class EngineImpl final : public Engine, private ModelSink {
   Result<EmbeddingView> Finish(size_t row, const VectorOptions& options);
 
   EngineOptions options_;
-  ModelDType dtype_;
+  WeightFormat format_;
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<ModelReader> reader_;  // only while loading
   ModelConfig config_;
@@ -117,7 +118,7 @@ Status EngineImpl::BeginLoad(std::vector<FileEntry> files) {
   ReadOptions read;
   read.text = options_.text;
   read.vision = options_.vision;
-  read.dtype = dtype_;
+  read.format = format_;
   CLIPGLOT_ASSIGN_OR_RETURN(reader_, ModelReader::Create(std::move(files), read, this));
   return OkStatus();
 }
@@ -186,8 +187,7 @@ Status EngineImpl::OnModel(const ModelConfig& config) {
                               AlignedBuffer::TryAllocateArray<float>(
                                   uint64_t{3} * vision.image_size * vision.image_size, "pixels"));
   }
-  return workspace_->Reserve(rows, columns,
-                             config.dtype == ModelDType::kQ4 ? DType::kU8 : DType::kI8);
+  return workspace_->Reserve(rows, columns, config.format);
 }
 
 Status EngineImpl::OnTokenizer(std::string_view name, std::span<const std::byte> file) {
@@ -235,7 +235,7 @@ std::string EngineImpl::InfoJson() const {
   return StrCat(
       "{\"modelId\":", JsonQuote(config_.model_id), ",\"revision\":", JsonQuote(config_.revision),
       ",\"license\":", JsonQuote(config_.license), ",\"towers\":[", towers, "],\"dtype\":\"",
-      ModelDTypeName(config_.dtype), "\",\"dimensions\":[", dimensions,
+      TraitsOf(config_.format).name, "\",\"dimensions\":[", dimensions,
       "],\"fullDimensions\":", config_.dimensions, ",\"maxTokens\":", options_.max_tokens,
       ",\"threads\":", workspace_->threads(), ",\"imageSize\":", config_.vision.image_size,
       ",\"imageGrid\":", config_.vision.grid(), ",\"textLayers\":", config_.text.layers,
@@ -467,11 +467,11 @@ Result<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
   if (options.max_pixels == 0) return Status(Code::kInvalidArgument, "maxPixels 0");
   if (!options.text && !options.vision)
     return Status(Code::kInvalidArgument, "towers: none is asked for");
-  CLIPGLOT_ASSIGN_OR_RETURN(const ModelDType dtype, ParseModelDType(options.dtype));
+  CLIPGLOT_ASSIGN_OR_RETURN(const WeightFormat format, ParseWeightFormat(options.dtype));
   CLIPGLOT_ASSIGN_OR_RETURN(std::unique_ptr<Workspace> workspace,
                             Workspace::Create(options.threads));
   return std::unique_ptr<Engine>(
-      std::make_unique<EngineImpl>(options, dtype, std::move(workspace)));
+      std::make_unique<EngineImpl>(options, format, std::move(workspace)));
 }
 
 }  // namespace clipglot

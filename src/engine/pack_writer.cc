@@ -52,7 +52,8 @@ Result<SavedState> ParseState(std::span<const std::byte> bytes) {
 
 class PackWriterImpl final : public PackWriter, private ModelSink {
  public:
-  PackWriterImpl(const PackOptions& options, ModelDType dtype) : options_(options), dtype_(dtype) {}
+  PackWriterImpl(const PackOptions& options, WeightFormat format)
+      : options_(options), format_(format) {}
 
   Status Begin(std::vector<FileEntry> files, std::span<const std::byte> state) override;
   std::optional<ByteRange> Want() const override {
@@ -103,10 +104,10 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
   }
 
   const PackOptions options_;
-  const ModelDType dtype_;
+  const WeightFormat format_;
   std::unique_ptr<ModelReader> reader_;
   bool started_ = false;
-  ModelConfig config_;  // its dtype is the pack's
+  ModelConfig config_;  // its format is the pack's
   std::string tokenizer_;
   std::unique_ptr<SelfTestMaker> maker_;
   SavedState restored_;
@@ -142,7 +143,7 @@ Status PackWriterImpl::Begin(std::vector<FileEntry> files, std::span<const std::
   parts_done_ = restored_.parts;
   words_done_ = restored_.word_rows;
   // The parts come in float32 for the self-test, and become the pack's format here.
-  const ReadOptions read{options_.text, options_.vision, ModelDType::kF32, parts_done_,
+  const ReadOptions read{options_.text, options_.vision, WeightFormat::kF32, parts_done_,
                          words_done_};
   CLIPGLOT_ASSIGN_OR_RETURN(reader_, ModelReader::Create(std::move(files), read, this));
   started_ = true;
@@ -162,7 +163,7 @@ Status PackWriterImpl::Commit() {
 
 Status PackWriterImpl::OnModel(const ModelConfig& config) {
   config_ = config;
-  config_.dtype = dtype_;
+  config_.format = format_;
   if (options_.text) {
     PartData part = TextEmbeddings();
     for (Slot& slot : ListSlots(config_, {PartKind::kTextEmbeddings, 0}, part)) {
@@ -172,7 +173,7 @@ Status PackWriterImpl::OnModel(const ModelConfig& config) {
     Matrix row;
     words_.matrix = &row;
     words_.rows = 1;
-    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(words_, dtype_));
+    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(words_, format_));
     block_rows_ =
         static_cast<size_t>(kMaxPackTensor / ListPackEntries(words_).front().bytes.size());
     words_.rows = config_.text.vocab_size;
@@ -201,7 +202,7 @@ Status PackWriterImpl::MakePlan() {
     std::vector<Slot> slots;
     for (Slot& slot : ListSlots(config_, id, part)) {
       if (IsWords(id, slot)) continue;
-      CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, dtype_));
+      CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, format_));
       slots.push_back(std::move(slot));
     }
     Emit(slots, PartGroup(id), unit++, plan_);
@@ -209,7 +210,7 @@ Status PackWriterImpl::MakePlan() {
     for (size_t row = 0; row < words_.rows; row += block_rows_) {
       Matrix matrix;
       const Slot slot = BlockSlot(row, matrix);
-      CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, dtype_));
+      CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, format_));
       Emit({slot}, PartGroup(id), unit++, plan_);
     }
   }
@@ -240,7 +241,7 @@ Status PackWriterImpl::OnWordRow(size_t row, std::span<const float> numbers) {
   const size_t first = row - row % block_rows_;
   if (!rows_) rows_.emplace();
   const Slot slot = BlockSlot(first, *rows_);
-  if (row == first) CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, dtype_));
+  if (row == first) CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, format_));
   StoreRow(slot, (row - first) * numbers.size(), numbers);
   if (row + 1 < first + slot.rows) return OkStatus();
   block_ = std::exchange(rows_, std::nullopt);
@@ -258,8 +259,8 @@ Status PackWriterImpl::OnPart(PartId id, PartData exact) {
   for (size_t i = 0; i < from.size(); ++i) {
     if (IsWords(id, from[i])) continue;
     slots.push_back(to[i]);
-    if (dtype_ == ModelDType::kF32) continue;
-    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(to[i], dtype_));
+    if (format_ == WeightFormat::kF32) continue;
+    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(to[i], format_));
     if (from[i].vector != nullptr) {
       StoreRow(to[i], 0, *from[i].vector);
       continue;
@@ -270,7 +271,7 @@ Status PackWriterImpl::OnPart(PartId id, PartData exact) {
     }
   }
   const PartData* in_float32 = &exact;
-  if (dtype_ == ModelDType::kF32) {
+  if (format_ == WeightFormat::kF32) {
     *part_ = std::move(exact);  // the slots of `to` point into it still
     in_float32 = part_.get();
   }
@@ -309,8 +310,8 @@ Result<std::unique_ptr<PackWriter>> PackWriter::Create(const PackOptions& option
   if (options.threads == 0 || options.threads > kMaxThreads)
     return Status(Code::kInvalidArgument,
                   StrCat("threads ", options.threads, ": 1 to ", kMaxThreads));
-  CLIPGLOT_ASSIGN_OR_RETURN(const ModelDType dtype, ParseModelDType(options.dtype));
-  return std::unique_ptr<PackWriter>(std::make_unique<PackWriterImpl>(options, dtype));
+  CLIPGLOT_ASSIGN_OR_RETURN(const WeightFormat format, ParseWeightFormat(options.dtype));
+  return std::unique_ptr<PackWriter>(std::make_unique<PackWriterImpl>(options, format));
 }
 
 }  // namespace clipglot

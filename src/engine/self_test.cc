@@ -111,13 +111,13 @@ SelfTest SelfTestInputs(bool text, bool vision, size_t grid) {
   return test;
 }
 
-double MinCosine(ModelDType dtype) {
-  switch (dtype) {
-    case ModelDType::kF32:
+double MinCosine(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kF32:
       return 0.9999;
-    case ModelDType::kQ8:
+    case WeightFormat::kInt8PerRow:
       return 0.985;
-    case ModelDType::kQ4:
+    case WeightFormat::kInt4Block32:
       return 0.95;
   }
   return 1;

@@ -50,7 +50,7 @@ SelfTest SelfTestInputs(bool text, bool vision, size_t grid);
 
 // The cosine that the arithmetic of a number format reaches with any sound model
 // (docs/NUMERICS.md).
-double MinCosine(ModelDType dtype);
+double MinCosine(WeightFormat format);
 
 // Of the directions of `a` and `b`, which have the same length; 0 if one of them is zero.
 double Cosine(std::span<const float> a, std::span<const float> b);

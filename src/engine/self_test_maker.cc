@@ -102,18 +102,18 @@ void SelfTestMaker::OnWordRow(size_t row, std::span<const float> numbers) {
 
 Status SelfTestMaker::OnWordsEnd() {
   if (ids_.empty()) return OkStatus();
-  CLIPGLOT_RETURN_IF_ERROR(BeginTexts(ModelDType::kF32, text_states_[0]));
-  return ways() == 1 ? OkStatus() : BeginTexts(config_.dtype, text_states_[1]);
+  CLIPGLOT_RETURN_IF_ERROR(BeginTexts(WeightFormat::kF32, text_states_[0]));
+  return ways() == 1 ? OkStatus() : BeginTexts(config_.format, text_states_[1]);
 }
 
-// The texts behind the embeddings, with words kept as `dtype`.
-Status SelfTestMaker::BeginTexts(ModelDType dtype, std::vector<std::vector<float>>& states) {
+// The texts behind the embeddings, with words kept in `format`.
+Status SelfTestMaker::BeginTexts(WeightFormat format, std::vector<std::vector<float>>& states) {
   ModelConfig config = config_;
   config.text = small_;
   PartData part = TextEmbeddings();
   for (const Slot& slot : ListSlots(config, {PartKind::kTextEmbeddings, 0}, part)) {
     if (slot.matrix == nullptr) continue;
-    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, dtype));
+    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, format));
     for (size_t row = 0; row < slot.rows; ++row) {
       StoreRow(slot, row * slot.columns,
                std::span<const float>(words_).subspan(row * slot.columns, slot.columns));
@@ -188,7 +188,7 @@ Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& s
   const std::pair<const Matrix*, Matrix*> matrices[] = {{&part.patch.weight, &stem.patch.weight},
                                                         {&part.positions, &stem.positions}};
   for (const auto& [from, to] : matrices) {
-    to->dtype = from->dtype;
+    to->format = from->format;
     to->rows = from->rows;
     to->columns = from->columns;
     CLIPGLOT_ASSIGN_OR_RETURN(
@@ -235,7 +235,7 @@ Result<SelfTest> SelfTestMaker::Finish() const {
   }
   if (test.image)
     CLIPGLOT_RETURN_IF_ERROR(take(image_state_[0], image_state_[1], test.image->vector));
-  test.min_cosine = MinCosine(config_.dtype);
+  test.min_cosine = MinCosine(config_.format);
   if (ways() > 1)
     test.min_cosine = std::max(0.0, std::min(test.min_cosine, test.reached - kMargin));
   return test;

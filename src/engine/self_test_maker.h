@@ -49,10 +49,10 @@ class SelfTestMaker {
  private:
   SelfTestMaker(const ModelConfig& config, bool text, bool vision,
                 std::unique_ptr<Workspace> workspace);
-  size_t ways() const { return config_.dtype == ModelDType::kF32 ? 1 : 2; }
+  size_t ways() const { return config_.format == WeightFormat::kF32 ? 1 : 2; }
   // One step of OnPart, in one of the ways().
   Status Advance(PartId id, const PartData& part, size_t way);
-  Status BeginTexts(ModelDType dtype, std::vector<std::vector<float>>& states);
+  Status BeginTexts(WeightFormat format, std::vector<std::vector<float>>& states);
   Status OnTextLayer(size_t index, const TextLayer& part, std::vector<std::vector<float>>& states);
   size_t Patches() const;
   // The tower, made when it is first needed (which may be after Restore), and the patches it reads.

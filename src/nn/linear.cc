@@ -20,10 +20,10 @@ static constexpr size_t kMaxInt8Inputs = 65536;
 
 struct Linear::Impl {
   XnnpackHandle xnnpack;        // first: outlives the operator
-  xnn_operator_t op = nullptr;  // of F32, and of I8 natively
-  std::optional<LinearQ8> q8;   // of I8, where kOwnInt8
-  std::optional<LinearQ4> q4;   // of U8
-  DType dtype = DType::kF32;
+  xnn_operator_t op = nullptr;  // of kF32, and of kInt8PerRow natively
+  std::optional<LinearQ8> q8;   // of kInt8PerRow, where kOwnInt8
+  std::optional<LinearQ4> q4;   // of kInt4Block32
+  WeightFormat format = WeightFormat::kF32;
   size_t in = 0, out = 0;
   size_t packed_bytes = 0;
 
@@ -35,7 +35,7 @@ struct Linear::Impl {
   // thread hardly speeds up.
   uint64_t Nanoseconds(size_t rows) const {
     const uint64_t operations = uint64_t{2} * rows * in * out;
-    return rows == 1 ? 0 : operations / (dtype == DType::kF32 ? 20 : 45);
+    return rows == 1 ? 0 : operations / (format == WeightFormat::kF32 ? 20 : 45);
   }
   pthreadpool_t Pool(size_t rows, const Workspace::Impl& workspace) const {
     return workspace.PoolFor(Nanoseconds(rows));
@@ -90,45 +90,33 @@ Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias,
     return Status(Code::kInvalidArgument, StrCat("linear layer ", out, " x ", in, ": ", what));
   };
   if (out == 0 || in == 0) return invalid("empty weight");
-  const bool is_q4 = dtype == DType::kU8;
-  if (dtype != DType::kF32 && dtype != DType::kI8 && !is_q4)
-    return invalid("weight is neither F32, I8 nor q4");
   // Half the address space, so that XNNPACK's own size arithmetic (padding of rows and columns)
   // cannot overflow.
-  const std::optional<uint64_t> row_bytes =
-      is_q4 ? Q4RowBytes(in) : CheckedMul(in, DTypeSize(dtype));
-  const auto bytes = row_bytes ? CheckedMul(out, *row_bytes) : std::nullopt;
+  const auto bytes = in > SIZE_MAX / sizeof(float)
+                         ? std::nullopt
+                         : CheckedMul(out, TraitsOf(format).row_bytes(in));
   if (!bytes || *bytes > SIZE_MAX / 2)
     return Status(Code::kOutOfMemory, StrCat("linear layer ", out, " x ", in));
-  if (weight.values.size() < *bytes) return invalid("weight holds fewer values");
+  if (const Status valid = TraitsOf(format).valid(weight); !valid.ok())
+    return invalid(valid.detail());
   if (!bias.empty() && bias.size() != out)
     return invalid(StrCat("bias has ", bias.size(), " values"));
 
   const float* bias_data = bias.empty() ? nullptr : bias.data();
   constexpr float kNoLimit = std::numeric_limits<float>::infinity();
   const size_t allocated = XnnpackBytesAllocated();
-  if (is_q4) {
-    const auto scales = weight.block_scales.as<uint16_t>();
-    if (scales.size() < out * Q4RowBlocks(in)) return invalid(StrCat(scales.size(), " scales"));
-    for (const uint16_t scale : scales) {
-      if (!std::isfinite(Q4Scale(scale))) return invalid("a scale is not finite");
-    }
+  if (format == WeightFormat::kInt4Block32) {
     CLIPGLOT_ASSIGN_OR_RETURN(q4, LinearQ4::Create(weight, bias, workspace));
     packed_bytes = q4->packed_bytes();
     return OkStatus();
   }
-  if (dtype == DType::kF32) {
+  if (format == WeightFormat::kF32) {
     CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(
         xnn_create_fully_connected_nc_f32(in, out, in, out, weight.f32().data(), bias_data,
                                           -kNoLimit, kNoLimit, /*flags=*/0, nullptr, nullptr, &op),
         "create f32"));
   } else {
     if (in > kMaxInt8Inputs) return invalid("more inputs than an int8 product may have");
-    if (weight.scales.size() != out) return invalid(StrCat(weight.scales.size(), " scales"));
-    for (const float scale : weight.scales) {
-      if (!(scale >= 0.0f) || !std::isfinite(scale))
-        return invalid("a scale is negative or not finite");
-    }
     if constexpr (kOwnInt8) {
       CLIPGLOT_ASSIGN_OR_RETURN(q8, LinearQ8::Create(weight, bias, ProbeDotWay(), workspace));
       packed_bytes = q8->packed_bytes();
@@ -148,7 +136,7 @@ Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias,
                               Workspace* workspace) {
   auto impl = std::make_unique<Impl>();
   CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
-  impl->dtype = weight.dtype;
+  impl->format = weight.format;
   impl->in = weight.columns;
   impl->out = weight.rows;
   CLIPGLOT_RETURN_IF_ERROR(
@@ -172,13 +160,14 @@ Status Linear::Run(std::span<const float> x, size_t rows, std::span<float> y,
   if (impl_->q4) {
     return impl_->q4->Run(x.data(), rows, y.data(), impl_->Nanoseconds(rows), workspace.impl());
   }
-  return impl_->dtype == DType::kI8 ? impl_->RunInt8(x.data(), rows, y.data(), workspace.impl())
-                                    : impl_->RunF32(x.data(), rows, y.data(), workspace.impl());
+  return impl_->format == WeightFormat::kInt8PerRow
+             ? impl_->RunInt8(x.data(), rows, y.data(), workspace.impl())
+             : impl_->RunF32(x.data(), rows, y.data(), workspace.impl());
 }
 
 size_t Linear::in() const { return impl_->in; }
 size_t Linear::out() const { return impl_->out; }
-DType Linear::dtype() const { return impl_->dtype; }
+WeightFormat Linear::format() const { return impl_->format; }
 size_t Linear::packed_bytes() const { return impl_->packed_bytes; }
 
 }  // namespace clipglot

@@ -40,10 +40,10 @@ class Workspace {
 
   size_t threads() const;
   // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs, so that no later
-  // call allocates. `weights` as in Matrix: I8 takes 1 or 2 bytes an input, U8 (q4) up to 2.25, F32
-  // nothing. Attention needs nothing: its scratch is a fixed 422 KiB per thread, made by Create.
-  // Errors: kOutOfMemory.
-  Status Reserve(size_t rows, size_t columns, DType weights = DType::kI8);
+  // call allocates. kInt8PerRow takes 1 or 2 bytes an input, kInt4Block32 up to 2.25, kF32 nothing.
+  // Attention needs nothing: its scratch is a fixed 422 KiB per thread, made by Create. Errors:
+  // kOutOfMemory.
+  Status Reserve(size_t rows, size_t columns, WeightFormat weights = WeightFormat::kInt8PerRow);
   // Runs task(0) ... task(count - 1), spread over the threads; returns when all are done.
   void ParallelFor(size_t count, const std::function<void(size_t)>& task);
   // Number of distinct threads that have run a task of ParallelFor, or of a layer here (not inside
@@ -60,15 +60,15 @@ class Workspace {
   std::unique_ptr<Impl> impl_;
 };
 
-// y = x Wᵀ + b. F32 weights run in float32; I8 weights run as int8 × int8 with activations
-// quantised per row at run time (in wasm linear_q8.h, natively XNNPACK qd8-f32-qc8w); q4 weights
-// run as int8 × 4 bits with activations quantised per block of 32 (linear_q4.h).
+// y = x Wᵀ + b. kF32 weights run in float32; kInt8PerRow weights run as int8 × int8 with
+// activations quantised per row at run time (in wasm linear_q8.h, natively XNNPACK qd8-f32-qc8w);
+// kInt4Block32 weights run as int8 × 4 bits with activations quantised per block of 32
+// (linear_q4.h).
 class Linear {
  public:
-  // `weight` [out, in], F32, I8 (then in <= 65536, scales finite and >= 0) or U8 (q4, scales
-  // finite); `bias` [out] or empty; `workspace`: whose threads pack the weights, or null for the
-  // caller alone. What is packed does not depend on it.
-  // Errors: kInvalidArgument, kOutOfMemory, kInternal.
+  // `weight` [out, in], valid by its format (of kInt8PerRow also in <= 65536); `bias` [out] or
+  // empty; `workspace`: whose threads pack the weights, or null for the caller alone. What is
+  // packed does not depend on it. Errors: kInvalidArgument, kOutOfMemory, kInternal.
   static Result<Linear> Create(const Matrix& weight, std::span<const float> bias,
                                Workspace* workspace = nullptr);
   Linear(Linear&&) noexcept;
@@ -76,12 +76,12 @@ class Linear {
   ~Linear();
 
   // `x` [rows, in], `y` [rows, out], not overlapping; x must be readable AlignedBuffer::kPadding
-  // bytes past its end. An I8 or q4 layer gives NaN or infinity for all of a row that holds one.
+  // bytes past its end. A quantised layer gives NaN or infinity for all of a row that holds one.
   // Errors: kInvalidArgument (spans too short), kOutOfMemory (not reserved), kInternal.
   Status Run(std::span<const float> x, size_t rows, std::span<float> y, Workspace& workspace) const;
   size_t in() const;
   size_t out() const;
-  DType dtype() const;          // of the weights
+  WeightFormat format() const;  // of the weights
   size_t packed_bytes() const;  // memory held
 
  private:
@@ -145,7 +145,7 @@ enum class AttentionArithmetic { kFloat32, kInt16, kInt16IfLong };
 inline constexpr size_t kLongSequence = 128;
 // The arithmetic for the q, k and v that `qkv` computes.
 inline AttentionArithmetic ArithmeticFor(const Linear& qkv) {
-  return qkv.dtype() == DType::kF32 ? AttentionArithmetic::kFloat32
+  return qkv.format() == WeightFormat::kF32 ? AttentionArithmetic::kFloat32
                                     : AttentionArithmetic::kInt16IfLong;
 }
 

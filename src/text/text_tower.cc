@@ -137,10 +137,10 @@ void TextTower::Embed(std::span<const int32_t> ids) {
   for (size_t t = 0; t < ids.size(); ++t) {
     const size_t row = static_cast<size_t>(ids[t]);
     float* to = &x[t * hidden];
-    if (words.dtype == DType::kF32) {
+    if (words.format == WeightFormat::kF32) {
       const float* from = &words.f32()[row * hidden];
       for (size_t c = 0; c < hidden; ++c) to[c] = from[c] + type[c];
-    } else if (words.dtype == DType::kU8) {
+    } else if (words.format == WeightFormat::kInt4Block32) {
       DequantizeQ4Row(words.q4_values(row), words.q4_scales(row), x.subspan(t * hidden, hidden));
       for (size_t c = 0; c < hidden; ++c) to[c] += type[c];
     } else {

@@ -99,7 +99,7 @@ Status CheckpointReader::Plan() {
       return PlanConfig();
     case Stage::kTokenizer: {
       CLIPGLOT_ASSIGN_OR_RETURN(config_, ParseModelConfig(config_json_, preprocessor_json_));
-      config_.dtype = options_.dtype;
+      config_.format = options_.format;
       parts_ = ListParts(config_, options_.text, options_.vision);
       CLIPGLOT_RETURN_IF_ERROR(sink_->OnModel(config_));
       word_rows_at_once_ = options_.text ? sink_->WordRowsAtOnce() : 0;
@@ -246,7 +246,7 @@ Status CheckpointReader::PlanPart() {
     if (id.kind == PartKind::kTextEmbeddings && word_rows_at_once_ > 0 && slot.matrix != nullptr) {
       continue;  // PlanWords
     }
-    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, config_.dtype));
+    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, config_.format));
     for (const Source& source : slot.sources) {
       std::vector<Step> steps;
       PlanSource(slot, source, 0, 0, steps);

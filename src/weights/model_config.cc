@@ -269,26 +269,6 @@ Status ParseDimensions(const Json& list, ModelConfig& config) {
 
 }  // namespace
 
-std::string_view ModelDTypeName(ModelDType dtype) {
-  switch (dtype) {
-    case ModelDType::kF32:
-      return "f32";
-    case ModelDType::kQ8:
-      return "q8";
-    case ModelDType::kQ4:
-      return "q4";
-  }
-  return "?";
-}
-
-Result<ModelDType> ParseModelDType(std::string_view name) {
-  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8, ModelDType::kQ4}) {
-    if (name == ModelDTypeName(dtype)) return dtype;
-  }
-  return Status(Code::kInvalidArgument,
-                StrCat("dtype: \"", Printable(name, 20), "\" is not one of f32, q8, q4"));
-}
-
 Result<ModelConfig> ParseModelConfig(const Json& config, const Json& preprocessor) {
   if (!config.is_object()) return config.Error("an object is expected");
   CLIPGLOT_RETURN_IF_ERROR(RequireText(config["model_type"], "jina_clip"));

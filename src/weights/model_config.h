@@ -10,18 +10,9 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/weight_format.h"
 
 namespace clipglot {
-
-// Arithmetic of the linear layers and the vocabulary table.
-enum class ModelDType : uint8_t {
-  kF32,  // float32 throughout: the judge
-  kQ8,   // int8 weights per output channel, activations quantised per row at run time
-  kQ4,   // 4-bit weights in blocks of 32 (base/q4.h), activations to int8 by the same blocks
-};
-// "f32", "q8", "q4".
-std::string_view ModelDTypeName(ModelDType dtype);
-Result<ModelDType> ParseModelDType(std::string_view name);  // kInvalidArgument
 
 // Jina XLM-RoBERTa. Defaults are those of the base model jinaai/jina-embeddings-v3, which upstream
 // merges with text_config.hf_model_config_kwargs.
@@ -81,7 +72,8 @@ struct ModelConfig {
   std::vector<size_t> matryoshka_dimensions;  // trained truncations, ascending
   // From a pack's manifest; empty or "unknown" for an upstream folder.
   std::string model_id, revision, license;
-  ModelDType dtype = ModelDType::kF32;  // arithmetic chosen for this load
+  // Of the linear layers and the vocabulary table, chosen for this load. kF32 is the judge.
+  WeightFormat format = WeightFormat::kF32;
   Json self_test;  // of a pack's manifest, not looked at here; missing where there is none
 };
 

@@ -132,20 +132,9 @@ void ListVisionLayer(const VisionConfig& config, size_t index, SlotList& slots, 
   slots.Norm(prefix + "norm2", width, part.norm2);
 }
 
-// Number format of the slot's values.
-DType ValueType(const Slot& slot, ModelDType dtype) {
-  if (!slot.quantised || dtype == ModelDType::kF32) return DType::kF32;
-  return dtype == ModelDType::kQ8 ? DType::kI8 : DType::kU8;
-}
-
-uint64_t RowBytes(size_t columns, DType values) {
-  return values == DType::kU8 ? Q4RowBytes(columns) : uint64_t{columns} * DTypeSize(values);
-}
-
-// Bytes of a row's scales.
-uint64_t RowScaleBytes(size_t columns, DType values) {
-  if (values == DType::kU8) return Q4RowBlocks(columns) * sizeof(uint16_t);
-  return values == DType::kI8 ? sizeof(float) : 0;
+// Of the slot's own numbers in a model of `format`.
+WeightFormat FormatOf(const Slot& slot, WeightFormat format) {
+  return slot.quantised ? format : WeightFormat::kF32;
 }
 
 }  // namespace
@@ -205,31 +194,31 @@ std::vector<Slot> ListSlots(const ModelConfig& config, PartId id, PartData& part
   return slots.Take();
 }
 
-uint64_t SlotBytes(const Slot& slot, ModelDType dtype) {
+uint64_t SlotBytes(const Slot& slot, WeightFormat format) {
   // Sizes are bounded by ParseModelConfig: the product fits.
-  const DType values = ValueType(slot, dtype);
-  return slot.rows * (RowBytes(slot.columns, values) + RowScaleBytes(slot.columns, values));
+  const WeightFormatTraits& traits = TraitsOf(FormatOf(slot, format));
+  return slot.rows * (traits.row_bytes(slot.columns) + traits.scale_bytes(slot.columns));
 }
 
-Status AllocateSlot(const Slot& slot, ModelDType dtype) {
+Status AllocateSlot(const Slot& slot, WeightFormat format) {
   if (slot.vector != nullptr) {
     slot.vector->assign(slot.columns, 0.0f);
     return OkStatus();
   }
   Matrix& matrix = *slot.matrix;
-  matrix.dtype = ValueType(slot, dtype);
+  matrix.format = FormatOf(slot, format);
   matrix.rows = slot.rows;
   matrix.columns = slot.columns;
+  const WeightFormatTraits& traits = TraitsOf(matrix.format);
   const uint64_t rows = slot.rows;
   CLIPGLOT_ASSIGN_OR_RETURN(
       matrix.values,
-      AlignedBuffer::TryAllocate(rows * RowBytes(slot.columns, matrix.dtype), slot.name.c_str()));
-  if (matrix.dtype == DType::kI8) matrix.scales.assign(slot.rows, 1.0f);
-  if (matrix.dtype == DType::kU8) {
+      AlignedBuffer::TryAllocate(rows * traits.row_bytes(slot.columns), slot.name.c_str()));
+  if (matrix.format == WeightFormat::kInt8PerRow) matrix.scales.assign(slot.rows, 1.0f);
+  if (matrix.format == WeightFormat::kInt4Block32) {
     CLIPGLOT_ASSIGN_OR_RETURN(
         matrix.block_scales,
-        AlignedBuffer::TryAllocate(rows * RowScaleBytes(slot.columns, DType::kU8),
-                                   slot.name.c_str()));
+        AlignedBuffer::TryAllocate(rows * traits.scale_bytes(slot.columns), slot.name.c_str()));
   }
   return OkStatus();
 }
@@ -280,7 +269,8 @@ std::vector<PackEntry> ListPackEntries(const Slot& slot) {
         slot.name, DType::kF32, {slot.columns}, std::as_writable_bytes(std::span(*slot.vector))}};
   }
   Matrix& matrix = *slot.matrix;
-  const auto row_bytes = static_cast<size_t>(RowBytes(slot.columns, matrix.dtype));
+  const WeightFormatTraits& traits = TraitsOf(matrix.format);
+  const auto row_bytes = static_cast<size_t>(traits.row_bytes(slot.columns));
   const size_t whole = static_cast<size_t>(kMaxPackTensor) /
                        row_bytes;  // at least 1: a row is at most 768 KiB (ParseModelConfig)
   const bool blocks = slot.rows > whole;
@@ -289,23 +279,21 @@ std::vector<PackEntry> ListPackEntries(const Slot& slot) {
     const size_t rows = std::min(whole, slot.rows - row);
     const std::string name = blocks ? StrCat(slot.name, ".rows.", row) : slot.name;
     const auto bytes = matrix.values.bytes().subspan(row * row_bytes, rows * row_bytes);
-    if (matrix.dtype == DType::kI8) {
-      entries.push_back({name + ".q8", DType::kI8, {rows, slot.columns}, bytes});
+    const std::string suffix = matrix.format == WeightFormat::kF32 ? "" : StrCat(".", traits.name);
+    entries.push_back(
+        {name + suffix, traits.values, {rows, row_bytes / DTypeSize(traits.values)}, bytes});
+    if (matrix.format == WeightFormat::kInt8PerRow) {
       entries.push_back({name + ".scale",
                          DType::kF32,
                          {rows},
                          std::as_writable_bytes(std::span(matrix.scales).subspan(row, rows))});
-    } else if (matrix.dtype == DType::kU8) {
-      const size_t blocks_of_row = Q4RowBlocks(slot.columns);
-      const size_t scale_bytes = blocks_of_row * sizeof(uint16_t);
-      entries.push_back({name + ".q4", DType::kU8, {rows, row_bytes}, bytes});
+    } else if (matrix.format == WeightFormat::kInt4Block32) {
+      const auto scale_bytes = static_cast<size_t>(traits.scale_bytes(slot.columns));
       entries.push_back(
           {name + ".scale",
            DType::kBF16,
-           {rows, blocks_of_row},
+           {rows, Q4RowBlocks(slot.columns)},
            matrix.block_scales.bytes().subspan(row * scale_bytes, rows * scale_bytes)});
-    } else {
-      entries.push_back({name, DType::kF32, {rows, slot.columns}, bytes});
     }
   }
   return entries;

@@ -57,11 +57,11 @@ struct Slot {
 // point into `part`. `part` may be empty: sizes come from `config`.
 std::vector<Slot> ListSlots(const ModelConfig& config, PartId id, PartData& part);
 
-// Bytes that the slot's numbers take at `dtype`, scales included.
-uint64_t SlotBytes(const Slot& slot, ModelDType dtype);
-// Sets memory aside for the slot's numbers at `dtype`. Vectors are zero, matrices not initialised.
-// Errors: kOutOfMemory.
-Status AllocateSlot(const Slot& slot, ModelDType dtype);
+// Bytes that the slot's numbers take in a model of `format`, scales included.
+uint64_t SlotBytes(const Slot& slot, WeightFormat format);
+// Sets memory aside for the slot's numbers in a model of `format`. Vectors are zero, matrices not
+// initialised. Errors: kOutOfMemory.
+Status AllocateSlot(const Slot& slot, WeightFormat format);
 
 // A checkpoint's tensors, as they must be.
 struct ExpectedTensor {

@@ -22,8 +22,8 @@ namespace clipglot {
 struct ReadOptions {
   bool text = true;
   bool vision = true;
-  // Arithmetic for an unquantised checkpoint. A pack has its own and ignores this.
-  ModelDType dtype = ModelDType::kQ8;
+  // Weights of an unquantised checkpoint become this. A pack has its own and ignores this.
+  WeightFormat format = WeightFormat::kInt8PerRow;
   // To go on with a checkpoint where an earlier reader stopped: parts (ListParts) that the sink
   // does not need again, and rows of the word embedding behind the first part. The sink asked for
   // word rows then as now. Packs ignore both.

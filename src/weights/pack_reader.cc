@@ -149,10 +149,10 @@ Status PackReader::Plan() {
 
 Status PackReader::OnManifest() {
   CLIPGLOT_ASSIGN_OR_RETURN(config_, ParseModelConfig(manifest_.config, manifest_.preprocessor));
-  const auto dtype = ParseModelDType(manifest_.dtype);
-  if (!dtype.ok())
-    return Status(Code::kUnsupportedModel, StrCat(kManifestFile, ": ", dtype.status().detail()));
-  config_.dtype = *dtype;
+  const auto format = ParseWeightFormat(manifest_.dtype);
+  if (!format.ok())
+    return Status(Code::kUnsupportedModel, StrCat(kManifestFile, ": ", format.status().detail()));
+  config_.format = *format;
   config_.model_id = manifest_.model_id;
   config_.revision = manifest_.revision;
   config_.license = manifest_.license;
@@ -293,14 +293,14 @@ Status PackReader::BeginPart() {
   const std::vector<Slot> slots = ListSlots(config_, id, *part_);
   // Nothing is allocated that the files cannot fill.
   uint64_t needed = 0;
-  for (const Slot& slot : slots) needed += SlotBytes(slot, config_.dtype);
+  for (const Slot& slot : slots) needed += SlotBytes(slot, config_.format);
   if (needed > unread_bytes_) {
     return Status(Code::kCorruptModel,
                   StrCat("tensor ", slots.front().name, " and those with it: ", needed,
                          " bytes expected, but only ", unread_bytes_, " are left in the pack"));
   }
   for (const Slot& slot : slots) {
-    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, config_.dtype));
+    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, config_.format));
     for (PackEntry& entry : ListPackEntries(slot)) entries_.push_back(std::move(entry));
   }
   return OkStatus();

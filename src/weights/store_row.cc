@@ -13,10 +13,10 @@ void StoreRow(const Slot& slot, size_t offset, std::span<const float> row) {
     return;
   }
   Matrix& matrix = *slot.matrix;
-  if (matrix.dtype == DType::kI8) {
+  if (matrix.format == WeightFormat::kInt8PerRow) {
     matrix.scales[offset / row.size()] =
         QuantizeWeightRow(row, matrix.values.as<int8_t>().subspan(offset, row.size()));
-  } else if (matrix.dtype == DType::kU8) {
+  } else if (matrix.format == WeightFormat::kInt4Block32) {
     const size_t index = offset / row.size();
     const size_t bytes = Q4RowBytes(row.size()), blocks = Q4RowBlocks(row.size());
     QuantizeRowQ4(row, matrix.values.as<uint8_t>().subspan(index * bytes, bytes),

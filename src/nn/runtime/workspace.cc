@@ -160,8 +160,8 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(size_t threads) {
 size_t Workspace::threads() const { return impl_->threads; }
 Profile& Workspace::profile() { return impl_->profile; }
 
-Status Workspace::Reserve(size_t rows, size_t columns, DType weights) {
-  if (weights == DType::kU8) return impl_->ReserveQ4(rows, columns);
+Status Workspace::Reserve(size_t rows, size_t columns, WeightFormat weights) {
+  if (weights == WeightFormat::kInt4Block32) return impl_->ReserveQ4(rows, columns);
   return kOwnInt8 ? impl_->ReserveQ8(rows, columns, impl_->way)
                   : impl_->ReserveQuantized(rows, columns);
 }

@@ -88,7 +88,7 @@ TEST(Grid, IsIndependentOfTheSelfTest) {
   std::mt19937 random(6);
   std::vector<uint8_t> rgba(4 * 50 * 37);
   for (uint8_t& value : rgba) value = static_cast<uint8_t>(random());
-  const Files pack = GoldenPack(ModelDType::kQ8);
+  const Files pack = GoldenPack(WeightFormat::kInt8PerRow);
   EngineOptions options;
   options.text = false;
   const auto tested = MakeEngine(pack, options);

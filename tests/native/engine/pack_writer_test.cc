@@ -76,11 +76,12 @@ TEST(PackWriter, GivesThePlannedTensorsOnceInTheOrderOfGroups) {
 
 // The reader's other road: whole parts, quantised while they are read.
 TEST(PackWriter, GivesTheBytesOfAWholePart) {
-  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8, ModelDType::kQ4}) {
+  for (const WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kInt8PerRow, WeightFormat::kInt4Block32}) {
     testing::ReadModel model;
-    ASSERT_TRUE(testing::Read(GoldenModel(), {true, true, dtype}, model).ok());
+    ASSERT_TRUE(testing::Read(GoldenModel(), {true, true, format}, model).ok());
     const std::map<std::string, Bytes> expected = testing::AllNumbers(model);
-    const auto writer = Writer(std::string(ModelDTypeName(dtype)));
+    const auto writer = Writer(std::string(TraitsOf(format).name));
     Handed handed;
     ASSERT_TRUE(Convert(*writer, GoldenModel(), [&] { return handed.Take(*writer), true; }).ok());
     EXPECT_TRUE(handed.tensors == expected);
@@ -116,7 +117,7 @@ TEST(PackWriter, GivesALargeTableInBlocksAndResumesWithinIt) {
   for (const bool adapters : {true, false}) {
     const Files files = LargeVocabulary(adapters);
     testing::ReadModel model;
-    ASSERT_TRUE(testing::Read(files, {true, true, ModelDType::kF32}, model).ok());
+    ASSERT_TRUE(testing::Read(files, {true, true, WeightFormat::kF32}, model).ok());
     const std::map<std::string, Bytes> expected = testing::AllNumbers(model);
     const auto writer = Writer("f32");
     Handed handed;
@@ -226,8 +227,9 @@ TEST(PackWriter, RejectsUnknownOptionsAndPacks) {
   EXPECT_EQ(writer->Commit().code(), Code::kInvalidArgument);
   EXPECT_FALSE(writer->Want());
   EXPECT_FALSE(writer->done());
-  const Status pack = Convert(*writer, testing::MakePack(GoldenModel(), ModelDType::kQ8, 1 << 20),
-                              [] { return true; });
+  const Status pack =
+      Convert(*writer, testing::MakePack(GoldenModel(), WeightFormat::kInt8PerRow, 1 << 20),
+              [] { return true; });
   EXPECT_EQ(pack.code(), Code::kInvalidArgument);
   EXPECT_NE(pack.detail().find("pack"), std::string::npos);
 }

@@ -98,10 +98,10 @@ class Q4 : public ::testing::Test {
 };
 
 TEST_F(Q4, EveryGoldenRowIsNearFloatsOnTheSameWeights) {
-  const Files q4 = MakePack(model_, ModelDType::kQ4, kOneShard);
+  const Files q4 = MakePack(model_, WeightFormat::kInt4Block32, kOneShard);
   const auto engine = MakeEngine(q4, Options("q4", 1));
-  const auto judge = MakeEngine(DequantizedPack(q4, MakePack(model_, ModelDType::kF32, kOneShard)),
-                                Options("f32", 1));
+  const auto judge = MakeEngine(
+      DequantizedPack(q4, MakePack(model_, WeightFormat::kF32, kOneShard)), Options("f32", 1));
   ASSERT_TRUE(engine && judge);
   EXPECT_EQ(nlohmann::json::parse(engine->InfoJson())["dtype"], "q4");
   size_t rows = 0;
@@ -123,7 +123,8 @@ TEST_F(Q4, EveryGoldenRowIsNearFloatsOnTheSameWeights) {
 }
 
 TEST_F(Q4, ACheckpointAndItsPackAreTheSameModelOnAnyThreads) {
-  const auto packed = MakeEngine(MakePack(model_, ModelDType::kQ4, 100'000), Options("f32", 1));
+  const auto packed =
+      MakeEngine(MakePack(model_, WeightFormat::kInt4Block32, 100'000), Options("f32", 1));
   const auto direct = MakeEngine(model_, Options("q4", 2));
   ASSERT_TRUE(packed && direct);
   for (const auto* engine : {&packed, &direct})
@@ -138,12 +139,12 @@ TEST_F(Q4, ACheckpointAndItsPackAreTheSameModelOnAnyThreads) {
 }
 
 TEST_F(Q4, IsHalfTheSizeOfQ8) {
-  const auto bytes = [&](ModelDType dtype) {
-    const auto engine = MakeEngine(MakePack(model_, dtype, kOneShard), Options("f32", 1));
+  const auto bytes = [&](WeightFormat format) {
+    const auto engine = MakeEngine(MakePack(model_, format, kOneShard), Options("f32", 1));
     return nlohmann::json::parse(engine->InfoJson())["residentBytes"].get<double>();
   };
   // The patch embedding and the positions are float32 in both.
-  EXPECT_LT(bytes(ModelDType::kQ4), 0.75 * bytes(ModelDType::kQ8));
+  EXPECT_LT(bytes(WeightFormat::kInt4Block32), 0.75 * bytes(WeightFormat::kInt8PerRow));
 }
 
 }  // namespace

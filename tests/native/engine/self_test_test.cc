@@ -70,18 +70,19 @@ void ExpectRefused(const Files& files, const std::vector<std::string>& parts,
     EXPECT_NE(status.detail().find(part), std::string::npos) << status.detail();
 }
 
-const Files& Pack(ModelDType dtype) {
-  static std::map<ModelDType, Files> packs;
-  if (!packs.contains(dtype)) packs[dtype] = GoldenPack(dtype);
-  return packs.at(dtype);
+const Files& Pack(WeightFormat format) {
+  static std::map<WeightFormat, Files> packs;
+  if (!packs.contains(format)) packs[format] = GoldenPack(format);
+  return packs.at(format);
 }
 
 TEST(SelfTest, SoundPacksPass) {
-  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8, ModelDType::kQ4}) {
+  for (const WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kInt8PerRow, WeightFormat::kInt4Block32}) {
     for (const auto& [text, vision] :
          {std::pair(true, true), std::pair(true, false), std::pair(false, true)}) {
-      const Status status = LoadStatus(Pack(dtype), Options(text, vision));
-      EXPECT_TRUE(status.ok()) << ModelDTypeName(dtype) << ": " << status.detail();
+      const Status status = LoadStatus(Pack(format), Options(text, vision));
+      EXPECT_TRUE(status.ok()) << TraitsOf(format).name << ": " << status.detail();
     }
   }
 }
@@ -93,16 +94,16 @@ TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
   options.dtype = "f32";
   const auto engine = MakeEngine(GoldenModel(), options);
   ASSERT_TRUE(engine);
-  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
-    const json manifest = JsonOf(Pack(dtype).at("manifest.json"));
+  for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kInt8PerRow}) {
+    const json manifest = JsonOf(Pack(format).at("manifest.json"));
     const auto test =
         ParseSelfTest(*Json::Parse(manifest["selfTest"].dump(), "manifest.json"), 64, 4);
     ASSERT_TRUE(test.ok()) << test.status().detail();
     EXPECT_EQ(test->texts.size(), 2u);
     EXPECT_EQ(test->texts.back().task, "retrieval.query");
     ASSERT_TRUE(test->image);
-    EXPECT_EQ(test->min_cosine, MinCosine(dtype));
-    EXPECT_GE(test->reached, dtype == ModelDType::kF32 ? 1 : 0.996);
+    EXPECT_EQ(test->min_cosine, MinCosine(format));
+    EXPECT_GE(test->reached, format == WeightFormat::kF32 ? 1 : 0.996);
     for (const SelfTest::Text& item : test->texts) {
       TextOptions text;
       text.task = item.task;
@@ -136,7 +137,7 @@ TEST(SelfTest, LargeGridsAreReadInPart) {
   config["vision_config"]["image_size"] = preprocessor["size"] = 14 * 9 + 3;
   Files model = RandomModel(config, preprocessor);
   model["tokenizer.json"] = GoldenModel().at("tokenizer.json");
-  Files pack = MakePack(model, ModelDType::kF32, 1 << 20);
+  Files pack = MakePack(model, WeightFormat::kF32, 1 << 20);
   const auto writer = PackWriter::Create({true, true, "f32"});
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE(Convert(**writer, model, [] { return true; }).ok());
@@ -193,11 +194,11 @@ TEST(SelfTest, LargeGridsAreReadInPart) {
 }
 
 TEST(SelfTest, DamageWithRightHashesIsFound) {
-  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
-    const Files text = Tampered(Pack(dtype), "encoder.layers.1.norm1.weight");
-    ExpectRefused(text,
-                  {"self-test", "text 0", "cosine", dtype == ModelDType::kQ8 ? "0.985" : "0.9999"});
-    const Files vision = Tampered(Pack(dtype), "blocks.0.norm2.weight");
+  for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kInt8PerRow}) {
+    const Files text = Tampered(Pack(format), "encoder.layers.1.norm1.weight");
+    ExpectRefused(text, {"self-test", "text 0", "cosine",
+                         format == WeightFormat::kInt8PerRow ? "0.985" : "0.9999"});
+    const Files vision = Tampered(Pack(format), "blocks.0.norm2.weight");
     ExpectRefused(vision, {"self-test", "image"});
     // Only what was asked for is tested.
     EXPECT_TRUE(LoadStatus(vision, Options(true, false)).ok());
@@ -210,13 +211,13 @@ TEST(SelfTest, DamageWithRightHashesIsFound) {
 }
 
 TEST(SelfTest, AWrongVectorIsFound) {
-  ExpectRefused(Changed(Pack(ModelDType::kQ8),
+  ExpectRefused(Changed(Pack(WeightFormat::kInt8PerRow),
                         [](json& manifest) {
                           json& texts = manifest["selfTest"]["texts"];
                           texts[1]["vector"] = texts[0]["vector"];
                         }),
                 {"text 1", "cosine"});
-  ExpectRefused(Changed(Pack(ModelDType::kQ8),
+  ExpectRefused(Changed(Pack(WeightFormat::kInt8PerRow),
                         [](json& manifest) {
                           manifest["selfTest"]["image"]["vector"] =
                               manifest["selfTest"]["texts"][0]["vector"];
@@ -228,19 +229,20 @@ TEST(SelfTest, WhatTheEngineCannotReadWholeIsLeftOut) {
   EngineOptions options = Options();
   options.max_tokens = 2;
   options.max_pixels = 1;
-  const Files pack =
-      Changed(Pack(ModelDType::kQ8), [](json& manifest) { manifest["selfTest"]["minCosine"] = 1; });
+  const Files pack = Changed(Pack(WeightFormat::kInt8PerRow),
+                             [](json& manifest) { manifest["selfTest"]["minCosine"] = 1; });
   EXPECT_TRUE(LoadStatus(pack, options).ok());
   ExpectRefused(pack, {"text 0"});
 }
 
 TEST(SelfTest, APackMayHaveNone) {
-  EXPECT_TRUE(LoadStatus(MakePack(GoldenModel(), ModelDType::kQ8, 1 << 20), Options()).ok());
-  EXPECT_TRUE(LoadStatus(Changed(Pack(ModelDType::kQ8),
+  EXPECT_TRUE(
+      LoadStatus(MakePack(GoldenModel(), WeightFormat::kInt8PerRow, 1 << 20), Options()).ok());
+  EXPECT_TRUE(LoadStatus(Changed(Pack(WeightFormat::kInt8PerRow),
                                  [](json& manifest) { manifest["selfTest"] = nullptr; }),
                          Options())
                   .ok());
-  EXPECT_TRUE(LoadStatus(Changed(Pack(ModelDType::kQ8),
+  EXPECT_TRUE(LoadStatus(Changed(Pack(WeightFormat::kInt8PerRow),
                                  [](json& manifest) {
                                    manifest["selfTest"].erase("texts");
                                    manifest["selfTest"].erase("image");
@@ -251,8 +253,8 @@ TEST(SelfTest, APackMayHaveNone) {
 
 TEST(SelfTest, RejectsInvalidSelfTests) {
   const auto refused = [](const std::string& part, const std::function<void(json&)>& change) {
-    const Files pack =
-        Changed(Pack(ModelDType::kQ8), [&](json& manifest) { change(manifest["selfTest"]); });
+    const Files pack = Changed(Pack(WeightFormat::kInt8PerRow),
+                               [&](json& manifest) { change(manifest["selfTest"]); });
     ExpectRefused(pack, {"manifest.json: selfTest", part});
     EngineOptions skip = Options();
     skip.self_test = false;

@@ -252,7 +252,7 @@ TEST(Linear, RejectsMismatchedShapes) {
   EXPECT_EQ(code(MatrixF32(random, 4, 0), {}), Code::kInvalidArgument);
   EXPECT_EQ(code(MatrixF32(random, 4, 4), std::vector<float>(3)), Code::kInvalidArgument);
   Matrix w = MatrixF32(random, 4, 4);
-  w.dtype = DType::kF16;
+  w.format = WeightFormat::kInt4Block32;  // has no scales of blocks
   EXPECT_EQ(code(w, {}), Code::kInvalidArgument);
   w = MatrixF32(random, 4, 4);
   w.rows = 5;

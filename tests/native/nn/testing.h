@@ -57,7 +57,7 @@ inline Matrix MatrixF32(std::mt19937& random, size_t out, size_t in) {
 
 inline Matrix MatrixI8(std::mt19937& random, size_t out, size_t in) {
   Matrix m;
-  m.dtype = DType::kI8;
+  m.format = WeightFormat::kInt8PerRow;
   m.rows = out;
   m.columns = in;
   auto buffer = AlignedBuffer::TryAllocateArray<int8_t>(out * in, "test");
@@ -72,7 +72,7 @@ inline Matrix MatrixI8(std::mt19937& random, size_t out, size_t in) {
 
 inline Matrix MatrixQ4(std::mt19937& random, size_t out, size_t in) {
   Matrix m;
-  m.dtype = DType::kU8;
+  m.format = WeightFormat::kInt4Block32;
   m.rows = out;
   m.columns = in;
   auto values = AlignedBuffer::TryAllocate(out * Q4RowBytes(in), "test");

@@ -77,8 +77,10 @@ TEST(Workspace, ReserveRejectsOverflowingSizes) {
   EXPECT_EQ(workspace->Reserve(1, SIZE_MAX / 2).code(), Code::kOutOfMemory);
   // Rows of an int8 product are taken in passes: more of them need no more memory.
   EXPECT_TRUE(workspace->Reserve(SIZE_MAX / 2, 1).ok());
-  EXPECT_EQ(workspace->Reserve(SIZE_MAX, SIZE_MAX, DType::kU8).code(), Code::kOutOfMemory);
-  EXPECT_EQ(workspace->Reserve(SIZE_MAX / 4, 1, DType::kU8).code(), Code::kOutOfMemory);
+  EXPECT_EQ(workspace->Reserve(SIZE_MAX, SIZE_MAX, WeightFormat::kInt4Block32).code(),
+            Code::kOutOfMemory);
+  EXPECT_EQ(workspace->Reserve(SIZE_MAX / 4, 1, WeightFormat::kInt4Block32).code(),
+            Code::kOutOfMemory);
   EXPECT_TRUE(workspace->Reserve(16, 16).ok());
 }
 
@@ -100,7 +102,7 @@ TEST(Workspace, NothingIsAllocatedAfterReserve) {
     Values y(kRows * kIn);
     std::vector<uint8_t> mask(kRows, 1);
     ASSERT_TRUE(workspace->Reserve(kRows, kIn).ok());
-    ASSERT_TRUE(workspace->Reserve(kRows, kIn, DType::kU8).ok());
+    ASSERT_TRUE(workspace->Reserve(kRows, kIn, WeightFormat::kInt4Block32).ok());
 
     const size_t news_before = news, xnnpack_before = XnnpackBytesAllocated();
     const std::byte* quantized = workspace->impl().quantized.data();

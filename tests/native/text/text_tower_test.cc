@@ -31,9 +31,9 @@ TextConfig Config() {
   return config;
 }
 
-Matrix RandomMatrix(std::mt19937& random, DType dtype, size_t rows, size_t columns) {
-  if (dtype == DType::kI8) return testing::MatrixI8(random, rows, columns);
-  if (dtype == DType::kU8) return testing::MatrixQ4(random, rows, columns);
+Matrix RandomMatrix(std::mt19937& random, WeightFormat format, size_t rows, size_t columns) {
+  if (format == WeightFormat::kInt8PerRow) return testing::MatrixI8(random, rows, columns);
+  if (format == WeightFormat::kInt4Block32) return testing::MatrixQ4(random, rows, columns);
   return testing::MatrixF32(random, rows, columns);
 }
 
@@ -46,27 +46,27 @@ NormWeights RandomNorm(std::mt19937& random, size_t count) {
   return {RandomVector(random, count), RandomVector(random, count)};
 }
 
-LinearWeights RandomLinear(std::mt19937& random, DType dtype, size_t out, size_t in) {
-  return {RandomMatrix(random, dtype, out, in), RandomVector(random, out)};
+LinearWeights RandomLinear(std::mt19937& random, WeightFormat format, size_t out, size_t in) {
+  return {RandomMatrix(random, format, out, in), RandomVector(random, out)};
 }
 
-std::unique_ptr<TextTower> MakeTower(DType dtype, Workspace* workspace) {
+std::unique_ptr<TextTower> MakeTower(WeightFormat format, Workspace* workspace) {
   std::mt19937 random(70);
   const TextConfig config = Config();
   const size_t hidden = config.hidden_size, inner = config.intermediate_size;
   auto tower = TextTower::Create(config, kMostTokens, workspace);
   EXPECT_TRUE(tower.ok());
-  EXPECT_TRUE(workspace->Reserve(kMostTokens, inner, dtype).ok());
+  EXPECT_TRUE(workspace->Reserve(kMostTokens, inner, format).ok());
   EXPECT_TRUE((*tower)
-                  ->SetEmbeddings({RandomMatrix(random, dtype, kVocabulary, hidden),
+                  ->SetEmbeddings({RandomMatrix(random, format, kVocabulary, hidden),
                                    RandomVector(random, hidden), RandomNorm(random, hidden)})
                   .ok());
   for (size_t i = 0; i < config.layers; ++i) {
     EXPECT_TRUE((*tower)
-                    ->AddLayer({RandomLinear(random, dtype, 3 * hidden, hidden),
-                                RandomLinear(random, dtype, hidden, hidden),
-                                RandomLinear(random, dtype, inner, hidden),
-                                RandomLinear(random, dtype, hidden, inner),
+                    ->AddLayer({RandomLinear(random, format, 3 * hidden, hidden),
+                                RandomLinear(random, format, hidden, hidden),
+                                RandomLinear(random, format, inner, hidden),
+                                RandomLinear(random, format, hidden, inner),
                                 RandomNorm(random, hidden), RandomNorm(random, hidden)})
                     .ok());
   }
@@ -114,7 +114,7 @@ void ExpectBitsOfEachAlone(TextTower& tower, const Texts& texts) {
   }
 }
 
-class TextTowerTest : public ::testing::TestWithParam<DType> {};
+class TextTowerTest : public ::testing::TestWithParam<WeightFormat> {};
 
 TEST_P(TextTowerTest, SameBitsAloneAndInAnyBatch) {
   for (const size_t threads : {1u, 2u, 3u}) {
@@ -189,7 +189,7 @@ TEST(TextTower, AsksTheObserverAndAllocatesNothing) {
 
 TEST(TextTower, RejectsLengthsThatDoNotMatchTheTokens) {
   const auto workspace = MakeWorkspace(1);
-  const auto tower = MakeTower(DType::kF32, workspace.get());
+  const auto tower = MakeTower(WeightFormat::kF32, workspace.get());
   const std::vector<int32_t> ids = {5, 6, 7};
   std::vector<float> pooled(2 * Config().hidden_size);
   const auto code = [&](std::vector<size_t> lengths) {
@@ -204,8 +204,9 @@ TEST(TextTower, RejectsLengthsThatDoNotMatchTheTokens) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Numbers, TextTowerTest,
-                         ::testing::Values(DType::kF32, DType::kI8, DType::kU8),
-                         [](const auto& one) { return std::string(DTypeName(one.param)); });
+                         ::testing::Values(WeightFormat::kF32, WeightFormat::kInt8PerRow,
+                                           WeightFormat::kInt4Block32),
+                         [](const auto& one) { return std::string(TraitsOf(one.param).name); });
 
 }  // namespace
 }  // namespace clipglot

@@ -14,7 +14,7 @@ constexpr size_t kFull = 4;  // patches a side of golden-a
 
 // A tower of golden-a with its own workspace.
 struct Tower {
-  explicit Tower(ModelDType dtype) {
+  explicit Tower(WeightFormat dtype) {
     EXPECT_TRUE(Read(GoldenModel(), {false, true, dtype}, model).ok());
     auto made = Workspace::Create(1);
     EXPECT_TRUE(made.ok());
@@ -53,7 +53,7 @@ struct Tower {
 };
 
 TEST(VisionTower, GridsInTurnsGiveTheSameBits) {
-  for (const ModelDType dtype : {ModelDType::kF32, ModelDType::kQ8}) {
+  for (const WeightFormat dtype : {WeightFormat::kF32, WeightFormat::kInt8PerRow}) {
     // Each from a tower that has computed nothing else.
     const std::vector<float> full = Tower(dtype).Scaled(kFull), grid_a = Tower(dtype).Scaled(3),
                              grid_b = Tower(dtype).Scaled(2), self_test = Tower(dtype).Sampled(2);
@@ -71,7 +71,7 @@ TEST(VisionTower, GridsInTurnsGiveTheSameBits) {
 }
 
 TEST(VisionTower, GridsAreMadeOnceAndFewAreKept) {
-  const Tower tower(ModelDType::kF32);
+  const Tower tower(WeightFormat::kF32);
   const PatchGrid* full = *tower.tower->Scaled(kFull);
   EXPECT_EQ(*tower.tower->Sampled(kFull), full);
   EXPECT_EQ(full->image_size, 56u);
@@ -94,7 +94,7 @@ TEST(VisionTower, GridsAreMadeOnceAndFewAreKept) {
 }
 
 TEST(VisionTower, RejectsImpossibleGridsAndMismatchedPixels) {
-  const Tower tower(ModelDType::kF32);
+  const Tower tower(WeightFormat::kF32);
   for (const size_t side : {size_t{0}, kFull + 1}) {
     EXPECT_EQ(tower.tower->Scaled(side).status().code(), Code::kInvalidArgument);
     EXPECT_EQ(tower.tower->Sampled(side).status().code(), Code::kInvalidArgument);

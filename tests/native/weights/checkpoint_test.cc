@@ -34,7 +34,7 @@ void ExpectNear(const std::vector<float>& found, const std::vector<float>& expec
 }
 
 TEST(Checkpoint, DeliversThePartsInOrder) {
-  const ReadModel model = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
+  const ReadModel model = MustRead(GoldenModel(), {true, true, WeightFormat::kF32});
   EXPECT_EQ(model.order, (std::vector<std::string>{"model", "tokenizer", "embeddings", "text 0",
                                                    "text 1", "text 2", "stem", "vision 0",
                                                    "vision 1", "vision 2", "norm"}));
@@ -49,7 +49,7 @@ TEST(Checkpoint, DeliversThePartsInOrder) {
 }
 
 TEST(Checkpoint, FoldsTheAdapterIntoEveryWeightThatHasOne) {
-  const ReadModel model = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
+  const ReadModel model = MustRead(GoldenModel(), {true, true, WeightFormat::kF32});
   auto folded = SplitTensors(WithoutAdapters(GoldenModel()).at("model.safetensors"));
   const auto numbers = [&](const std::string& name) {
     return Numbers(Named(folded, kRoberta + name));
@@ -80,7 +80,7 @@ TEST(Checkpoint, FoldsTheAdapterIntoEveryWeightThatHasOne) {
 }
 
 TEST(Checkpoint, AssemblesTheVisionTower) {
-  const ReadModel model = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
+  const ReadModel model = MustRead(GoldenModel(), {true, true, WeightFormat::kF32});
   auto tensors = SplitTensors(GoldenModel().at("model.safetensors"));
   const auto numbers = [&](const std::string& name) {
     return Numbers(Named(tensors, "vision_model." + name));
@@ -132,7 +132,7 @@ TEST(Checkpoint, ReadsHalfPrecisionExactly) {
     }
     narrow["model.safetensors"] = JoinTensors(narrowed);
     wide["model.safetensors"] = JoinTensors(widened);
-    for (const ModelDType arithmetic : {ModelDType::kF32, ModelDType::kQ8}) {
+    for (const WeightFormat arithmetic : {WeightFormat::kF32, WeightFormat::kInt8PerRow}) {
       ReadModel a = MustRead(narrow, {true, true, arithmetic}),
                 b = MustRead(wide, {true, true, arithmetic});
       EXPECT_EQ(AllNumbers(a), AllNumbers(b)) << dtype;
@@ -149,18 +149,18 @@ TEST(Checkpoint, FormatsMayDifferByTensorAndAdaptersMayBeNarrow) {
       tensor = Narrowed(tensor, i % 3 == 1 ? "BF16" : "F16");
   }
   files["model.safetensors"] = JoinTensors(tensors);
-  ReadModel found = MustRead(files, {true, true, ModelDType::kF32});
+  ReadModel found = MustRead(files, {true, true, WeightFormat::kF32});
   for (RawTensor& tensor : tensors) {
     if (tensor.dtype != "F32") tensor = FloatTensor(tensor.name, tensor.shape, Numbers(tensor));
   }
   files["model.safetensors"] = JoinTensors(tensors);
-  ReadModel expected = MustRead(files, {true, true, ModelDType::kF32});
+  ReadModel expected = MustRead(files, {true, true, WeightFormat::kF32});
   EXPECT_EQ(AllNumbers(found), AllNumbers(expected));
 }
 
 TEST(Checkpoint, ReadsPlainWeightsWithoutAdapters) {
-  ReadModel plain = MustRead(WithoutAdapters(GoldenModel()), {true, true, ModelDType::kF32});
-  const ReadModel adapted = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
+  ReadModel plain = MustRead(WithoutAdapters(GoldenModel()), {true, true, WeightFormat::kF32});
+  const ReadModel adapted = MustRead(GoldenModel(), {true, true, WeightFormat::kF32});
   EXPECT_EQ(plain.config.text.lora_rank, 0u);
   ExpectNear(Floats(plain.text_layers[2].fc2.weight), Floats(adapted.text_layers[2].fc2.weight),
              "fc2");
@@ -176,7 +176,7 @@ TEST(Checkpoint, AppliesTheChosenAdapterWithItsScale) {
   model["lora_rank"] = 2;
   model["lora_alpha"] = 5;
   const Files files = RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json")));
-  const ReadModel read = MustRead(files, {true, false, ModelDType::kF32});
+  const ReadModel read = MustRead(files, {true, false, WeightFormat::kF32});
   auto tensors = SplitTensors(files.at("model.safetensors"));
   const auto check = [&](const std::string& stem, const char* left_name, const char* right_name,
                          const std::vector<float>& found) {
@@ -204,11 +204,11 @@ TEST(Checkpoint, AppliesTheChosenAdapterWithItsScale) {
 }
 
 TEST(Checkpoint, QuantisesLinearsAndVocabularyOnly) {
-  const ReadModel model = MustRead(GoldenModel(), {true, true, ModelDType::kQ8});
-  const ReadModel judge = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
-  EXPECT_EQ(model.config.dtype, ModelDType::kQ8);
-  EXPECT_EQ(model.stem.patch.weight.dtype, DType::kF32);
-  EXPECT_EQ(model.stem.positions.dtype, DType::kF32);
+  const ReadModel model = MustRead(GoldenModel(), {true, true, WeightFormat::kInt8PerRow});
+  const ReadModel judge = MustRead(GoldenModel(), {true, true, WeightFormat::kF32});
+  EXPECT_EQ(model.config.format, WeightFormat::kInt8PerRow);
+  EXPECT_EQ(model.stem.patch.weight.format, WeightFormat::kF32);
+  EXPECT_EQ(model.stem.positions.format, WeightFormat::kF32);
   EXPECT_EQ(model.vision_layers[0].qkv.bias, judge.vision_layers[0].qkv.bias);
   const std::pair<const Matrix*, const Matrix*> pairs[] = {
       {&model.embeddings.words, &judge.embeddings.words},
@@ -218,7 +218,7 @@ TEST(Checkpoint, QuantisesLinearsAndVocabularyOnly) {
       {&model.vision_layers[1].w12.weight, &judge.vision_layers[1].w12.weight},
       {&model.vision_layers[2].w3.weight, &judge.vision_layers[2].w3.weight}};
   for (const auto& [small, exact] : pairs) {
-    ASSERT_EQ(small->dtype, DType::kI8);
+    ASSERT_EQ(small->format, WeightFormat::kInt8PerRow);
     ASSERT_EQ(small->rows, exact->rows);
     ASSERT_EQ(small->scales.size(), small->rows);
     std::vector<int8_t> expected(small->columns);
@@ -235,7 +235,7 @@ TEST(Checkpoint, QuantisesLinearsAndVocabularyOnly) {
 TEST(Checkpoint, ReadsOnlyTheTowerThatIsAskedFor) {
   const Files files = GoldenModel();
   for (const bool text : {true, false}) {
-    const ReadModel model = MustRead(files, {text, !text, ModelDType::kQ8});
+    const ReadModel model = MustRead(files, {text, !text, WeightFormat::kInt8PerRow});
     EXPECT_EQ(model.text_layers.size(), text ? 3u : 0u);
     EXPECT_EQ(model.vision_layers.size(), text ? 0u : 3u);
     EXPECT_EQ(model.tokenizer.empty(), !text);
@@ -255,13 +255,13 @@ TEST(Checkpoint, ReadsOnlyTheTowerThatIsAskedFor) {
 TEST(Checkpoint, FallsBackToTheSentencePieceModel) {
   Files files = GoldenModel();
   files.erase("tokenizer.json");
-  const ReadModel model = MustRead(files, {true, false, ModelDType::kF32});
+  const ReadModel model = MustRead(files, {true, false, WeightFormat::kF32});
   EXPECT_EQ(model.tokenizer_name, "sentencepiece.bpe.model");
   EXPECT_EQ(model.tokenizer, files.at("sentencepiece.bpe.model"));
 }
 
 TEST(Checkpoint, ReadsNeighboursAtOnce) {
-  const ReadModel model = MustRead(GoldenModel(), {true, true, ModelDType::kQ8});
+  const ReadModel model = MustRead(GoldenModel(), {true, true, WeightFormat::kInt8PerRow});
   EXPECT_LE(model.ranges.size(), 30u) << "138 tensors in a handful of ranges";
 }
 
@@ -273,7 +273,7 @@ TEST(Checkpoint, ReadsLargeMatricesInRowBlocks) {
       150'000;  // · 64 · 4 bytes = 36.6 MiB
   config["text_config"]["hf_model_config_kwargs"]["num_hidden_layers"] = 1;
   const Files files = RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json")));
-  const ReadModel model = MustRead(files, {true, false, ModelDType::kF32});
+  const ReadModel model = MustRead(files, {true, false, WeightFormat::kF32});
   for (const ByteRange& range : model.ranges) EXPECT_LE(range.length, uint64_t{16} << 20);
   auto folded = SplitTensors(WithoutAdapters(files).at("model.safetensors"));
   ExpectNear(Floats(model.embeddings.words),
@@ -285,8 +285,8 @@ TEST(Checkpoint, TensorsMayLieInAnyOrder) {
   auto tensors = SplitTensors(files.at("model.safetensors"));
   std::reverse(tensors.begin(), tensors.end());
   files["model.safetensors"] = JoinTensors(tensors);
-  ReadModel found = MustRead(files, {true, true, ModelDType::kF32});
-  ReadModel expected = MustRead(GoldenModel(), {true, true, ModelDType::kF32});
+  ReadModel found = MustRead(files, {true, true, WeightFormat::kF32});
+  ReadModel expected = MustRead(GoldenModel(), {true, true, WeightFormat::kF32});
   EXPECT_EQ(AllNumbers(found), AllNumbers(expected));
 }
 

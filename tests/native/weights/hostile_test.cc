@@ -12,7 +12,7 @@ namespace {
 
 using namespace testing;  // NOLINT: the tests' own helpers
 
-constexpr ReadOptions kBoth{true, true, ModelDType::kQ8};
+constexpr ReadOptions kBoth{true, true, WeightFormat::kInt8PerRow};
 
 void ExpectError(const Files& files, Code code, const std::string& named,
                  const ReadOptions& options = kBoth) {
@@ -153,7 +153,7 @@ TEST(Hostile, MissingAndEmptyFilesAreNamed) {
   files["tokenizer.json"] = Bytes();
   ExpectError(files, Code::kCorruptModel, "tokenizer.json");
   ExpectError({}, Code::kCorruptModel, "manifest.json");
-  ExpectError(GoldenModel(), Code::kInvalidArgument, "towers", {false, false, ModelDType::kF32});
+  ExpectError(GoldenModel(), Code::kInvalidArgument, "towers", {false, false, WeightFormat::kF32});
 }
 
 // Cut at every byte of prefix and header and at both ends of every tensor.
@@ -193,7 +193,7 @@ TEST(Hostile, CutConfigurationsAreFound) {
 // An error with a code that fits and a detail, or a model whose parts came in full.
 void ExpectTypedOrValid(const Files& files, const std::string& what) {
   ReadModel model;
-  const Status status = Read(files, {true, true, ModelDType::kQ8}, model);
+  const Status status = Read(files, {true, true, WeightFormat::kInt8PerRow}, model);
   if (!status.ok()) {
     EXPECT_TRUE(status.code() == Code::kCorruptModel || status.code() == Code::kUnsupportedModel)
         << what << ": " << CodeName(status.code()) << " " << status.detail();

@@ -314,9 +314,9 @@ json SignedFile(const std::string& path, const Bytes& bytes) {
   return {{"path", path}, {"bytes", bytes.size()}, {"sha256", hashes}};
 }
 
-Files MakePack(const Files& checkpoint, ModelDType dtype, uint64_t shard_bytes) {
+Files MakePack(const Files& checkpoint, WeightFormat format, uint64_t shard_bytes) {
   ReadModel model;
-  const Status status = Read(checkpoint, {true, true, dtype}, model);
+  const Status status = Read(checkpoint, {true, true, format}, model);
   EXPECT_TRUE(status.ok()) << status.detail();
   const std::map<std::string, Bytes> numbers = AllNumbers(model);
 
@@ -326,7 +326,7 @@ Files MakePack(const Files& checkpoint, ModelDType dtype, uint64_t shard_bytes) 
                    {"modelId", "test"},
                    {"revision", "1"},
                    {"license", "none"},
-                   {"dtype", std::string(ModelDTypeName(dtype))},
+                   {"dtype", std::string(TraitsOf(format).name)},
                    {"config", JsonOf(checkpoint.at("config.json"))},
                    {"preprocessor", JsonOf(checkpoint.at("preprocessor_config.json"))},
                    {"tokenizer", SignedFile("tokenizer.json", model.tokenizer)},
@@ -348,7 +348,7 @@ Files MakePack(const Files& checkpoint, ModelDType dtype, uint64_t shard_bytes) 
   for (const PartId id : ListParts(model.config, true, true)) {
     PartData part = MakePart(id);
     for (const Slot& slot : ListSlots(model.config, id, part)) {
-      EXPECT_TRUE(AllocateSlot(slot, dtype).ok());
+      EXPECT_TRUE(AllocateSlot(slot, format).ok());
       for (const PackEntry& entry : ListPackEntries(slot)) {
         const Bytes& bytes = numbers.at(entry.name);
         if (tower != PartTower(id) || size + bytes.size() > shard_bytes) flush();

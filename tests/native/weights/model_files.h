@@ -76,7 +76,7 @@ Status Read(const Files& files, const ReadOptions& options, ReadModel& model);
 std::map<std::string, Bytes> AllNumbers(ReadModel& model);
 
 // A pack with what `model` holds (q8 or f32), shards of at most `shard_bytes` of data.
-Files MakePack(const Files& checkpoint, ModelDType dtype, uint64_t shard_bytes);
+Files MakePack(const Files& checkpoint, WeightFormat format, uint64_t shard_bytes);
 // The manifest with its own hash at its end.
 Bytes SignManifest(nlohmann::json manifest);
 // A file as the manifest lists it: path, bytes, sha256.

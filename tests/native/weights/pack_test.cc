@@ -30,7 +30,7 @@ void ExpectError(const Files& pack, Code code, const std::string& named,
 // A pack of golden-a, one shard a tower, with another manifest.
 template <typename Change>
 Files WithManifest(Change change) {
-  Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
+  Files pack = MakePack(GoldenModel(), WeightFormat::kInt8PerRow, kOneShard);
   json manifest = ManifestOf(pack);
   change(manifest);
   pack["manifest.json"] = SignManifest(manifest);
@@ -39,8 +39,8 @@ Files WithManifest(Change change) {
 
 // The same with other tensors in a shard; hashes are made anew.
 template <typename Change>
-Files WithTensors(size_t shard, Change change, ModelDType dtype = ModelDType::kQ8) {
-  Files pack = MakePack(GoldenModel(), dtype, kOneShard);
+Files WithTensors(size_t shard, Change change, WeightFormat format = WeightFormat::kInt8PerRow) {
+  Files pack = MakePack(GoldenModel(), format, kOneShard);
   json manifest = ManifestOf(pack);
   json& entry = manifest["shards"][shard];
   Bytes& file = pack[entry["path"].get<std::string>()];
@@ -55,17 +55,18 @@ Files WithTensors(size_t shard, Change change, ModelDType dtype = ModelDType::kQ
 }
 
 TEST(Pack, GivesTheSameNumbersAsTheCheckpoint) {
-  for (const ModelDType dtype : {ModelDType::kQ8, ModelDType::kQ4, ModelDType::kF32}) {
+  for (const WeightFormat format :
+       {WeightFormat::kInt8PerRow, WeightFormat::kInt4Block32, WeightFormat::kF32}) {
     ReadModel direct;
-    ASSERT_TRUE(Read(GoldenModel(), {true, true, dtype}, direct).ok());
+    ASSERT_TRUE(Read(GoldenModel(), {true, true, format}, direct).ok());
     const auto expected = AllNumbers(direct);
     for (const uint64_t shard_bytes : {kOneShard, uint64_t{100'000}, uint64_t{1}}) {
       ReadModel packed;
-      // The dtype asked for is that of checkpoints: a pack has its own.
-      const Status status =
-          Read(MakePack(GoldenModel(), dtype, shard_bytes), {true, true, ModelDType::kF32}, packed);
+      // The format asked for is that of checkpoints: a pack has its own.
+      const Status status = Read(MakePack(GoldenModel(), format, shard_bytes),
+                                 {true, true, WeightFormat::kF32}, packed);
       ASSERT_TRUE(status.ok()) << status.detail();
-      EXPECT_EQ(packed.config.dtype, dtype);
+      EXPECT_EQ(packed.config.format, format);
       EXPECT_EQ(packed.config.model_id, "test");
       EXPECT_EQ(packed.config.license, "none");
       EXPECT_EQ(packed.config.text.query_instruction, direct.config.text.query_instruction);
@@ -85,9 +86,9 @@ TEST(Pack, LargeMatricesComeInRowBlocks) {
   config["text_config"]["hf_model_config_kwargs"]["num_hidden_layers"] = 1;
   const Files checkpoint =
       RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json")));
-  const Files pack = MakePack(checkpoint, ModelDType::kF32, kOneShard - (uint64_t{1} << 20));
+  const Files pack = MakePack(checkpoint, WeightFormat::kF32, kOneShard - (uint64_t{1} << 20));
   ReadModel direct, packed;
-  ASSERT_TRUE(Read(checkpoint, {true, true, ModelDType::kF32}, direct).ok());
+  ASSERT_TRUE(Read(checkpoint, {true, true, WeightFormat::kF32}, direct).ok());
   const Status status = Read(pack, {}, packed);
   ASSERT_TRUE(status.ok()) << status.detail();
   const auto numbers = AllNumbers(packed);
@@ -102,7 +103,7 @@ TEST(Pack, LargeMatricesComeInRowBlocks) {
 // A caller that has a range's hash brings it along; a wrong one is refused, and the range may come
 // again.
 TEST(Pack, TakesTheCallersHash) {
-  const Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
+  const Files pack = MakePack(GoldenModel(), WeightFormat::kInt8PerRow, kOneShard);
   ReadModel model;
   for (const auto& [name, bytes] : pack) model.files.push_back({name, bytes.size()});
   const auto reader = ModelReader::Create(model.files, {}, &model);
@@ -138,10 +139,10 @@ TEST(Pack, TakesTheCallersHash) {
 }
 
 TEST(Pack, AsksOnlyForTheTowerThatIsWanted) {
-  const Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
+  const Files pack = MakePack(GoldenModel(), WeightFormat::kInt8PerRow, kOneShard);
   for (const bool text : {true, false}) {
     ReadModel model;
-    ASSERT_TRUE(Read(pack, {text, !text, ModelDType::kQ8}, model).ok());
+    ASSERT_TRUE(Read(pack, {text, !text, WeightFormat::kInt8PerRow}, model).ok());
     std::set<std::string> touched;
     for (const ByteRange& range : model.ranges) touched.insert(model.files[range.file].path);
     EXPECT_EQ(touched, text ? (std::set<std::string>{"manifest.json", "text-0.safetensors",
@@ -154,7 +155,7 @@ TEST(Pack, AsksOnlyForTheTowerThatIsWanted) {
 // One bit in each byte of small files and in a sample of the shards' bytes: always found, the file
 // always named.
 TEST(Pack, EveryFlippedBitIsFound) {
-  Files pack = MakePack(GoldenModel(), ModelDType::kQ8, 200'000);
+  Files pack = MakePack(GoldenModel(), WeightFormat::kInt8PerRow, 200'000);
   ASSERT_GT(pack.size(), 4u);
   size_t flips = 0;
   for (auto& [name, bytes] : pack) {
@@ -181,7 +182,7 @@ TEST(Pack, ADamagedChunkIsNamedByItsOffset) {
   config["text_config"]["hf_model_config_kwargs"]["vocab_size"] = 40'000;
   config["text_config"]["hf_model_config_kwargs"]["num_hidden_layers"] = 1;
   Files pack = MakePack(RandomModel(config, JsonOf(GoldenModel().at("preprocessor_config.json"))),
-                        ModelDType::kF32, kOneShard);
+                        WeightFormat::kF32, kOneShard);
   Bytes& shard = pack.at("text-0.safetensors");
   ASSERT_GT(shard.size(), size_t{9} << 20);
   shard[(size_t{9} << 20) + 5] ^= std::byte{4};
@@ -190,7 +191,7 @@ TEST(Pack, ADamagedChunkIsNamedByItsOffset) {
 }
 
 TEST(Pack, MissingAndCutFilesAreNamed) {
-  const Files whole = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
+  const Files whole = MakePack(GoldenModel(), WeightFormat::kInt8PerRow, kOneShard);
   for (const auto& [name, bytes] : whole) {
     if (name == "manifest.json") continue;
     Files pack = whole;
@@ -257,7 +258,7 @@ TEST(Pack, WrongTensorsOfFourBitsAreNamed) {
   const std::string word = "text_model.transformer.roberta.embeddings.word_embeddings.weight";
   const std::string w3 = "vision_model.blocks.0.mlp.w3.weight";  // 170 columns: 85 bytes, 6 scales
   const auto change = [&](size_t shard, auto&& what) {
-    return WithTensors(shard, what, ModelDType::kQ4);
+    return WithTensors(shard, what, WeightFormat::kInt4Block32);
   };
   EXPECT_EQ(JsonOf(change(0, [](auto&) {}).at("manifest.json"))["dtype"], "q4");
   for (const auto& [suffix, dtype] :
@@ -294,7 +295,7 @@ TEST(Pack, WrongTensorsOfFourBitsAreNamed) {
                 Code::kCorruptModel, "tensor " + word + ".scale: holds a scale that is not");
   }
   // Another format's tensors.
-  Files pack = MakePack(GoldenModel(), ModelDType::kQ8, kOneShard);
+  Files pack = MakePack(GoldenModel(), WeightFormat::kInt8PerRow, kOneShard);
   json manifest = ManifestOf(pack);
   manifest["dtype"] = "q4";
   pack["manifest.json"] = SignManifest(manifest);
@@ -335,7 +336,7 @@ TEST(Pack, APackWithOneTowerLoadsThatTower) {
   pack.erase("tokenizer.json");
   pack.erase("text-0.safetensors");
   ReadModel model;
-  const Status status = Read(pack, {false, true, ModelDType::kQ8}, model);
+  const Status status = Read(pack, {false, true, WeightFormat::kInt8PerRow}, model);
   EXPECT_TRUE(status.ok()) << status.detail();
   ExpectError(pack, Code::kInvalidArgument, "this pack has no text tower");
 }

@@ -84,7 +84,7 @@ TEST(QuantizeQ4, IsAtLeastATenthBelowRoundToNearest) {
 
 TEST(QuantizeQ4, IsAtLeastATenthBelowRoundToNearestOnEveryMatrixOfAModel) {
   testing::ReadModel model;
-  ASSERT_TRUE(testing::Read(testing::GoldenModel(), {true, true, ModelDType::kF32}, model).ok());
+  ASSERT_TRUE(testing::Read(testing::GoldenModel(), {true, true, WeightFormat::kF32}, model).ok());
   size_t matrices = 0;
   const auto check = [&](const Matrix& m, const char* name) {
     Errors errors;
