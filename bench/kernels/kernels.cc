@@ -148,8 +148,8 @@ void BenchLinear(const Options& options) {
           char what[200];
           std::snprintf(
               what, sizeof(what),
-              "\"kernel\":\"linear\",\"dtype\":\"%s\",\"rows\":%zu,\"in\":%zu,\"out\":%zu", name.c_str(),
-              rows, in, out);
+              "\"kernel\":\"linear\",\"dtype\":\"%s\",\"rows\":%zu,\"in\":%zu,\"out\":%zu",
+              name.c_str(), rows, in, out);
           Report(what, threads, t, 2.0 * static_cast<double>(rows * in * out));
         }
       }

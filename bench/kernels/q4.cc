@@ -98,7 +98,8 @@ void Bytes() {
       uint64_t bytes = 0;
       for (const PartId id : ListParts(config, text, !text)) {
         PartData part = MakePart(id);
-        for (const Slot& slot : ListSlots(config, id, part)) bytes += SlotBytes(slot, traits.format);
+        for (const Slot& slot : ListSlots(config, id, part))
+          bytes += SlotBytes(slot, traits.format);
       }
       std::printf("{\"what\":\"bytes\",\"tower\":\"%s\",\"dtype\":\"%s\",\"bytes\":%llu}\n",
                   text ? "text" : "vision", std::string(traits.name).c_str(),

@@ -49,8 +49,7 @@ inline Result<Matrix> RandomWeights(WeightFormat format, size_t out, size_t in) 
   m.columns = in;
   std::mt19937 random(1);
   CLIPGLOT_ASSIGN_OR_RETURN(
-      m.values,
-      AlignedBuffer::TryAllocate(out * TraitsOf(format).row_bytes(in), "bench"));
+      m.values, AlignedBuffer::TryAllocate(out * TraitsOf(format).row_bytes(in), "bench"));
   if (format == WeightFormat::kInt8PerRow) {
     // Normal, as trained weights nearly are, a row's largest at 127: speed may depend on it
     // (src/nn/int8/acc16_weights.h).

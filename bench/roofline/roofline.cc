@@ -38,8 +38,9 @@ Result<Operator> Make(size_t index) {
     const bool q8 = index < kLinears / 2;
     if (index % std::size(kRows) == 0 || !g_layers) {
       g_layers.reset();  // let go before taking
-      CLIPGLOT_ASSIGN_OR_RETURN(g_layers,
-                                MakeLayers(q8 ? WeightFormat::kInt8PerRow : WeightFormat::kInt4Block32, shape.in, shape.out));
+      CLIPGLOT_ASSIGN_OR_RETURN(
+          g_layers, MakeLayers(q8 ? WeightFormat::kInt8PerRow : WeightFormat::kInt4Block32,
+                               shape.in, shape.out));
     }
     return MakeLinear(q8 ? "q8" : "q4", g_layers, kRows[index % std::size(kRows)], *g_workspace);
   }

@@ -168,26 +168,20 @@ Status EngineImpl::OnModel(const ModelConfig& config) {
       self_test_->image.reset();
   }
   config_.self_test = Json();  // the whole manifest hangs on it
-  size_t rows = 1, columns = 1;
   if (options_.text) {
     const TextConfig& text = config.text;
     options_.max_tokens = std::min(options_.max_tokens, text.max_position_embeddings);
-    rows = std::max(rows, options_.max_tokens);
-    columns = std::max({columns, text.hidden_size, text.intermediate_size});
     CLIPGLOT_ASSIGN_OR_RETURN(text_,
                               TextTower::Create(text, options_.max_tokens, workspace_.get()));
   }
   if (options_.vision) {
     const VisionConfig& vision = config.vision;
-    rows = std::max(rows, vision.tokens());
-    columns = std::max(
-        {columns, vision.width, vision.mlp_hidden, 3 * vision.patch_size * vision.patch_size});
     CLIPGLOT_ASSIGN_OR_RETURN(vision_, VisionTower::Create(vision, workspace_.get()));
     CLIPGLOT_ASSIGN_OR_RETURN(pixels_,
                               AlignedBuffer::TryAllocateArray<float>(
                                   uint64_t{3} * vision.image_size * vision.image_size, "pixels"));
   }
-  return workspace_->Reserve(rows, columns, config.format);
+  return OkStatus();
 }
 
 Status EngineImpl::OnTokenizer(std::string_view name, std::span<const std::byte> file) {

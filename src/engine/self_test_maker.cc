@@ -38,18 +38,6 @@ SelfTestMaker::SelfTestMaker(const ModelConfig& config, bool text, bool vision,
 Result<std::unique_ptr<SelfTestMaker>> SelfTestMaker::Create(const ModelConfig& config, bool text,
                                                              bool vision, size_t threads) {
   CLIPGLOT_ASSIGN_OR_RETURN(std::unique_ptr<Workspace> workspace, Workspace::Create(threads));
-  size_t rows = 1, columns = 1;
-  if (text) {
-    rows = kMaxTokens;
-    columns = std::max({columns, config.text.hidden_size, config.text.intermediate_size});
-  }
-  if (vision) {
-    const VisionConfig& vision_config = config.vision;
-    rows = std::max(rows, vision_config.tokens());
-    columns = std::max({columns, vision_config.width, vision_config.mlp_hidden,
-                        3 * vision_config.patch_size * vision_config.patch_size});
-  }
-  CLIPGLOT_RETURN_IF_ERROR(workspace->Reserve(rows, columns));
   return std::unique_ptr<SelfTestMaker>(
       new SelfTestMaker(config, text, vision, std::move(workspace)));
 }

@@ -93,14 +93,14 @@ void RunPieces(Workspace::Impl& impl, size_t size, uint64_t nanoseconds, const W
 
 void Gelu(std::span<float> x, Workspace& workspace) {
   const ProfileScope scope(workspace.profile(), ProfileCategory::kActivation);
-  RunPieces(workspace.impl(), x.size(), /*nanoseconds=*/uint64_t{x.size()} * 3,
+  RunPieces(ImplOf(workspace), x.size(), /*nanoseconds=*/uint64_t{x.size()} * 3,
             [&](size_t begin, size_t count) { GeluRange(x.data() + begin, count); });
 }
 
 void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<float> y,
             Workspace& workspace) {
   const ProfileScope scope(workspace.profile(), ProfileCategory::kActivation);
-  RunRanges(workspace.impl(), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * hidden * 3,
+  RunRanges(ImplOf(workspace), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * hidden * 3,
             [&](size_t begin, size_t end) {
               for (size_t r = begin; r < end; ++r) {
                 const float* row = x.data() + r * 2 * hidden;
@@ -111,7 +111,7 @@ void SwiGlu(std::span<const float> x, size_t rows, size_t hidden, std::span<floa
 
 void Add(std::span<float> x, std::span<const float> y, Workspace& workspace) {
   RunPieces(
-      workspace.impl(), x.size(), /*nanoseconds=*/uint64_t{x.size()} / 2,
+      ImplOf(workspace), x.size(), /*nanoseconds=*/uint64_t{x.size()} / 2,
       [&](size_t begin, size_t count) { AddRange(x.data() + begin, y.data() + begin, count); });
 }
 

@@ -1,16 +1,11 @@
-#include <xnnpack.h>
-
-#include <cmath>
-#include <limits>
-#include <optional>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/strings.h"
 #include "nn/int4/product.h"
 #include "nn/int8/product.h"
-#include "nn/int8/quantize.h"
 #include "nn/nn.h"
+#include "nn/product_xnnpack.h"
 #include "nn/runtime/workspace_impl.h"
 
 namespace clipglot {
@@ -19,17 +14,10 @@ namespace clipglot {
 static constexpr size_t kMaxInt8Inputs = 65536;
 
 struct Linear::Impl {
-  XnnpackHandle xnnpack;        // first: outlives the operator
-  xnn_operator_t op = nullptr;  // of kF32, and of kInt8PerRow natively
-  std::optional<LinearQ8> q8;   // of kInt8PerRow, where kOwnInt8
-  std::optional<LinearQ4> q4;   // of kInt4Block32
   WeightFormat format = WeightFormat::kF32;
   size_t in = 0, out = 0;
-  size_t packed_bytes = 0;
+  std::unique_ptr<Product> product;
 
-  ~Impl() {
-    if (op != nullptr) (void)xnn_delete_operator(op);
-  }
   // How long one thread takes for a product (GOP/s below are low guesses for wasm), by which the
   // threads to use are chosen. One row is bound by reading the weights, which a second
   // thread hardly speeds up.
@@ -37,46 +25,22 @@ struct Linear::Impl {
     const uint64_t operations = uint64_t{2} * rows * in * out;
     return rows == 1 ? 0 : operations / (format == WeightFormat::kF32 ? 20 : 45);
   }
-  pthreadpool_t Pool(size_t rows, const Workspace::Impl& workspace) const {
-    return workspace.PoolFor(Nanoseconds(rows));
-  }
-  // Checks the weight and packs it.
-  Status Create(const Matrix& weight, std::span<const float> bias, Workspace::Impl* workspace);
-  Status RunF32(const float* x, size_t rows, float* y, Workspace::Impl& workspace);
-  Status RunInt8(const float* x, size_t rows, float* y, Workspace::Impl& workspace);
 };
 
-Status Linear::Impl::RunF32(const float* x, size_t rows, float* y, Workspace::Impl& workspace) {
-  const pthreadpool_t pool = Pool(rows, workspace);
-  CLIPGLOT_RETURN_IF_ERROR(
-      FromXnnpack(xnn_reshape_fully_connected_nc_f32(op, rows, pool), "reshape f32"));
-  CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(xnn_setup_fully_connected_nc_f32(op, x, y), "setup f32"));
-  return FromXnnpack(xnn_run_operator(op, pool), "run f32");
-}
-
-Status Linear::Impl::RunInt8(const float* x, size_t rows, float* y, Workspace::Impl& workspace) {
-  CLIPGLOT_RETURN_IF_ERROR(workspace.ReserveQuantized(rows, in));
-  int8_t* q = workspace.quantized.as<int8_t>().data();
-  xnn_quantization_params* params = workspace.row_params.as<xnn_quantization_params>().data();
-  {
-    const ProfileScope scope(workspace.profile, ProfileCategory::kQuantization);
-    RunRanges(workspace, rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * in,
-              [&](size_t begin, size_t end) {
-                for (size_t r = begin; r < end; ++r) {
-                  const RowQuantization row = QuantizeRow(x + r * in, in, q + r * in);
-                  params[r] = {.zero_point = row.zero_point, .scale = row.step};
-                }
-              });
+// `weight` is valid, and so is the length of `bias`.
+static Result<std::unique_ptr<Product>> MakeProduct(const Matrix& weight,
+                                                    std::span<const float> bias,
+                                                    Workspace::Impl* workspace) {
+  switch (weight.format) {
+    case WeightFormat::kF32:
+      return XnnpackF32::Create(weight, bias);
+    case WeightFormat::kInt8PerRow:
+      if constexpr (!kOwnInt8) return XnnpackQd8::Create(weight, bias);
+      return Int8Product::Create(weight, bias, PathOf(ProbeInt8Isa()), workspace);
+    case WeightFormat::kInt4Block32:
+      return Int4Product::Create(weight, bias, ProbeInt8Isa(), workspace);
   }
-  // Read, not used: kernels load the parameters of a whole tile of rows.
-  for (size_t i = 0; i < XNN_EXTRA_QUANTIZATION_PARAMS; ++i) params[rows + i] = params[rows - 1];
-
-  const pthreadpool_t pool = Pool(rows, workspace);
-  CLIPGLOT_RETURN_IF_ERROR(
-      FromXnnpack(xnn_reshape_fully_connected_nc_qd8_f32_qc8w(op, rows, pool), "reshape qd8"));
-  CLIPGLOT_RETURN_IF_ERROR(
-      FromXnnpack(xnn_setup_fully_connected_nc_qd8_f32_qc8w(op, q, y, params), "setup qd8"));
-  return FromXnnpack(xnn_run_operator(op, pool), "run qd8");
+  return Status(Code::kInternal, "unknown weight format");
 }
 
 Linear::Linear(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -84,63 +48,33 @@ Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
 Linear::~Linear() = default;
 
-Status Linear::Impl::Create(const Matrix& weight, std::span<const float> bias,
-                            Workspace::Impl* workspace) {
+Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias,
+                              Workspace* workspace) {
+  const size_t in = weight.columns, out = weight.rows;
   const auto invalid = [&](std::string_view what) {
     return Status(Code::kInvalidArgument, StrCat("linear layer ", out, " x ", in, ": ", what));
   };
   if (out == 0 || in == 0) return invalid("empty weight");
+  const WeightFormatTraits& traits = TraitsOf(weight.format);
   // Half the address space, so that XNNPACK's own size arithmetic (padding of rows and columns)
   // cannot overflow.
-  const auto bytes = in > SIZE_MAX / sizeof(float)
-                         ? std::nullopt
-                         : CheckedMul(out, TraitsOf(format).row_bytes(in));
+  const auto bytes =
+      in > SIZE_MAX / sizeof(float) ? std::nullopt : CheckedMul(out, traits.row_bytes(in));
   if (!bytes || *bytes > SIZE_MAX / 2)
     return Status(Code::kOutOfMemory, StrCat("linear layer ", out, " x ", in));
-  if (const Status valid = TraitsOf(format).valid(weight); !valid.ok())
-    return invalid(valid.detail());
+  if (const Status valid = traits.valid(weight); !valid.ok()) return invalid(valid.detail());
+  if (weight.format == WeightFormat::kInt8PerRow && in > kMaxInt8Inputs)
+    return invalid("more inputs than an int8 product may have");
   if (!bias.empty() && bias.size() != out)
     return invalid(StrCat("bias has ", bias.size(), " values"));
 
-  const float* bias_data = bias.empty() ? nullptr : bias.data();
-  constexpr float kNoLimit = std::numeric_limits<float>::infinity();
-  const size_t allocated = XnnpackBytesAllocated();
-  if (format == WeightFormat::kInt4Block32) {
-    CLIPGLOT_ASSIGN_OR_RETURN(q4, LinearQ4::Create(weight, bias, workspace));
-    packed_bytes = q4->packed_bytes();
-    return OkStatus();
-  }
-  if (format == WeightFormat::kF32) {
-    CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(
-        xnn_create_fully_connected_nc_f32(in, out, in, out, weight.f32().data(), bias_data,
-                                          -kNoLimit, kNoLimit, /*flags=*/0, nullptr, nullptr, &op),
-        "create f32"));
-  } else {
-    if (in > kMaxInt8Inputs) return invalid("more inputs than an int8 product may have");
-    if constexpr (kOwnInt8) {
-      CLIPGLOT_ASSIGN_OR_RETURN(q8, LinearQ8::Create(weight, bias, ProbeDotWay(), workspace));
-      packed_bytes = q8->packed_bytes();
-      return OkStatus();
-    }
-    CLIPGLOT_RETURN_IF_ERROR(FromXnnpack(
-        xnn_create_fully_connected_nc_qd8_f32_qc8w(in, out, in, out, weight.scales.data(),
-                                                   weight.i8().data(), bias_data, -kNoLimit,
-                                                   kNoLimit, /*flags=*/0, nullptr, nullptr, &op),
-        "create qd8"));
-  }
-  packed_bytes = XnnpackBytesAllocated() - allocated;
-  return OkStatus();
-}
-
-Result<Linear> Linear::Create(const Matrix& weight, std::span<const float> bias,
-                              Workspace* workspace) {
   auto impl = std::make_unique<Impl>();
-  CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
   impl->format = weight.format;
-  impl->in = weight.columns;
-  impl->out = weight.rows;
-  CLIPGLOT_RETURN_IF_ERROR(
-      impl->Create(weight, bias, workspace == nullptr ? nullptr : &workspace->impl()));
+  impl->in = in;
+  impl->out = out;
+  CLIPGLOT_ASSIGN_OR_RETURN(
+      impl->product,
+      MakeProduct(weight, bias, workspace == nullptr ? nullptr : &ImplOf(*workspace)));
   return Linear(std::move(impl));
 }
 
@@ -154,20 +88,13 @@ Status Linear::Run(std::span<const float> x, size_t rows, std::span<float> y,
                   StrCat("linear layer ", impl_->out, " x ", impl_->in, ": ", x.size(), " and ",
                          y.size(), " values for ", rows, " rows"));
   }
-  if (impl_->q8) {
-    return impl_->q8->Run(x.data(), rows, y.data(), impl_->Nanoseconds(rows), workspace.impl());
-  }
-  if (impl_->q4) {
-    return impl_->q4->Run(x.data(), rows, y.data(), impl_->Nanoseconds(rows), workspace.impl());
-  }
-  return impl_->format == WeightFormat::kInt8PerRow
-             ? impl_->RunInt8(x.data(), rows, y.data(), workspace.impl())
-             : impl_->RunF32(x.data(), rows, y.data(), workspace.impl());
+  return impl_->product->Run(x.data(), rows, y.data(), impl_->Nanoseconds(rows), ImplOf(workspace));
 }
 
+ScratchNeed Linear::Scratch(size_t rows) const { return impl_->product->Scratch(rows); }
 size_t Linear::in() const { return impl_->in; }
 size_t Linear::out() const { return impl_->out; }
 WeightFormat Linear::format() const { return impl_->format; }
-size_t Linear::packed_bytes() const { return impl_->packed_bytes; }
+size_t Linear::packed_bytes() const { return impl_->product->packed_bytes(); }
 
 }  // namespace clipglot

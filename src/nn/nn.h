@@ -14,56 +14,21 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "base/aligned_buffer.h"
-#include "base/profile.h"
 #include "base/status.h"
 #include "base/tensor.h"
+#include "nn/runtime/workspace.h"
 
 namespace clipglot {
 
-// Threads (pthreadpool) and scratch memory (quantised activations, attention tiles), sized once.
-class Workspace {
- public:
-  // `threads`: 1 ... 64, the calling thread included; builds without threads accept only 1.
-  // In wasm the workers must wait already when this is called (Emscripten's PTHREAD_POOL_SIZE of
-  // at least threads - 1): a new one would start only once the caller returns to its event loop.
-  // Workers of a destroyed Workspace wait again only after such a return.
-  // Errors: kInvalidArgument, kOutOfMemory, kInternal (XNNPACK refused to initialise; the threads
-  // cannot be started).
-  static Result<std::unique_ptr<Workspace>> Create(size_t threads);
-  ~Workspace();
-
-  size_t threads() const;
-  // Sets scratch aside for Linear::Run on `rows` rows of up to `columns` inputs, so that no later
-  // call allocates. kInt8PerRow takes 1 or 2 bytes an input, kInt4Block32 up to 2.25, kF32 nothing.
-  // Attention needs nothing: its scratch is a fixed 422 KiB per thread, made by Create. Errors:
-  // kOutOfMemory.
-  Status Reserve(size_t rows, size_t columns, WeightFormat weights = WeightFormat::kInt8PerRow);
-  // Runs task(0) ... task(count - 1), spread over the threads; returns when all are done.
-  void ParallelFor(size_t count, const std::function<void(size_t)>& task);
-  // Number of distinct threads that have run a task of ParallelFor, or of a layer here (not inside
-  // XNNPACK), since creation: tests prove with it that all work.
-  size_t threads_seen() const;
-  // Every function below counts its time here, once this is started.
-  Profile& profile();
-
-  struct Impl;
-  Impl& impl() { return *impl_; }
-
- private:
-  explicit Workspace(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
-
-// y = x Wᵀ + b. kF32 weights run in float32; kInt8PerRow weights run as int8 × int8 with
-// activations quantised per row at run time (in wasm linear_q8.h, natively XNNPACK qd8-f32-qc8w);
-// kInt4Block32 weights run as int8 × 4 bits with activations quantised per block of 32
-// (linear_q4.h).
+// y = x Wᵀ + b. kF32 weights run in float32; kInt8PerRow weights as int8 × int8 with activations
+// quantised per row at run time (int8/product.h; in a native build on request XNNPACK's
+// qd8-f32-qc8w); kInt4Block32 weights as int8 × 4 bits with activations quantised per block of 32
+// (int4/product.h). Which instructions multiply is found out once, by Create.
 class Linear {
  public:
   // `weight` [out, in], valid by its format (of kInt8PerRow also in <= 65536); `bias` [out] or
@@ -79,6 +44,8 @@ class Linear {
   // bytes past its end. A quantised layer gives NaN or infinity for all of a row that holds one.
   // Errors: kInvalidArgument (spans too short), kOutOfMemory (not reserved), kInternal.
   Status Run(std::span<const float> x, size_t rows, std::span<float> y, Workspace& workspace) const;
+  // What Run on up to `rows` rows takes of the workspace: reserve it, and Run allocates nothing.
+  ScratchNeed Scratch(size_t rows) const;
   size_t in() const;
   size_t out() const;
   WeightFormat format() const;  // of the weights
@@ -146,11 +113,8 @@ inline constexpr size_t kLongSequence = 128;
 // The arithmetic for the q, k and v that `qkv` computes.
 inline AttentionArithmetic ArithmeticFor(const Linear& qkv) {
   return qkv.format() == WeightFormat::kF32 ? AttentionArithmetic::kFloat32
-                                    : AttentionArithmetic::kInt16IfLong;
+                                            : AttentionArithmetic::kInt16IfLong;
 }
-
-// Bytes of scratch that Attention needs of its Workspace for each thread, whatever the rows.
-size_t AttentionScratchBytes();
 
 // Multi-head self-attention, softmax(q kᵀ / sqrt(head_dim)) v, by FlashAttention's online softmax:
 // it needs no memory that grows with rows. The rows are those of one or more concatenated

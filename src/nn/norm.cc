@@ -108,7 +108,7 @@ void LayerNorm(std::span<const float> x, std::span<const float> residual, size_t
   const ProfileScope scope(workspace.profile(), ProfileCategory::kNorm);
   const size_t columns = weight.size();
   const float* residual_data = residual.empty() ? nullptr : residual.data();
-  RunRanges(workspace.impl(), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * columns,
+  RunRanges(ImplOf(workspace), rows, /*grain=*/1, /*nanoseconds=*/uint64_t{rows} * columns,
             [&](size_t begin, size_t end) {
               for (size_t r = begin; r < end; ++r) {
                 const size_t at = r * columns;

@@ -100,7 +100,7 @@ void Rotate(std::span<float> qkv, std::span<const size_t> lengths, size_t heads,
   const ProfileScope scope(workspace.profile(), ProfileCategory::kRotary);
   const size_t rows = std::accumulate(lengths.begin(), lengths.end(), size_t{0});
   const size_t stride = 3 * heads * head_dim;
-  RunRanges(workspace.impl(), rows, /*grain=*/1,
+  RunRanges(ImplOf(workspace), rows, /*grain=*/1,
             /*nanoseconds=*/uint64_t{rows} * heads * head_dim * 2, [&](size_t begin, size_t end) {
               size_t sequence = 0, place = begin;  // of row r: its sequence, and its index in that
               for (size_t r = begin; r < end; ++r, ++place) {

@@ -11,7 +11,7 @@ namespace clipglot {
 Result<std::unique_ptr<TextTower>> TextTower::Create(const TextConfig& config, size_t max_tokens,
                                                      Workspace* workspace) {
   std::unique_ptr<TextTower> tower(new TextTower(config, workspace));
-  const uint64_t wide = std::max(3 * config.hidden_size, config.intermediate_size);
+  const uint64_t scratch = std::max(3 * config.hidden_size, config.intermediate_size);
   tower->max_tokens_ = max_tokens;
   CLIPGLOT_ASSIGN_OR_RETURN(
       tower->x_, AlignedBuffer::TryAllocateArray<float>(uint64_t{max_tokens} * config.hidden_size,
@@ -19,8 +19,8 @@ Result<std::unique_ptr<TextTower>> TextTower::Create(const TextConfig& config, s
   CLIPGLOT_ASSIGN_OR_RETURN(
       tower->y_, AlignedBuffer::TryAllocateArray<float>(uint64_t{max_tokens} * config.hidden_size,
                                                         "text activations"));
-  CLIPGLOT_ASSIGN_OR_RETURN(
-      tower->wide_, AlignedBuffer::TryAllocateArray<float>(max_tokens * wide, "text activations"));
+  CLIPGLOT_ASSIGN_OR_RETURN(tower->scratch_, AlignedBuffer::TryAllocateArray<float>(
+                                                 max_tokens * scratch, "text activations"));
   tower->mask_.resize(max_tokens);
   tower->rotary_ = TextRotary(max_tokens, config.head_dim(), config.rotary_base);
   tower->layers_.reserve(config.layers);
@@ -38,8 +38,13 @@ Result<TextTower::Layer> TextTower::Pack(const TextLayer& part) const {
                             Linear::Create(part.out_proj.weight, part.out_proj.bias, workspace_));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear fc1, Linear::Create(part.fc1.weight, part.fc1.bias, workspace_));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear fc2, Linear::Create(part.fc2.weight, part.fc2.bias, workspace_));
-  return Layer{std::move(qkv), std::move(out_proj), std::move(fc1),
-               std::move(fc2), part.norm1,          part.norm2};
+  Layer layer{std::move(qkv), std::move(out_proj), std::move(fc1),
+              std::move(fc2), part.norm1,          part.norm2};
+  ScratchNeed need;
+  for (const Linear* linear : {&layer.qkv, &layer.out_proj, &layer.fc1, &layer.fc2})
+    need = ScratchNeed::Max(need, linear->Scratch(max_tokens_));
+  CLIPGLOT_RETURN_IF_ERROR(workspace_->Reserve(need));
+  return layer;
 }
 
 Status TextTower::AddLayer(TextLayer part) {
@@ -162,8 +167,8 @@ Status TextTower::RunLayer(const Layer& layer, std::span<const size_t> lengths) 
   const size_t hidden = config_.hidden_size, heads = config_.heads, head_dim = config_.head_dim();
   const std::span<float> x = x_.as<float>().first(tokens * hidden);
   const std::span<float> y = y_.as<float>().first(tokens * hidden);
-  const std::span<float> qkv = wide_.as<float>().first(tokens * 3 * hidden);
-  const std::span<float> inner = wide_.as<float>().first(tokens * config_.intermediate_size);
+  const std::span<float> qkv = scratch_.as<float>().first(tokens * 3 * hidden);
+  const std::span<float> inner = scratch_.as<float>().first(tokens * config_.intermediate_size);
   std::span<const uint8_t> mask;
   if (masked_) mask = std::span<const uint8_t>(mask_).first(tokens);
 
@@ -175,7 +180,7 @@ Status TextTower::RunLayer(const Layer& layer, std::span<const size_t> lengths) 
   CLIPGLOT_RETURN_IF_ERROR(
       Attention(qkv, lengths, heads, head_dim, mask, ArithmeticFor(layer.qkv), y, *workspace_));
   // x = norm1(x + out_proj(y))
-  const std::span<float> projected = wide_.as<float>().first(tokens * hidden);
+  const std::span<float> projected = scratch_.as<float>().first(tokens * hidden);
   CLIPGLOT_RETURN_IF_ERROR(layer.out_proj.Run(y, tokens, projected, *workspace_));
   LayerNorm(x, projected, tokens, layer.norm1.weight, layer.norm1.bias, config_.layer_norm_eps, x,
             *workspace_);

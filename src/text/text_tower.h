@@ -73,7 +73,7 @@ class TextTower {
   RotaryTable rotary_;
   size_t max_tokens_ = 0;
   // Activations: hidden state, a second hidden-sized buffer, and one for qkv or the MLP's inside.
-  AlignedBuffer x_, y_, wide_;
+  AlignedBuffer x_, y_, scratch_;
   std::vector<uint8_t> mask_;  // [tokens] 1 where the token counts
   bool masked_ = false;        // some token does not count
 };

@@ -47,6 +47,7 @@ Result<const PatchGrid*> VisionTower::Grid(size_t side, bool scaled) {
 Status VisionTower::SetStem(VisionStem part) {
   CLIPGLOT_ASSIGN_OR_RETURN(Linear patch,
                             Linear::Create(part.patch.weight, part.patch.bias, workspace_));
+  CLIPGLOT_RETURN_IF_ERROR(workspace_->Reserve(patch.Scratch(config_.tokens())));
   patch_.clear();
   patch_.push_back(std::move(patch));
   positions_ = std::move(part.positions);
@@ -63,8 +64,13 @@ Result<VisionTower::Layer> VisionTower::Pack(const VisionLayer& part) const {
                             Linear::Create(part.proj.weight, part.proj.bias, workspace_));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear w12, Linear::Create(part.w12.weight, part.w12.bias, workspace_));
   CLIPGLOT_ASSIGN_OR_RETURN(Linear w3, Linear::Create(part.w3.weight, part.w3.bias, workspace_));
-  return Layer{std::move(qkv), std::move(proj),      std::move(w12), std::move(w3),
-               part.norm1,     part.inner_attn_norm, part.norm2,     part.ffn_norm};
+  Layer layer{std::move(qkv), std::move(proj),      std::move(w12), std::move(w3),
+              part.norm1,     part.inner_attn_norm, part.norm2,     part.ffn_norm};
+  ScratchNeed need;
+  for (const Linear* linear : {&layer.qkv, &layer.proj, &layer.w12, &layer.w3})
+    need = ScratchNeed::Max(need, linear->Scratch(config_.tokens()));
+  CLIPGLOT_RETURN_IF_ERROR(workspace_->Reserve(need));
+  return layer;
 }
 
 Status VisionTower::AddLayer(VisionLayer part) {

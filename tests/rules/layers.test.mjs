@@ -99,6 +99,35 @@ test("docs/ARCHITECTURE.md has the table of cmake/room.cmake, and the libraries 
   }
 });
 
+// Inside nn, first to last: a file includes only its own entry and earlier ones.
+const insideNn = [
+  /^simd\//,
+  /^runtime\//,
+  /^product\.h$/,
+  /^int8\//,
+  /^int4\//,
+  /^attention\//,
+  /^[^/]+$/,
+];
+// The public header, and what defines its functions although it lies in a folder.
+const nnFace = "nn/nn.h";
+const definesTheFace = new Set(["attention/attention.cc"]);
+
+test("C++: inside nn no file includes a later one", () => {
+  const place = (path) => insideNn.findIndex((folder) => folder.test(path));
+  const wrong = [];
+  for (const path of files.filter((file) => /^src\/nn\/.*\.(h|cc)$/.test(file))) {
+    const inside = path.slice("src/nn/".length);
+    assert.notEqual(place(inside), -1, `${path}: no place in the order of nn`);
+    for (const { kind, name } of includesOf(path)) {
+      if (kind !== '"' || !name.startsWith("nn/")) continue;
+      if (name === nnFace && definesTheFace.has(inside)) continue;
+      if (place(name.slice("nn/".length)) > place(inside)) wrong.push(`${path} includes ${name}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
 test("C++: the bindings know the core by its public headers", () => {
   const wrong = files
     .filter((path) => /^wasm\/.*\.(h|cc)$/.test(path))

@@ -14,12 +14,13 @@
 #include "nn/simd/simd.h"
 
 namespace clipglot {
+
 namespace {
 
 using simd::F32x4;
 
 constexpr size_t kScratchBytes = std::max(Float32::Scratch::kBytes, Int16::Scratch::kBytes);
-static_assert(kScratchBytes % AlignedBuffer::kAlignment == 0, "each thread's part is aligned");
+static_assert(kScratchBytes <= kTaskScratchBytes);
 
 // The problem of sequence `index` out of that of the whole batch.
 AttentionProblem SequenceOf(AttentionProblem all, std::span<const size_t> lengths, size_t index) {
@@ -32,8 +33,6 @@ AttentionProblem SequenceOf(AttentionProblem all, std::span<const size_t> length
 }
 
 }  // namespace
-
-size_t AttentionScratchBytes() { return kScratchBytes; }
 
 float ScoreScale(size_t dim) {
   constexpr double kLog2E = 1.4426950408889634;
@@ -95,12 +94,12 @@ Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, si
   const uint64_t nanoseconds = pairs * heads * head_dim / 5;  // 4·pairs·heads·dim at 20 GFLOP/s
   // Chunks of equal size, and enough of them for every thread to get two: they should finish
   // together.
-  Workspace::Impl& impl = workspace.impl();
+  Workspace::Impl& impl = ImplOf(workspace);
   size_t chunks = CeilDiv(longest, ChunkRows(all.padded_dim));
   if (impl.PoolFor(nanoseconds) != nullptr) {
     chunks = std::max(chunks, CeilDiv(2 * impl.threads, heads * lengths.size()));
   }
-  std::byte* const scratch = impl.attention.data();
+  std::byte* const scratch = impl.task_scratch.data();
   RunTasks(impl, lengths.size() * heads * chunks, nanoseconds, [&](size_t thread, size_t index) {
     const AttentionProblem p = SequenceOf(all, lengths, index / (heads * chunks));
     const size_t chunk = RoundUp(CeilDiv(p.rows, chunks), kQueries);
@@ -110,7 +109,7 @@ Status Attention(std::span<const float> qkv, std::span<const size_t> lengths, si
         arithmetic == AttentionArithmetic::kInt16 ||
         (arithmetic == AttentionArithmetic::kInt16IfLong && p.rows >= kLongSequence);
     const auto attend = in_int16 ? AttendChunk<Int16> : AttendChunk<Float32>;
-    attend(p, head, first, std::min(p.rows - first, chunk), scratch + thread * kScratchBytes);
+    attend(p, head, first, std::min(p.rows - first, chunk), scratch + thread * kTaskScratchBytes);
   });
   return OkStatus();
 }

@@ -1,40 +1,44 @@
-// The inner loops of the product with 4-bit weights (linear_q4.h). Private to nn.
+// The inner loops of the product with 4-bit weights, and the one table of what differs between its
+// paths. Private to nn.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "base/q4.h"
+#include "nn/int4/panel.h"
 #include "nn/int4/quantize.h"
 #include "nn/int8/isa.h"
 
 namespace clipglot {
 
-// A tile is eight outputs. Packed, each of its blocks takes kQ4PackedBytes: for both groups of four
-// outputs four vectors of 16 bytes, each 4 outputs by 8 columns; then 8 scales in bfloat16. Byte k
-// (0 ... 3) of an output holds column k in its low half and column k + 4 in its high half.
-inline constexpr size_t kQ4TileOutputs = 8, kQ4Groups = 2;
-inline constexpr size_t kQ4Vectors = 4, kQ4VectorColumns = 8;
-inline constexpr size_t kQ4ValueBytes = kQ4Groups * kQ4Vectors * 16;
-inline constexpr size_t kQ4PackedBytes = kQ4ValueBytes + kQ4TileOutputs * sizeof(uint16_t);
-
-// Unpacked, once for many rows: for each unit of the activations (quantize_q4.h) and each group a
-// vector of four outputs; then 8 scales in float.
-constexpr size_t Q4UnpackedBytes(bool bytes) {
-  return Q4Units(bytes) * kQ4Groups * 16 + kQ4TileOutputs * sizeof(float);
-}
-inline constexpr size_t kQ4ChunkBlocks = 32;  // unpacked at once: they stay in the first cache
-void UnpackQ4(const uint8_t* packed, size_t blocks, bool bytes, uint8_t* to);
-
-// totals[r][o] += Σ_block (x's scale · w's scale) · Σ_i x_i w_i, r = 0 ... rows - 1 of a group.
-struct Q4Tile {
+// totals[r][o] += Σ_block (x's scale · w's scale) · Σ_i x_i w_i, for a few rows and a panel.
+struct Int4Tile {
   const uint8_t* w;        // packed or unpacked
-  const void* x;           // as QuantizeQ4Rows lays them, with scales and offsets
+  const void* x;           // as Int4Path::quantize lays them, with scales and offsets
   const int32_t* offsets;  // [blocks][rows]
   const float* scales;     // [blocks][rows]
   size_t blocks;
-  float* totals;  // [rows][kQ4TileOutputs]
+  float* totals;  // [rows][kInt4PanelOutputs]
 };
-void MultiplyQ4(const Q4Tile& tile, size_t rows, bool unpacked, DotWay way);
+// `units`, `vectors`: of a block, Int4Units and kInt4Vectors; variables, lest loops are unrolled,
+// which would take more registers than there are.
+using Int4Kernel = void (*)(const Int4Tile& tile, size_t units, size_t vectors);
+
+// One row of the table.
+struct Int4Path {
+  // Units of activations are int8 of four columns; else int16 of two.
+  bool bytes;
+  // Rows from which weights are unpacked once instead of in the inner loop.
+  size_t unpack_min_rows;
+  // As QuantizeInt4Rows.
+  void (*quantize)(const float* x, size_t rows, size_t columns, uint8_t* q, float* scales,
+                   int32_t* offsets);
+  // For 1 ... kInt4Rows rows, by panels that are packed and unpacked.
+  Int4Kernel packed[kInt4Rows], unpacked[kInt4Rows];
+  // Unpacks `blocks` blocks of a panel.
+  void (*unpack)(const uint8_t* packed, size_t blocks, uint8_t* to);
+};
+// Where bytes are multiplied the second operand is 0 ... 15, so kU8S8Dot and kS8S8Dot are one path.
+const Int4Path& Int4PathOf(Int8Isa isa);
 
 }  // namespace clipglot

@@ -13,7 +13,7 @@ namespace {
 using simd::I16x8;
 using simd::I8x16;
 
-constexpr size_t kGroupSteps = kGroupColumns / kQ8Step;
+constexpr size_t kGroupSteps = kGroupColumns / kInt8Step;
 
 // Weights of one or more steps summed by lanes: positive and negative ones apart.
 struct LaneSums {
@@ -31,8 +31,8 @@ struct LaneSums {
   }
   // All ones in lanes that do not fit.
   I16x8 Unfit() const {
-    return (I16x8)((positive > simd::SplatI16(kNarrowMost)) |
-                   (negative < simd::SplatI16(-kNarrowMost)));
+    return (I16x8)((positive > simd::SplatI16(kAcc16MaxWeightSum)) |
+                   (negative < simd::SplatI16(-kAcc16MaxWeightSum)));
   }
   bool Fits() const {
     const auto halves = (simd::I64x2)Unfit();
@@ -51,13 +51,13 @@ size_t Count(I16x8 mask) {
 simd::U8x16 ProfileOf(const LaneSums& sums) {
   return simd::DemoteToU8(sums.positive, -sums.negative);
 }
-bool Fits(simd::U8x16 profile) { return !simd::AnyAbove(profile, kNarrowMost); }
-static_assert(kNarrowMost < 255);
+bool Fits(simd::U8x16 profile) { return !simd::AnyAbove(profile, kAcc16MaxWeightSum); }
+static_assert(kAcc16MaxWeightSum < 255);
 
 // How one group of a panel is put together.
 struct Order {
-  std::array<uint8_t, kNarrowSteps> starts = {};  // of NarrowGroup
-  size_t unfit = 0;                               // quads, or pairs
+  std::array<uint8_t, kAcc16SpillEvery> starts = {};  // of Acc16Group
+  size_t unfit = 0;                                   // quads, or pairs
 };
 
 // A group's steps by quarters.
@@ -113,7 +113,7 @@ CLIPGLOT_NOINLINE Order OrderPairs(const Steps& steps) {
     }
     return best;
   };
-  constexpr size_t kPartners[][kNarrowSteps] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
+  constexpr size_t kPartners[][kAcc16SpillEvery] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
   Order best = {.starts = {}, .unfit = 2 * n + 1};
   for (const auto& q : kPartners) {
     const Shift first = best_shift(q[0], q[1]), last = best_shift(q[2], q[3]);
@@ -128,7 +128,7 @@ CLIPGLOT_NOINLINE Order OrderPairs(const Steps& steps) {
 }
 
 CLIPGLOT_NOINLINE Steps StepsOf(const uint8_t* at, size_t steps, int32_t* sums) {
-  Steps out = {.profiles = {}, .quarter = steps / kNarrowSteps};
+  Steps out = {.profiles = {}, .quarter = steps / kAcc16SpillEvery};
   LaneSums sum = {};  // of each lane at most 64 weights
   for (size_t s = 0; s < steps; ++s) {
     const LaneSums of_step = LaneSums::Of(simd::LoadI8(at + s * kVectorBytes));
@@ -142,14 +142,14 @@ CLIPGLOT_NOINLINE Steps StepsOf(const uint8_t* at, size_t steps, int32_t* sums) 
 
 // The step of a group whose weights are vector `vector`.
 size_t StepOf(const uint8_t* starts, size_t quarter, size_t vector) {
-  const size_t start = starts[vector % kNarrowSteps];
+  const size_t start = starts[vector % kAcc16SpillEvery];
   return start / (2 * quarter) * quarter +
-         (start % (2 * quarter) + vector / kNarrowSteps) % quarter;
+         (start % (2 * quarter) + vector / kAcc16SpillEvery) % quarter;
 }
 
 CLIPGLOT_NOINLINE void PutInOrder(uint8_t* at, size_t quarter, const uint8_t* starts) {
   uint8_t before[kGroupSteps * kVectorBytes];
-  const size_t vectors = kNarrowSteps * quarter;
+  const size_t vectors = kAcc16SpillEvery * quarter;
   std::copy_n(at, vectors * kVectorBytes, before);
   for (size_t v = 0; v < vectors; ++v) {
     std::copy_n(before + StepOf(starts, quarter, v) * kVectorBytes, kVectorBytes,
@@ -158,13 +158,13 @@ CLIPGLOT_NOINLINE void PutInOrder(uint8_t* at, size_t quarter, const uint8_t* st
 }
 
 // Fills in the groups of a panel and puts its vectors in order; `pairs`: room for the order of as
-// many groups. Gives whether few steps are better.
-bool Arrange(uint8_t* panel, size_t columns, NarrowGroup* groups, Order* pairs) {
+// many groups. Gives whether spilling often is better.
+bool Arrange(uint8_t* panel, size_t columns, Acc16Group* groups, Order* pairs) {
   size_t unfit[2] = {};
   const auto each = [&](const auto& work) {
     for (size_t c = 0; c < columns; c += kGroupColumns)
       work(c / kGroupColumns, panel + c * kPanelOutputs,
-           std::min(kGroupColumns, columns - c) / kQ8Step);
+           std::min(kGroupColumns, columns - c) / kInt8Step);
   };
   each([&](size_t g, const uint8_t* at, size_t steps) {
     const Steps found = StepsOf(at, steps, groups[g].sums);
@@ -174,13 +174,13 @@ bool Arrange(uint8_t* panel, size_t columns, NarrowGroup* groups, Order* pairs) 
     unfit[0] += quads.unfit;
     unfit[1] += pairs[g].unfit;
   });
-  // A step takes 9/4 instructions of 4, 10/4 of 2, and 3 of a rest.
-  const bool few_steps = unfit[0] > unfit[1] + columns / kQ8Step / 12;
+  // A step takes 9/4 instructions of 4, 10/4 of 2, and 3 of an outlier.
+  const bool spill_often = unfit[0] > unfit[1] + columns / kInt8Step / 12;
   each([&](size_t g, uint8_t* at, size_t steps) {
-    if (few_steps) std::ranges::copy(pairs[g].starts, groups[g].starts);
-    PutInOrder(at, steps / kNarrowSteps, groups[g].starts);
+    if (spill_often) std::ranges::copy(pairs[g].starts, groups[g].starts);
+    PutInOrder(at, steps / kAcc16SpillEvery, groups[g].starts);
   });
-  return few_steps;
+  return spill_often;
 }
 
 // One weight of each lane that does not fit: of two the one that helps more.
@@ -191,7 +191,7 @@ struct Excess {
 Excess ExcessOf(I8x16 w, const LaneSums& sums) {
   const I16x8 zero = {};
   const I16x8 even = simd::PromoteEvenToI16(w), odd = simd::PromoteOddToI16(w);
-  const auto above = (I16x8)(sums.positive > simd::SplatI16(kNarrowMost));
+  const auto above = (I16x8)(sums.positive > simd::SplatI16(kAcc16MaxWeightSum));
   const I16x8 helps_even = (even & above) | (-even & ~above),
               helps_odd = (odd & above) | (-odd & ~above);
   const auto first = (I16x8)(helps_even >= helps_odd);
@@ -208,7 +208,7 @@ Excess ExcessOf(I8x16 w, const LaneSums& sums) {
 // Takes out of kSteps vectors at `at` what keeps lanes from fitting; `take(vector, weights)` gets
 // it, in few vectors that have one weight of a lane at most.
 template <size_t kSteps, typename Take>
-CLIPGLOT_NOINLINE void TakeRests(const uint8_t* at, const Take& take) {
+CLIPGLOT_NOINLINE void TakeOutliers(const uint8_t* at, const Take& take) {
   I8x16 w[kSteps];
   LaneSums sums = {};
   for (size_t s = 0; s < kSteps; ++s) {
@@ -241,7 +241,7 @@ CLIPGLOT_NOINLINE void TakeRests(const uint8_t* at, const Take& take) {
 // Calls work(first byte, index of that vector) for each kSteps vectors of a panel that do not fit.
 template <size_t kSteps, typename Work>
 void EachUnfit(uint8_t* panel, size_t columns, const Work& work) {
-  for (size_t v = 0; v < columns / kQ8Step; v += kSteps) {
+  for (size_t v = 0; v < columns / kInt8Step; v += kSteps) {
     uint8_t* at = panel + v * kVectorBytes;
     LaneSums sums = {};
     for (size_t s = 0; s < kSteps; ++s)
@@ -251,28 +251,28 @@ void EachUnfit(uint8_t* panel, size_t columns, const Work& work) {
 }
 
 template <size_t kSteps>
-CLIPGLOT_NOINLINE uint32_t CountRests(uint8_t* panel, size_t columns) {
+CLIPGLOT_NOINLINE uint32_t CountOutliers(uint8_t* panel, size_t columns) {
   uint32_t count = 0;
   EachUnfit<kSteps>(panel, columns, [&](const uint8_t* at, size_t) {
-    TakeRests<kSteps>(at, [&](size_t, I8x16) { ++count; });
+    TakeOutliers<kSteps>(at, [&](size_t, I8x16) { ++count; });
   });
   return count;
 }
 
-// Takes all rests out of a panel.
+// Takes all outliers out of a panel.
 template <size_t kSteps>
-CLIPGLOT_NOINLINE void Split(uint8_t* panel, size_t columns, const NarrowGroup* groups,
-                             NarrowRest* rests) {
+CLIPGLOT_NOINLINE void Split(uint8_t* panel, size_t columns, const Acc16Group* groups,
+                             Outlier* outliers) {
   EachUnfit<kSteps>(panel, columns, [&](uint8_t* at, size_t first) {
-    TakeRests<kSteps>(at, [&](size_t s, I8x16 weights) {
+    TakeOutliers<kSteps>(at, [&](size_t s, I8x16 weights) {
       const size_t group = first / kGroupSteps, in_group = first % kGroupSteps + s;
       const size_t quarter =
-          std::min(kGroupSteps, columns / kQ8Step - group * kGroupSteps) / kNarrowSteps;
+          std::min(kGroupSteps, columns / kInt8Step - group * kGroupSteps) / kAcc16SpillEvery;
       const size_t step = StepOf(groups[group].starts, quarter, in_group);
-      std::memcpy(rests->weights, &weights, sizeof(weights));
-      rests->position =
+      std::memcpy(outliers->weights, &weights, sizeof(weights));
+      outliers->position =
           static_cast<uint32_t>(group * kGroupPositions + GroupPosition(step, quarter));
-      ++rests;
+      ++outliers;
       const I8x16 kept = simd::LoadI8(at + s * kVectorBytes) - weights;
       std::memcpy(at + s * kVectorBytes, &kept, sizeof(kept));
     });
@@ -281,50 +281,52 @@ CLIPGLOT_NOINLINE void Split(uint8_t* panel, size_t columns, const NarrowGroup* 
 
 }  // namespace
 
-Result<NarrowWeights> NarrowWeights::Create(std::span<uint8_t> panels, size_t columns,
-                                            Workspace::Impl* workspace) {
-  const size_t panel_bytes = PanelBytes(columns), padded = Q8PaddedColumns(columns),
+Result<Acc16Weights> Acc16Weights::Create(std::span<uint8_t> panels, size_t columns,
+                                          Workspace::Impl* workspace) {
+  const size_t panel_bytes = PanelBytes(columns), padded = Int8PaddedColumns(columns),
                count = panels.size() / panel_bytes;
-  NarrowWeights out;
+  Acc16Weights out;
   out.groups_of_panel_ = Groups(columns);
   CLIPGLOT_ASSIGN_OR_RETURN(out.groups_,
-                            AlignedBuffer::TryAllocateArray<NarrowGroup>(
+                            AlignedBuffer::TryAllocateArray<Acc16Group>(
                                 uint64_t{count} * out.groups_of_panel_, "sums of 8-bit weights"));
-  auto* groups = out.groups_.as<NarrowGroup>().data();
+  auto* groups = out.groups_.as<Acc16Group>().data();
   out.begin_.assign(count + 1, 0);
-  out.few_steps_.assign(count, 0);
+  out.spill_often_.assign(count, 0);
   const size_t each = out.groups_of_panel_;
   std::vector<Order> pairs(each * (workspace == nullptr ? 1 : workspace->threads));
   RunPacking(workspace, count, 2 * panels.size(), [&](size_t thread, size_t begin, size_t end) {
     for (size_t p = begin; p < end; ++p) {
       uint8_t* panel = panels.data() + p * panel_bytes;
-      const bool few = Arrange(panel, padded, groups + p * each, pairs.data() + thread * each);
-      out.few_steps_[p] = few ? 1 : 0;
-      out.begin_[p + 1] = few ? CountRests<kNarrowFewSteps>(panel, padded)
-                              : CountRests<kNarrowSteps>(panel, padded);
+      const bool often = Arrange(panel, padded, groups + p * each, pairs.data() + thread * each);
+      out.spill_often_[p] = often ? 1 : 0;
+      out.begin_[p + 1] = often ? CountOutliers<kAcc16SpillOften>(panel, padded)
+                                : CountOutliers<kAcc16SpillEvery>(panel, padded);
     }
   });
   for (size_t p = 0; p < count; ++p) out.begin_[p + 1] += out.begin_[p];
   if (out.begin_[count] == 0) return out;
-  CLIPGLOT_ASSIGN_OR_RETURN(out.rests_, AlignedBuffer::TryAllocateArray<NarrowRest>(
-                                            out.begin_[count], "rests of 8-bit weights"));
-  auto* rests = out.rests_.as<NarrowRest>().data();
+  CLIPGLOT_ASSIGN_OR_RETURN(out.outliers_, AlignedBuffer::TryAllocateArray<Outlier>(
+                                               out.begin_[count], "outliers of 8-bit weights"));
+  auto* outliers = out.outliers_.as<Outlier>().data();
   RunPacking(workspace, count, panels.size() / 4, [&](size_t, size_t begin, size_t end) {
     for (size_t p = begin; p < end; ++p) {
       if (out.begin_[p] == out.begin_[p + 1]) continue;
-      const auto split = out.few_steps_[p] != 0 ? Split<kNarrowFewSteps> : Split<kNarrowSteps>;
-      split(panels.data() + p * panel_bytes, padded, groups + p * each, rests + out.begin_[p]);
+      const auto split =
+          out.spill_often_[p] != 0 ? Split<kAcc16SpillOften> : Split<kAcc16SpillEvery>;
+      split(panels.data() + p * panel_bytes, padded, groups + p * each, outliers + out.begin_[p]);
     }
   });
   return out;
 }
 
-NarrowPanel NarrowWeights::panel(size_t index) const {
-  NarrowPanel out = {.few_steps = few_steps_[index] != 0,
-                     .groups = groups_.as<NarrowGroup>().data() + index * groups_of_panel_,
-                     .rests = {}};
+Acc16Panel Acc16Weights::panel(size_t index) const {
+  Acc16Panel out = {.spill_often = spill_often_[index] != 0,
+                    .groups = groups_.as<Acc16Group>().data() + index * groups_of_panel_,
+                    .outliers = {}};
   if (begin_[index] != begin_[index + 1]) {
-    out.rests = rests_.as<NarrowRest>().subspan(begin_[index], begin_[index + 1] - begin_[index]);
+    out.outliers =
+        outliers_.as<Outlier>().subspan(begin_[index], begin_[index + 1] - begin_[index]);
   }
   return out;
 }

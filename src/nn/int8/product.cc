@@ -2,244 +2,182 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 
 #include "base/math.h"
 #include "nn/int8/kernels.h"
 #include "nn/int8/quantize.h"
-#include "nn/simd/simd.h"
+#include "nn/int8/strassen_product.h"
 
 namespace clipglot {
 namespace {
 
+// Rows that a product takes at once: what is made of their activations must fit in memory.
+constexpr size_t kPassRows = 1024;
+
 // How many of `left` rows go together next: as many as a kernel takes; the last two groups are
-// about even. Of int16, eight rows are quicker as five and three than as four and four.
-size_t NextRows(size_t left, size_t most, DotWay way) {
-  if (left <= most) return left;
+// about even.
+size_t NextRows(size_t left, const Int8Path& path) {
+  const size_t max = path.kernels.size();
+  if (left <= max) return left;
   const size_t half = (left + 1) / 2;
-  return half >= most ? most : way == DotWay::kWide && half == 4 ? 5 : half;
+  return half >= max ? max : half == 4 ? path.first_of_eight : half;
+}
+
+// Calls work(first row, how many) for each group of rows that a kernel takes.
+template <typename Work>
+void ForEachRowGroup(size_t begin, size_t end, const Int8Path& path, const Work& work) {
+  for (size_t r = begin; r < end;) {
+    const size_t count = NextRows(end - r, path);
+    work(r, count);
+    r += count;
+  }
 }
 
 // A block is the rows that pass over a piece of the weights while it stays in the first cache; its
 // activations stay in the second. A multiple of what a kernel takes at most.
 constexpr size_t kBlockRows = 96, kBlockBytes = 256 << 10;
-size_t RowsOfBlock(size_t rows, size_t row_bytes, size_t most_of_kernel) {
-  const size_t multiple = 2 * most_of_kernel;
-  const size_t most = std::clamp(kBlockBytes / row_bytes, multiple, kBlockRows);
-  const size_t blocks = CeilDiv(rows, most);
+size_t RowsOfBlock(size_t rows, size_t row_bytes, size_t max_of_kernel) {
+  const size_t multiple = 2 * max_of_kernel;
+  const size_t max = std::clamp(kBlockBytes / row_bytes, multiple, kBlockRows);
+  const size_t blocks = CeilDiv(rows, max);
   return RoundUp(CeilDiv(rows, blocks), multiple);
 }
 
 // One task takes so many panels of a block; one pass over the rows as many as fill a line of the
 // cache of each row of y.
-constexpr size_t kTaskPanels = 16, kTogether = kQ8MostPanels;
-constexpr size_t kTogetherOutputs = kTogether * kPanelOutputs;
-static_assert(kTaskPanels % kTogether == 0);
+constexpr size_t kTileOutputs = kMaxPanels * kPanelOutputs;
+static_assert(kInt8TaskPanels % kMaxPanels == 0);
+
+// The first `outputs` of each row of a tile to `y`. Rows of y often lie so far apart that few of
+// them fit into the first cache: each is written once, whole.
+void StoreTile(const float* tile, size_t rows, size_t outputs, float* y, size_t stride) {
+  for (size_t r = 0; r < rows; ++r, tile += kTileOutputs, y += stride) {
+    if (outputs == kTileOutputs) {
+      std::memcpy(y, tile, kTileOutputs * sizeof(float));
+    } else {
+      std::copy_n(tile, outputs, y);
+    }
+  }
+}
 
 }  // namespace
 
-Result<LinearQ8> LinearQ8::Create(const Matrix& weight, std::span<const float> bias, DotWay way,
-                                  Workspace::Impl* workspace) {
-  LinearQ8 out;
-  out.in_ = weight.columns;
-  out.out_ = weight.rows;
-  out.way_ = way;
-  const size_t panels = CeilDiv(weight.rows, kPanelOutputs);
-  CLIPGLOT_ASSIGN_OR_RETURN(
-      out.panels_,
-      AlignedBuffer::TryAllocate(uint64_t{panels} * PanelBytes(weight.columns), "8-bit weights"));
-  const std::span<uint8_t> bytes = out.panels_.as<uint8_t>();
-  RunPacking(workspace, panels, bytes.size() / 2, [&](size_t, size_t begin, size_t end) {
-    for (size_t p = begin; p < end; ++p)
-      PackPanel(weight, bias, p * kPanelOutputs, bytes.data() + p * PanelBytes(weight.columns));
-  });
-  if (way == DotWay::kNarrow) {
-    CLIPGLOT_ASSIGN_OR_RETURN(out.narrow_, NarrowWeights::Create(bytes, weight.columns, workspace));
+struct Int8Product::Pass {
+  const float* x;
+  size_t rows;
+  float* y;
+  size_t block_rows;
+  uint8_t* values;    // of all rows, quantised: row_bytes each
+  std::byte* params;  // what belongs to them: row_params each
+  size_t row_bytes, row_params;
+};
+
+Result<std::unique_ptr<Product>> Int8Product::Create(const Matrix& weight,
+                                                     std::span<const float> bias,
+                                                     const Int8Path& path,
+                                                     Workspace::Impl* workspace) {
+  auto out = std::unique_ptr<Int8Product>(new Int8Product(path));
+  CLIPGLOT_ASSIGN_OR_RETURN(out->panels_, Int8Panels::Create(weight, bias, workspace));
+  if (path.acc16_weights) {
+    CLIPGLOT_ASSIGN_OR_RETURN(
+        out->acc16_, Acc16Weights::Create(out->panels_.bytes(), weight.columns, workspace));
   }
-  if (way == DotWay::kWide) out.AddWideOffsets(workspace);
-  return out;
+  if (path.strassen_min_rows != kNever) FoldStrassenOffsets(out->panels_, workspace);
+  return std::unique_ptr<Product>(std::move(out));
 }
 
-void LinearQ8::AddWideOffsets(Workspace::Impl* workspace) {
-  const size_t groups = CeilDiv(panels(), kWidePanels);
-  const auto add = [&](size_t first) {
-    const uint8_t* group[kWidePanels];
-    Group(first, group);
-    const WideOffsets offsets = OffsetsOf(group, in_);
-    for (size_t i = 0; i < kWidePanels && first + i < panels(); ++i) {
-      auto* to = panels_.as<uint8_t>().data() + (first + i + 1) * PanelBytes(in_) -
-                 sizeof(PanelTail) + offsetof(PanelTail, wide_offsets);
-      for (const auto& of_half : offsets.of)
-        to = std::copy_n(reinterpret_cast<const uint8_t*>(of_half + i * kPanelOutputs),
-                         kPanelOutputs * sizeof(int32_t), to);
-    }
-  };
-  RunPacking(workspace, groups, panels_.size() / 4, [&](size_t, size_t begin, size_t end) {
-    for (size_t g = begin; g < end; ++g) add(g * kWidePanels);
-  });
+ScratchNeed Int8Product::Scratch(size_t rows) const {
+  const uint64_t pass = std::min(rows, kPassRows);
+  const ScratchNeed need = {
+      .activations = pass * Int8PaddedColumns(panels_.in()) * path_.value_bytes,
+      .row_params = pass * path_.params_bytes(panels_.in()),
+      .per_thread = 0};
+  if (path_.strassen_min_rows == kNever) return need;
+  return ScratchNeed::Max(need, Int8StrassenProduct::Scratch(pass, panels_.in()));
 }
 
-size_t LinearQ8::panels() const { return panels_.size() / PanelBytes(in_); }
-
-void LinearQ8::Group(size_t first, const uint8_t* (&group)[kWidePanels]) const {
-  for (size_t i = 0; i < kWidePanels; ++i) {
-    const size_t p = first + i;
-    group[i] = p < panels() ? panels_.as<uint8_t>().data() + p * PanelBytes(in_) : nullptr;
-  }
-}
-
-Status LinearQ8::Run(const float* x, size_t rows, float* y, uint64_t pool_ns,
-                     Workspace::Impl& workspace) const {
-  CLIPGLOT_RETURN_IF_ERROR(workspace.ReserveQ8(rows, in_, way_));
-  for (size_t r = 0; r < rows; r += kQ8PassRows) {
-    const size_t count = std::min(kQ8PassRows, rows - r);
-    const bool wide = way_ == DotWay::kWide && count >= kWideProductLeast;
-    (this->*(wide ? &LinearQ8::RunWidePass : &LinearQ8::RunPass))(
-        x + r * in_, count, y + r * out_, pool_ns / rows * count, workspace);
+Status Int8Product::Run(const float* x, size_t rows, float* y, uint64_t nanoseconds,
+                        Workspace::Impl& workspace) {
+  CLIPGLOT_RETURN_IF_ERROR(workspace.Reserve(Scratch(rows)));
+  for (size_t r = 0; r < rows; r += kPassRows) {
+    const size_t count = std::min(kPassRows, rows - r);
+    const uint64_t pass_nanoseconds = nanoseconds / rows * count;
+    const float* from = x + r * panels_.in();
+    float* to = y + r * panels_.out();
+    count >= path_.strassen_min_rows
+        ? Int8StrassenProduct(panels_).Run(from, count, to, pass_nanoseconds, workspace)
+        : RunPass(from, count, to, pass_nanoseconds, workspace);
   }
   return OkStatus();
 }
 
-void LinearQ8::RunPass(const float* x, size_t rows, float* y, uint64_t pool_ns,
-                       Workspace::Impl& workspace) const {
-  const DotWay way = way_;
-  const std::span<const Q8Choice> kernels = Q8Kernels(way);
-  const size_t most_rows = kernels.size();
-  const size_t columns = Q8PaddedColumns(in_), row_bytes = columns * Q8ValueBytes(way);
-  const size_t block_rows = RowsOfBlock(rows, row_bytes, most_rows);
-  auto* q = workspace.quantized.as<uint8_t>().data();
-  static_assert(sizeof(Q8Row) <= kQ8RowParamBytes && sizeof(WideRow) <= kQ8RowParamBytes);
-  Q8Row* params = workspace.row_params.as<Q8Row>().data();
-  auto* group_params = workspace.row_params.as<int32_t>().data();  // instead, of kNarrow
-  const size_t row_params = 2 * Groups(in_);
-
-  // Calls work(first row, how many) for each group of rows that a kernel takes.
-  const auto each_group = [&](size_t begin, size_t end, const auto& work) {
-    for (size_t r = begin; r < end;) {
-      const size_t count = NextRows(end - r, most_rows, way);
-      work(r, count);
-      r += count;
-    }
-  };
-  const auto quantize = [&](size_t begin, size_t end) {
-    each_group(begin, end, [&](size_t first, size_t count) {
-      for (size_t i = 0; i < count; ++i) {
-        const float* from = x + (first + i) * in_;
-        uint8_t* to = q + first * row_bytes;
-        if (way == DotWay::kNarrow) {
-          QuantizeRowInGroups(from, in_, count, to + i * kQ8Step,
-                              group_params + first * row_params + i);
-          continue;
-        }
-        const RowQuantization row =
-            QuantizeRowQ8(from, in_, count, way, to + i * kQ8Step * Q8ValueBytes(way));
-        params[first + i] = {row.step, way == DotWay::kWide       ? 0
-                                       : way == DotWay::kUnsigned ? row.zero_point + 128
-                                                                  : row.zero_point};
-      }
-    });
-  };
-  {
-    const ProfileScope scope(workspace.profile, ProfileCategory::kQuantization);
-    RunRanges(workspace, rows, block_rows, /*nanoseconds=*/uint64_t{rows} * in_,
-              [&](size_t begin, size_t end) {
-                for (size_t r = begin; r < end; r += block_rows)
-                  quantize(r, std::min(r + block_rows, end));
-              });
-  }
-
-  const size_t panel_bytes = PanelBytes(in_), panels = this->panels();
-  const size_t panel_ranges = CeilDiv(panels, kTaskPanels), blocks = CeilDiv(rows, block_rows);
-  RunTasks(workspace, panel_ranges * blocks, pool_ns, [&](size_t, size_t index) {
-    const size_t first_panel = index % panel_ranges * kTaskPanels,
-                 last_panel = std::min(first_panel + kTaskPanels, panels);
-    const size_t first_row = index / panel_ranges * block_rows,
-                 last_row = std::min(first_row + block_rows, rows);
-    for (size_t p = first_panel; p < last_panel; p += kTogether) {
-      const size_t stop = std::min(p + kTogether, last_panel), column = p * kPanelOutputs,
-                   outputs = std::min((stop - p) * kPanelOutputs, out_ - column);
-      each_group(first_row, last_row, [&](size_t first, size_t count) {
-        const Q8Choice& choice = kernels[count - 1];
-        // Rows of y often lie so far apart that few of them fit into the first cache: each is
-        // written once, whole.
-        alignas(16) float tile_y[kQ8MostRows * kTogetherOutputs];
-        for (size_t at = p; at < stop;) {
-          const bool wide = at + choice.panels <= stop;
-          const Q8Tile tile = {.panels = panels_.as<uint8_t>().data() + at * panel_bytes,
-                               .panel_bytes = panel_bytes,
-                               .columns = columns,
-                               .x = q + first * row_bytes,
-                               .rows = params + first,
-                               .params = group_params + first * row_params,
-                               .narrow = way == DotWay::kNarrow ? narrow_.panel(at) : NarrowPanel{},
-                               .y = tile_y + (at - p) * kPanelOutputs,
-                               .stride = kTogetherOutputs,
-                               .x_unsigned = way == DotWay::kUnsigned};
-          (wide ? choice.wide : choice.narrow)(tile);
-          at += wide ? choice.panels : 1;
-        }
-        for (size_t i = 0; i < count; ++i) {
-          float* to = y + (first + i) * out_ + column;
-          const float* from = tile_y + i * kTogetherOutputs;
-          if (outputs == kTogetherOutputs) {
-            std::memcpy(to, from, kTogetherOutputs * sizeof(float));
-          } else {
-            std::copy_n(from, outputs, to);
-          }
-        }
-      });
-    }
+void Int8Product::RunPass(const float* x, size_t rows, float* y, uint64_t nanoseconds,
+                          Workspace::Impl& workspace) const {
+  const size_t row_bytes = Int8PaddedColumns(panels_.in()) * path_.value_bytes;
+  const Pass pass = {.x = x,
+                     .rows = rows,
+                     .y = y,
+                     .block_rows = RowsOfBlock(rows, row_bytes, path_.kernels.size()),
+                     .values = workspace.activations.as<uint8_t>().data(),
+                     .params = workspace.row_params.data(),
+                     .row_bytes = row_bytes,
+                     .row_params = path_.params_bytes(panels_.in())};
+  QuantizeBlocks(pass, workspace);
+  const size_t panel_ranges = CeilDiv(panels_.count(), kInt8TaskPanels),
+               blocks = CeilDiv(rows, pass.block_rows);
+  RunTasks(workspace, panel_ranges * blocks, nanoseconds, [&](size_t, size_t index) {
+    ForEachTile(pass, index / panel_ranges, index % panel_ranges * kInt8TaskPanels);
   });
 }
 
-void LinearQ8::RunWidePass(const float* x, size_t rows, float* y, uint64_t pool_ns,
-                           Workspace::Impl& workspace) const {
-  const size_t blocks = CeilDiv(rows, kWideBlockRows),
-               block_rows = RoundUp(CeilDiv(rows, blocks), 4),
-               block_values = static_cast<size_t>(WideBlockValues(block_rows, in_));
-  const auto rows_of = [&](size_t block) {
-    return std::min(block_rows, rows - block * block_rows);
+void Int8Product::QuantizeBlocks(const Pass& pass, Workspace::Impl& workspace) const {
+  const ProfileScope scope(workspace.profile, ProfileCategory::kQuantization);
+  const size_t in = panels_.in();
+  const auto quantize = [&](size_t first, size_t count) {
+    path_.quantize(pass.x + first * in, count, in, pass.values + first * pass.row_bytes,
+                   pass.params + first * pass.row_params);
   };
-  auto* q = workspace.quantized.as<int16_t>().data();
-  WideRow* params = workspace.row_params.as<WideRow>().data();
-  {
-    const ProfileScope scope(workspace.profile, ProfileCategory::kQuantization);
-    constexpr size_t kTaskPairs = 8;
-    const size_t tasks = CeilDiv(block_rows / 2, kTaskPairs);
-    RunTasks(workspace, tasks * blocks, /*nanoseconds=*/uint64_t{rows} * in_,
-             [&](size_t thread, size_t index) {
-               const size_t block = index / tasks, count = rows_of(block), half = (count + 1) / 2,
-                            begin = std::min(index % tasks * kTaskPairs, half);
-               PackWideRows(x + block * block_rows * in_, count, in_, begin,
-                            std::min(begin + kTaskPairs, half),
-                            q + blocks * block_values + thread * WideScratchValues(in_),
-                            q + block * block_values, params + block * block_rows);
-             });
-  }
+  RunRanges(workspace, pass.rows, pass.block_rows, /*nanoseconds=*/uint64_t{pass.rows} * in,
+            [&](size_t begin, size_t end) {
+              for (size_t r = begin; r < end; r += pass.block_rows)
+                ForEachRowGroup(r, std::min(r + pass.block_rows, end), path_, quantize);
+            });
+}
 
-  const size_t panel_bytes = PanelBytes(in_), panels = this->panels();
-  const size_t panel_ranges = CeilDiv(panels, kTaskPanels);
-  RunTasks(workspace, panel_ranges * blocks, pool_ns, [&](size_t, size_t index) {
-    const size_t first_panel = index % panel_ranges * kTaskPanels,
-                 last_panel = std::min(first_panel + kTaskPanels, panels);
-    const size_t block = index / panel_ranges, first_row = block * block_rows;
-    const size_t count = rows_of(block), half = (count + 1) / 2;
-    alignas(16) int32_t sums[kWideBlockRows * kWideOutputs];
-    for (size_t p = first_panel; p < last_panel; p += kWidePanels) {
-      const uint8_t* group[kWidePanels];
-      Group(p, group);
-      WideProduct(q + block * block_values, count, group, in_, sums);
-      const uint8_t* tails[kWidePanels];
-      for (size_t i = 0; i < kWidePanels && group[i] != nullptr; ++i)
-        tails[i] = group[i] + panel_bytes - sizeof(PanelTail);
-      const size_t column = p * kPanelOutputs, outputs = std::min(kWideOutputs, out_ - column);
-      for (const size_t lower : {0, 1}) {
-        const size_t skipped = lower * half, row = first_row + skipped;
-        FinishWide(sums + skipped * kWideOutputs, tails, lower, params + row,
-                   lower == 0 ? half : count - half, outputs, y + row * out_ + column, out_);
-      }
-    }
-  });
+// All tiles of a block's rows and kInt8TaskPanels panels.
+void Int8Product::ForEachTile(const Pass& pass, size_t block, size_t first_panel) const {
+  const size_t last_panel = std::min(first_panel + kInt8TaskPanels, panels_.count());
+  const size_t first_row = block * pass.block_rows,
+               last_row = std::min(first_row + pass.block_rows, pass.rows);
+  for (size_t p = first_panel; p < last_panel; p += kMaxPanels) {
+    const size_t stop = std::min(p + kMaxPanels, last_panel), column = p * kPanelOutputs,
+                 outputs = std::min((stop - p) * kPanelOutputs, panels_.out() - column);
+    ForEachRowGroup(first_row, last_row, path_, [&](size_t first, size_t count) {
+      alignas(16) float tile[kMaxKernelRows * kTileOutputs];
+      RunTile(pass, first, count, p, stop, tile);
+      StoreTile(tile, count, outputs, pass.y + first * panels_.out() + column, panels_.out());
+    });
+  }
+}
+
+// A few rows by panels `first_panel` to `last_panel` - 1, at most kMaxPanels.
+void Int8Product::RunTile(const Pass& pass, size_t first_row, size_t rows, size_t first_panel,
+                          size_t last_panel, float* y) const {
+  const MicroKernel& kernel = path_.kernels[rows - 1];
+  for (size_t p = first_panel; p < last_panel;) {
+    const bool many = p + kernel.panels <= last_panel;
+    const Int8Tile tile = {.panels = panels_.at(p),
+                           .panel_bytes = PanelBytes(panels_.in()),
+                           .columns = Int8PaddedColumns(panels_.in()),
+                           .x = pass.values + first_row * pass.row_bytes,
+                           .params = pass.params + first_row * pass.row_params,
+                           .x_unsigned = path_.activations_unsigned,
+                           .acc16 = path_.acc16_weights ? acc16_.panel(p) : Acc16Panel{},
+                           .y = y + (p - first_panel) * kPanelOutputs,
+                           .stride = kTileOutputs};
+    (many ? kernel.many : kernel.one)(tile);
+    p += many ? kernel.panels : 1;
+  }
 }
 
 }  // namespace clipglot

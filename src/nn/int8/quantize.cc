@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "nn/int8/kernels.h"
 #include "nn/runtime/workspace_impl.h"
 #include "nn/simd/simd.h"
 
@@ -97,10 +98,10 @@ void Scatter(const Vector& fours, size_t count, uint8_t* to, size_t stride) {
     std::memcpy(to + i * stride, &four, sizeof(four));
   };
   constexpr size_t kFours = sizeof(Vector) / sizeof(Four);
-  if (count == kFours * kQ8Step) {
+  if (count == kFours * kInt8Step) {
     for (size_t i = 0; i < kFours; ++i) put(i);
   } else {
-    for (size_t i = 0; i < Q8PaddedColumns(count) / kQ8Step; ++i) put(i);
+    for (size_t i = 0; i < Int8PaddedColumns(count) / kInt8Step; ++i) put(i);
   }
 }
 
@@ -112,40 +113,41 @@ RowQuantization QuantizeRow(const float* x, size_t columns, int8_t* q) {
   });
 }
 
-CLIPGLOT_NOINLINE RowQuantization QuantizeRowQ8(const float* x, size_t columns, size_t rows,
-                                                DotWay way, void* q) {
-  auto* to = static_cast<uint8_t*>(q);
-  if (way == DotWay::kWide) {
-    using I64x4 = int64_t __attribute__((vector_size(32)));
-    return Quantize(x, columns, [=](size_t column, I8x16 values, size_t count, int32_t zero_point) {
-      const simd::I16x8 zero = simd::SplatI16(static_cast<int16_t>(zero_point));
-      const auto low = (simd::I64x2)(simd::PromoteLowerToI16(values) - zero);
-      const auto high = (simd::I64x2)(simd::PromoteUpperToI16(values) - zero);
-      Scatter<int64_t>(I64x4{low[0], low[1], high[0], high[1]}, count,
-                       to + column * rows * sizeof(int16_t), rows * sizeof(int64_t));
-    });
-  }
-  const auto flip = (I8x16)simd::SplatI32(way == DotWay::kUnsigned ? int32_t{-0x7F7F7F80} : 0);
-  return Quantize(x, columns, [=](size_t column, I8x16 values, size_t count, int32_t) {
-    Scatter<int32_t>((I32x4)(values ^ flip), count, to + column * rows, rows * sizeof(int32_t));
+CLIPGLOT_NOINLINE RowQuantization QuantizeRowI16(const float* x, size_t columns, size_t rows,
+                                                 uint8_t* q) {
+  using I64x4 = int64_t __attribute__((vector_size(32)));
+  return Quantize(x, columns, [=](size_t column, I8x16 values, size_t count, int32_t zero_point) {
+    const simd::I16x8 zero = simd::SplatI16(static_cast<int16_t>(zero_point));
+    const auto low = (simd::I64x2)(simd::PromoteLowerToI16(values) - zero);
+    const auto high = (simd::I64x2)(simd::PromoteUpperToI16(values) - zero);
+    Scatter<int64_t>(I64x4{low[0], low[1], high[0], high[1]}, count,
+                     q + column * rows * sizeof(int16_t), rows * sizeof(int64_t));
   });
 }
 
-CLIPGLOT_NOINLINE void QuantizeRowInGroups(const float* x, size_t columns, size_t rows, uint8_t* q,
-                                           int32_t* params) {
-  const size_t padded = Q8PaddedColumns(columns), step_bytes = rows * kQ8Step;
+CLIPGLOT_NOINLINE RowQuantization QuantizeRowBytes(const float* x, size_t columns, size_t rows,
+                                                   bool is_unsigned, uint8_t* q) {
+  const auto flip = (I8x16)simd::SplatI32(is_unsigned ? int32_t{-0x7F7F7F80} : 0);
+  return Quantize(x, columns, [=](size_t column, I8x16 values, size_t count, int32_t) {
+    Scatter<int32_t>((I32x4)(values ^ flip), count, q + column * rows, rows * sizeof(int32_t));
+  });
+}
+
+CLIPGLOT_NOINLINE void QuantizeRowAcc16(const float* x, size_t columns, size_t rows, uint8_t* q,
+                                        int32_t* params) {
+  const size_t padded = Int8PaddedColumns(columns), step_bytes = rows * kInt8Step;
   for (size_t g = 0; g < columns; g += kGroupColumns, params += 2 * rows) {
-    const size_t quarter = std::min(kGroupColumns, padded - g) / kQ8Step / kGroupQuarters;
-    const RowQuantization group = Quantize<-128, kGroupMost - 128>(
+    const size_t quarter = std::min(kGroupColumns, padded - g) / kInt8Step / kGroupQuarters;
+    const RowQuantization group = Quantize<-128, kGroupMax - 128>(
         x + g, std::min(kGroupColumns, columns - g),
         [=](size_t column, I8x16 values, size_t, int32_t) {
           // Above the highest lies at most the half step that both ends' rounding may add.
-          const auto most = (I8x16)simd::SplatI32(0x01010101 * (kGroupMost - 128));
+          const auto most = (I8x16)simd::SplatI32(0x01010101 * (kGroupMax - 128));
           const auto flip = (I8x16)simd::SplatI32(-0x7F7F7F80);
           const auto fours = (I32x4)((values < most ? values : most) ^ flip);
           for (size_t i = 0; i < 4; ++i) {
             const int32_t four = fours[i];
-            uint8_t* to = q + GroupPosition(column / kQ8Step + i, quarter) * step_bytes;
+            uint8_t* to = q + GroupPosition(column / kInt8Step + i, quarter) * step_bytes;
             std::memcpy(to, &four, sizeof(four));
             std::memcpy(to + quarter * step_bytes, &four, sizeof(four));
           }
@@ -153,6 +155,41 @@ CLIPGLOT_NOINLINE void QuantizeRowInGroups(const float* x, size_t columns, size_
     params[0] = std::bit_cast<int32_t>(group.step);
     params[rows] = static_cast<uint16_t>(-(group.zero_point + 128));
     q += kGroupPositions * step_bytes;
+  }
+}
+
+void QuantizeRowsI16(const float* x, size_t rows, size_t columns, uint8_t* values,
+                     std::byte* params) {
+  auto* of_row = reinterpret_cast<Int8Row*>(params);
+  for (size_t r = 0; r < rows; ++r, x += columns, values += kInt8Step * sizeof(int16_t)) {
+    // Values have their zero point taken off.
+    of_row[r] = {.step = QuantizeRowI16(x, columns, rows, values).step, .offset = 0};
+  }
+}
+
+template <bool is_unsigned>
+static void QuantizeRowsBytes(const float* x, size_t rows, size_t columns, uint8_t* values,
+                              std::byte* params) {
+  auto* of_row = reinterpret_cast<Int8Row*>(params);
+  for (size_t r = 0; r < rows; ++r, x += columns, values += kInt8Step) {
+    const RowQuantization row = QuantizeRowBytes(x, columns, rows, is_unsigned, values);
+    of_row[r] = {.step = row.step, .offset = row.zero_point + (is_unsigned ? 128 : 0)};
+  }
+}
+void QuantizeRowsU8(const float* x, size_t rows, size_t columns, uint8_t* values,
+                    std::byte* params) {
+  QuantizeRowsBytes<true>(x, rows, columns, values, params);
+}
+void QuantizeRowsS8(const float* x, size_t rows, size_t columns, uint8_t* values,
+                    std::byte* params) {
+  QuantizeRowsBytes<false>(x, rows, columns, values, params);
+}
+
+void QuantizeRowsAcc16(const float* x, size_t rows, size_t columns, uint8_t* values,
+                       std::byte* params) {
+  for (size_t r = 0; r < rows; ++r) {
+    QuantizeRowAcc16(x + r * columns, columns, rows, values + r * kInt8Step,
+                     reinterpret_cast<int32_t*>(params) + r);
   }
 }
 

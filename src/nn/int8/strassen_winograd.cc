@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "nn/int8/finish.h"
 #include "nn/runtime/workspace_impl.h"
 #include "nn/simd/simd.h"
 
@@ -14,8 +15,8 @@ using simd::I16x8;
 using simd::I32x4;
 
 constexpr size_t kProducts = 7;
-constexpr size_t kQuad = kQ8Step;
-constexpr size_t kHalfPanels = kWidePanels / 2;
+constexpr size_t kQuad = kInt8Step;
+constexpr size_t kHalfPanels = kStrassenPanels / 2;
 // Columns of a half that are done at once: what is made of their weights stays in the second cache.
 constexpr size_t kChunk = 512;
 
@@ -87,12 +88,13 @@ CLIPGLOT_NOINLINE void CombineRows(const int16_t* first, const int16_t* second, 
 // The panels' bytes from column `begin` of the first half on. What is missing is zero: it is read
 // from one vector, in steps of nothing.
 struct Cursor {
-  const uint8_t* at[kWidePanels];
-  size_t step[kWidePanels], second[kWidePanels];  // to the next four columns, to the second half
+  const uint8_t* at[kStrassenPanels];
+  size_t step[kStrassenPanels],
+      second[kStrassenPanels];  // to the next four columns, to the second half
 
-  Cursor(const WidePanels& panels, size_t half_columns, size_t begin) {
+  Cursor(const PanelGroup& panels, size_t half_columns, size_t begin) {
     static constexpr uint8_t kNoWeights[16] = {};
-    for (size_t p = 0; p < kWidePanels; ++p) {
+    for (size_t p = 0; p < kStrassenPanels; ++p) {
       const bool there = panels[p] != nullptr;
       at[p] = there ? panels[p] + begin * 4 : kNoWeights;
       step[p] = there ? kQuad * 4 : 0;
@@ -172,25 +174,25 @@ inline void MultiplyRows(const int16_t* w, const int16_t* x, size_t columns, int
   constexpr auto& counts = kCounts[product];
   for (size_t r = 0; r < R; ++r) {
     for (size_t p = 0; p < kHalfPanels; ++p) {
-      const size_t at = r * kWideOutputs + p * 4;
+      const size_t at = r * kStrassenOutputs + p * 4;
       Count<counts[0]>(sum[r][p], upper + at);
-      Count<counts[1]>(sum[r][p], upper + at + kWideOutputs / 2);
+      Count<counts[1]>(sum[r][p], upper + at + kStrassenOutputs / 2);
       Count<counts[2]>(sum[r][p], lower + at);
-      Count<counts[3]>(sum[r][p], lower + at + kWideOutputs / 2);
+      Count<counts[3]>(sum[r][p], lower + at + kStrassenOutputs / 2);
     }
   }
 }
 
 template <size_t product>
 void Multiply(const int16_t* w, const int16_t* x, size_t half, size_t columns, int32_t* sums) {
-  int32_t* lower = sums + half * kWideOutputs;
+  int32_t* lower = sums + half * kStrassenOutputs;
   size_t r = 0;
   for (; r + 2 <= half; r += 2) {
-    const size_t at = r * kWideOutputs;
+    const size_t at = r * kStrassenOutputs;
     MultiplyRows<2, product>(w, x + r * columns, columns, sums + at, lower + at);
   }
   if (r < half) {
-    const size_t at = r * kWideOutputs;
+    const size_t at = r * kStrassenOutputs;
     MultiplyRows<1, product>(w, x + r * columns, columns, sums + at, lower + at);
   }
 }
@@ -201,16 +203,17 @@ constexpr decltype(&Multiply<0>) kMultiply[kProducts] = {
 
 }  // namespace
 
-void PackWideRows(const float* x, size_t rows, size_t columns, size_t begin, size_t end,
-                  int16_t* scratch, int16_t* block, WideRow* params) {
-  const size_t half = (rows + 1) / 2, padded = Q8PaddedColumns(columns), half_columns = padded / 2;
+void PackStrassenRows(const float* x, size_t rows, size_t columns, size_t begin, size_t end,
+                      int16_t* scratch, int16_t* block, StrassenRow* params) {
+  const size_t half = (rows + 1) / 2, padded = Int8PaddedColumns(columns),
+               half_columns = padded / 2;
   for (size_t pair = begin; pair < end; ++pair) {
     const bool two = pair + half < rows;
     RowQuantization row[2];
     for (size_t i = 0; i < 2; ++i) {
       if (i == 0 || two) {
-        row[i] = QuantizeRowQ8(x + (pair + i * half) * columns, columns, 1, DotWay::kWide,
-                               scratch + i * padded);
+        row[i] = QuantizeRowI16(x + (pair + i * half) * columns, columns, 1,
+                                reinterpret_cast<uint8_t*>(scratch + i * padded));
       } else {
         std::fill_n(scratch + padded, padded, int16_t{0});
       }
@@ -233,9 +236,9 @@ void PackWideRows(const float* x, size_t rows, size_t columns, size_t begin, siz
   }
 }
 
-WideOffsets OffsetsOf(const WidePanels& panels, size_t columns) {
-  WideOffsets offsets;
-  const size_t half_columns = Q8PaddedColumns(columns) / 2;
+StrassenOffsets StrassenOffsetsOf(const PanelGroup& panels, size_t columns) {
+  StrassenOffsets offsets;
+  const size_t half_columns = Int8PaddedColumns(columns) / 2;
   Cursor from(panels, half_columns, 0);
   for (size_t p = 0; p < kHalfPanels; ++p) {
     std::array<I32x4, kProducts> neighbours = {};
@@ -254,11 +257,11 @@ WideOffsets OffsetsOf(const WidePanels& panels, size_t columns) {
   return offsets;
 }
 
-void WideProduct(const int16_t* block, size_t rows, const WidePanels& panels, size_t columns,
-                 int32_t* sums) {
-  const size_t half = (rows + 1) / 2, half_columns = Q8PaddedColumns(columns) / 2;
+void StrassenWinogradGemm(const int16_t* block, size_t rows, const PanelGroup& panels,
+                          size_t columns, int32_t* sums) {
+  const size_t half = (rows + 1) / 2, half_columns = Int8PaddedColumns(columns) / 2;
   alignas(16) Weights weights;
-  std::fill_n(sums, 2 * half * kWideOutputs, 0);
+  std::fill_n(sums, 2 * half * kStrassenOutputs, 0);
   for (size_t begin = 0; begin < half_columns; begin += kChunk) {
     const size_t count = std::min(kChunk, half_columns - begin);
     Cursor from(panels, half_columns, begin);
@@ -266,6 +269,27 @@ void WideProduct(const int16_t* block, size_t rows, const WidePanels& panels, si
     const int16_t* x = block + kProducts * half * begin;
     for (size_t i = 0; i < kProducts; ++i)
       kMultiply[i](weights.values[i], x + i * half * count, half, count, sums);
+  }
+}
+
+CLIPGLOT_NOINLINE void FinishStrassen(const int32_t* sums, const uint8_t* const* tails,
+                                      size_t row_half, const StrassenRow* params, size_t rows,
+                                      size_t outputs, float* y, size_t stride) {
+  for (size_t r = 0; r < rows; ++r, sums += kStrassenOutputs, y += stride) {
+    for (size_t p = 0; p * kPanelOutputs < outputs; ++p) {
+      const uint8_t* tail = tails[p];
+      const I32x4 of_weights = simd::LoadI32(tail + offsetof(PanelTail, strassen_offsets) +
+                                             row_half * sizeof(of_weights));
+      const int32_t of_row = params[r].offsets[p / (kStrassenPanels / 2)];
+      const I32x4 sum =
+          simd::SubWrapping(simd::SubWrapping(simd::LoadI32(sums + p * kPanelOutputs), of_weights),
+                            simd::SplatI32(of_row));
+      float part[kPanelOutputs];
+      const size_t left = outputs - p * kPanelOutputs;
+      Scale(simd::ConvertToF32(sum) * simd::Splat(params[r].step), tail,
+            left < kPanelOutputs ? part : y + p * kPanelOutputs);
+      if (left < kPanelOutputs) std::copy_n(part, left, y + p * kPanelOutputs);
+    }
   }
 }
 

@@ -1,18 +1,11 @@
 #include <pthreadpool.h>
-#include <xnnpack.h>
 
 #include <algorithm>
 #include <bit>
 #include <utility>
 
 #include "base/checked.h"
-#include "base/math.h"
 #include "base/strings.h"
-#include "nn/int4/quantize.h"
-#include "nn/int8/product.h"
-#include "nn/int8/quantize.h"
-#include "nn/int8/strassen_winograd.h"
-#include "nn/nn.h"
 #include "nn/runtime/workspace_impl.h"
 
 #if defined(__EMSCRIPTEN_PTHREADS__)
@@ -22,9 +15,6 @@
 #endif
 
 namespace clipglot {
-
-static_assert(XNN_EXTRA_BYTES <= AlignedBuffer::kPadding,
-              "XNNPACK reads past what AlignedBuffer pads");
 
 namespace {
 
@@ -80,47 +70,18 @@ static Status Grow(AlignedBuffer& buffer, uint64_t bytes, const char* what) {
   return OkStatus();
 }
 
-static constexpr const char* kQuantizedWhat = "quantised activations";
-static constexpr const char* kScalesWhat = "scales of quantised activations";
-
-static Status TooMany(size_t rows, size_t columns) {
-  return Status(Code::kOutOfMemory, StrCat("activations of ", rows, " x ", columns));
+ScratchNeed ScratchNeed::Max(const ScratchNeed& a, const ScratchNeed& b) {
+  return {.activations = std::max(a.activations, b.activations),
+          .row_params = std::max(a.row_params, b.row_params),
+          .per_thread = std::max(a.per_thread, b.per_thread)};
 }
 
-Status Workspace::Impl::ReserveQuantized(size_t rows, size_t columns) {
-  const auto values = CheckedMul(rows, columns);
-  const auto params =
-      CheckedMul(uint64_t{rows} + XNN_EXTRA_QUANTIZATION_PARAMS, sizeof(xnn_quantization_params));
-  if (!values || !params) return TooMany(rows, columns);
-  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, *values, kQuantizedWhat));
-  return Grow(row_params, *params, kScalesWhat);
-}
-
-Status Workspace::Impl::ReserveQ8(size_t rows, size_t columns, DotWay q8_way) {
-  constexpr size_t kMostColumns = size_t{1} << 30;  // beyond memory, and no size overflows before
-  if (columns > kMostColumns) return TooMany(rows, columns);
-  rows = std::min(rows, kQ8PassRows);
-  uint64_t values = uint64_t{rows} * Q8PaddedColumns(columns);
-  if (q8_way == DotWay::kWide) {
-    // As RunWidePass needs at most for so many rows or fewer.
-    const size_t blocks = CeilDiv(rows, kWideBlockRows);
-    values =
-        std::max(values, blocks * WideBlockValues(blocks > 1 ? kWideBlockRows : rows + 3, columns) +
-                             threads * WideScratchValues(columns));
-  }
-  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, values * Q8ValueBytes(q8_way), kQuantizedWhat));
-  const size_t params =
-      q8_way == DotWay::kNarrow ? Groups(columns) * 2 * sizeof(int32_t) : kQ8RowParamBytes;
-  return Grow(row_params, uint64_t{rows} * params, kScalesWhat);
-}
-
-Status Workspace::Impl::ReserveQ4(size_t rows, size_t columns) {
-  const auto blocks = CheckedMul(rows, Q4RowBlocks(columns));
-  const auto bytes =
-      blocks ? CheckedMul(*blocks, Q4Units(Q4Bytes(way)) * kQ4UnitBytes) : std::nullopt;
-  if (!bytes) return TooMany(rows, columns);
-  CLIPGLOT_RETURN_IF_ERROR(Grow(quantized, *bytes, kQuantizedWhat));
-  return Grow(row_params, *blocks * (sizeof(float) + sizeof(int32_t)), kScalesWhat);
+Status Workspace::Impl::Reserve(const ScratchNeed& need) {
+  const auto of_threads = CheckedMul(need.per_thread, threads);
+  const auto all = of_threads ? CheckedAdd(need.activations, *of_threads) : std::nullopt;
+  if (!all) return Status(Code::kOutOfMemory, "quantised activations");
+  CLIPGLOT_RETURN_IF_ERROR(Grow(activations, *all, "quantised activations"));
+  return Grow(row_params, need.row_params, "scales of quantised activations");
 }
 
 Workspace::Workspace(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -139,8 +100,8 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(size_t threads) {
   auto impl = std::make_unique<Impl>();
   CLIPGLOT_RETURN_IF_ERROR(impl->xnnpack.Acquire());
   CLIPGLOT_ASSIGN_OR_RETURN(
-      impl->attention,
-      AlignedBuffer::TryAllocate(threads * AttentionScratchBytes(), "tiles of attention"));
+      impl->task_scratch,
+      AlignedBuffer::TryAllocate(threads * kTaskScratchBytes, "scratch of tasks"));
   if (threads > 1) {
     if (!CanStartThreads(threads - 1)) {
       return Status(Code::kInternal, StrCat("cannot start ", threads - 1, " more threads"));
@@ -160,11 +121,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(size_t threads) {
 size_t Workspace::threads() const { return impl_->threads; }
 Profile& Workspace::profile() { return impl_->profile; }
 
-Status Workspace::Reserve(size_t rows, size_t columns, WeightFormat weights) {
-  if (weights == WeightFormat::kInt4Block32) return impl_->ReserveQ4(rows, columns);
-  return kOwnInt8 ? impl_->ReserveQ8(rows, columns, impl_->way)
-                  : impl_->ReserveQuantized(rows, columns);
-}
+Status Workspace::Reserve(const ScratchNeed& need) { return impl_->Reserve(need); }
 
 void Workspace::ParallelFor(size_t count, const std::function<void(size_t)>& task) {
   RunTasks(*impl_, count, kMinParallelNanoseconds, [&](size_t, size_t index) { task(index); });

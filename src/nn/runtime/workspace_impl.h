@@ -12,8 +12,7 @@
 #include "base/limits.h"
 #include "base/math.h"
 #include "base/status.h"
-#include "nn/int8/isa.h"
-#include "nn/nn.h"
+#include "nn/runtime/workspace.h"
 #include "nn/runtime/xnnpack_handle.h"
 
 namespace clipglot {
@@ -22,9 +21,9 @@ namespace clipglot {
 // (natively) to 0.5 ms (in a browser) to wake.
 inline constexpr uint64_t kMinParallelNanoseconds = 250'000;
 
-// Rows that an int8 product takes at once: what is made of their activations must fit in memory.
-inline constexpr size_t kQ8PassRows = 1024;
-inline constexpr size_t kQ8RowParamBytes = 12;
+// What a task packs as it goes (tiles of attention), for each thread: 422 KiB.
+inline constexpr size_t kTaskScratchBytes = 422 << 10;
+static_assert(kTaskScratchBytes % AlignedBuffer::kAlignment == 0, "each thread's part is aligned");
 
 struct Workspace::Impl {
   ~Impl();
@@ -35,22 +34,14 @@ struct Workspace::Impl {
   Profile profile;
   std::atomic<uint64_t> seen = 0;  // bit t: thread t has run a task
 
-  DotWay way = ProbeDotWay();  // tests set another
-
-  // Activations quantised for one Linear::Run. For int8 weights, at most kQ8PassRows at once:
-  // as QuantizeRowQ8, QuantizeRowInGroups or PackWideRows lays them and what belongs to rows;
-  // natively, for XNNPACK, int8 [rows, columns] and xnn_quantization_params [rows + extra]. For
-  // 4-bit weights, blocks being columns / 32 rounded up: units of activations (quantize_q4.h)
-  // [rows, blocks], and a scale and an offset [rows, blocks] each.
-  AlignedBuffer quantized;
+  // Scratch of one call at a time: grown by Reserve, what it held is lost.
+  AlignedBuffer activations;  // and behind what the call needs of it its threads' own
   AlignedBuffer row_params;
-  // Make the two above large enough. Errors: kOutOfMemory.
-  Status ReserveQuantized(size_t rows, size_t columns);
-  Status ReserveQ8(size_t rows, size_t columns, DotWay q8_way);
-  Status ReserveQ4(size_t rows, size_t columns);
+  // Errors: kOutOfMemory.
+  Status Reserve(const ScratchNeed& need);
 
-  // Of Attention: AttentionScratchBytes() for each thread.
-  AlignedBuffer attention;
+  // kTaskScratchBytes for each thread.
+  AlignedBuffer task_scratch;
 
   // The pool to hand to XNNPACK for work that takes one thread about `nanoseconds`.
   pthreadpool_t PoolFor(uint64_t nanoseconds) const {
@@ -65,6 +56,8 @@ struct Workspace::Impl {
     }
   }
 };
+
+inline Workspace::Impl& ImplOf(Workspace& workspace) { return *workspace.impl_; }
 
 // Put before the function that does one row (or one piece of some thousand elements). A browser's
 // engine runs new code in a slow tier and changes to the fast one only when a function is called

@@ -8,7 +8,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "nn/int4/quantize.h"
+#include "nn/int4/product.h"
+#include "nn/int8/isa.h"
 #include "nn/reference.h"
 #include "nn/runtime/workspace_impl.h"
 #include "nn/testing.h"
@@ -23,18 +24,19 @@ using testing::SameBits;
 using testing::Shape;
 using testing::Values;
 
-// All that multiply here; where bytes are multiplied the engine's own way is only one of speed.
-std::vector<DotWay> Ways() {
-#if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
-  return {DotWay::kWide};
-#else
-  return {DotWay::kWide, DotWay::kUnsigned, DotWay::kSigned, DotWay::kNarrow};
-#endif
-}
-
-Values Apply(const Linear& linear, const Values& x, size_t rows, Workspace& workspace, DotWay way) {
-  workspace.impl().way = way;
-  return testing::Apply(linear, x, rows, workspace);
+// The paths of this build; where bytes are multiplied the engine's own is only one of speed, since
+// all give the same.
+Values Apply(const Matrix& w, std::span<const float> bias, const Values& x, size_t rows,
+             Workspace& workspace, const Int8Path& path, Workspace* packing = nullptr) {
+  auto product =
+      Int4Product::Create(w, bias, path.isa, packing == nullptr ? nullptr : &ImplOf(*packing));
+  EXPECT_TRUE(product.ok()) << product.status().detail();
+  Values y(rows * w.rows);
+  std::ranges::fill(y.span(), NAN);
+  const Status status =
+      (*product)->Run(x.span().data(), rows, y.span().data(), uint64_t{1} << 40, ImplOf(workspace));
+  EXPECT_TRUE(status.ok()) << status.detail();
+  return y;
 }
 
 // Odd sizes, one row, one column, ends of blocks and tiles, the model's own, many rows.
@@ -123,13 +125,13 @@ TEST(LinearQ4, AgreesWithExactIntegersAndWithFloats) {
       EXPECT_EQ(linear->out(), s.out);
       const Wanted wanted = Reference(x.span(), s.rows, w, bias);
       const auto exact = reference::Linear(x.span(), s.rows, Dequantized(w), bias, s.in, s.out);
-      const Values first = Apply(*linear, x, s.rows, *workspace, DotWay::kWide);
-      for (const DotWay way : Ways()) {
-        const Values y = Apply(*linear, x, s.rows, *workspace, way);
+      const Values first = Apply(w, bias, x, s.rows, *workspace, PathOf(Int8Isa::kI16Madd));
+      for (const Int8Path& path : Int8Paths()) {
+        const Values y = Apply(w, bias, x, s.rows, *workspace, path);
         ExpectNear(y.span(), wanted);
         for (size_t i = 0; i < y.size(); ++i)
           ASSERT_NEAR(y[i], exact[i], wanted.bound[i] + 1e-6 * wanted.size[i]) << i;
-        EXPECT_TRUE(SameBits(y.span(), first.span())) << static_cast<int>(way);
+        EXPECT_TRUE(SameBits(y.span(), first.span())) << path.name;
       }
     }
   }
@@ -174,10 +176,8 @@ TEST(LinearQ4, Extremes) {
       }
       if (pattern == 3) w.block_scales.as<uint16_t>()[0] = 0;
       const Values b = RandomValues(random, out);
-      auto linear = Linear::Create(w, b.span());
-      ASSERT_TRUE(linear.ok());
-      for (const DotWay way : Ways()) {
-        const Values y = Apply(*linear, x, rows, *workspace, way);
+      for (const Int8Path& path : Int8Paths()) {
+        const Values y = Apply(w, b.span(), x, rows, *workspace, path);
         for (size_t r = 0; r < rows; ++r) {
           SCOPED_TRACE(::testing::Message()
                        << "in " << in << " pattern " << pattern << " row " << r);
@@ -196,13 +196,12 @@ TEST(LinearQ4, NanAndInfinityStayInTheirRow) {
   const auto workspace = MakeWorkspace(1);
   std::mt19937 random(400);
   for (const Shape& s : {Shape{12, 100, 19}, {29, 170, 33}}) {
-    auto linear = Linear::Create(MatrixQ4(random, s.out, s.in), {});
-    ASSERT_TRUE(linear.ok());
+    const Matrix w = MatrixQ4(random, s.out, s.in);
     const Values clean = RandomValues(random, s.rows * s.in);
-    for (const DotWay way : Ways()) {
+    for (const Int8Path& path : Int8Paths()) {
       for (const float bad : {NAN, INFINITY, -INFINITY, std::numeric_limits<float>::max()}) {
         testing::ExpectBadStaysInItsRow(clean, s, bad, [&](const Values& x, size_t rows) {
-          return Apply(*linear, x, rows, *workspace, way);
+          return Apply(w, {}, x, rows, *workspace, path);
         });
       }
     }
@@ -216,19 +215,18 @@ TEST(LinearQ4, SameBitsAloneAndInABatchOnAnyThreads) {
     std::mt19937 random(600);
     SCOPED_TRACE(::testing::Message() << s.rows << " x " << s.in << " -> " << s.out);
     const Values b = RandomValues(random, s.out);
-    auto linear = Linear::Create(MatrixQ4(random, s.out, s.in), b.span());
-    ASSERT_TRUE(linear.ok());
+    const Matrix w = MatrixQ4(random, s.out, s.in);
     const Values x = RandomValues(random, s.rows * s.in, -2, 2);
     const auto one_thread = MakeWorkspace(1);
-    for (const DotWay way : Ways()) {
-      const Values wanted = Apply(*linear, x, s.rows, *one_thread, way);
+    for (const Int8Path& path : Int8Paths()) {
+      const Values wanted = Apply(w, b.span(), x, s.rows, *one_thread, path);
       for (const size_t threads : {2u, 3u}) {
         const auto workspace = MakeWorkspace(threads);
-        EXPECT_TRUE(SameBits(Apply(*linear, x, s.rows, *workspace, way).span(), wanted.span()))
+        EXPECT_TRUE(SameBits(Apply(w, b.span(), x, s.rows, *workspace, path).span(), wanted.span()))
             << threads;
       }
       testing::ExpectSameBitsInParts(x, wanted, s, [&](const Values& part, size_t rows) {
-        return Apply(*linear, part, rows, *one_thread, way);
+        return Apply(w, b.span(), part, rows, *one_thread, path);
       });
     }
   }
@@ -279,27 +277,24 @@ TEST(LinearQ4, PacksTheSameOnThreads) {
   std::mt19937 random(701);
   const Matrix w = MatrixQ4(random, 1029, 1100);
   const Values b = RandomValues(random, w.rows), x = RandomValues(random, 5 * w.columns);
-  auto alone = Linear::Create(w, b.span());
-  ASSERT_TRUE(alone.ok());
   const auto workspace = MakeWorkspace(3);
-  auto together = Linear::Create(w, b.span(), workspace.get());
-  ASSERT_TRUE(together.ok());
-  for (const DotWay way : Ways()) {
-    EXPECT_TRUE(SameBits(Apply(*together, x, 5, *workspace, way).span(),
-                         Apply(*alone, x, 5, *workspace, way).span()));
+  for (const Int8Path& path : Int8Paths()) {
+    EXPECT_TRUE(SameBits(Apply(w, b.span(), x, 5, *workspace, path, workspace.get()).span(),
+                         Apply(w, b.span(), x, 5, *workspace, path).span()));
   }
 }
 
-TEST(QuantizeQ4Rows, IsDefinedForEveryBlock) {
-  for (const DotWay way : Ways()) {
-    const bool bytes = Q4Bytes(way);
+TEST(QuantizeInt4Rows, IsDefinedForEveryBlock) {
+  for (const Int8Path& path : Int8Paths()) {
+    const Int4Path& int4 = Int4PathOf(path.isa);
+    const bool bytes = int4.bytes;
     // Signed numbers in any order: those of the 37 columns are the same.
     const auto values = [bytes](const std::vector<int8_t>& q) {
       std::vector<int> out;
       for (size_t i = 0; i < q.size(); i += bytes ? 1 : 2) {
-        int16_t wide;
-        std::memcpy(&wide, q.data() + (bytes ? 0 : i), sizeof(wide));
-        out.push_back(bytes ? q[i] : wide);
+        int16_t value;
+        std::memcpy(&value, q.data() + (bytes ? 0 : i), sizeof(value));
+        out.push_back(bytes ? q[i] : value);
       }
       return out;
     };
@@ -309,14 +304,15 @@ TEST(QuantizeQ4Rows, IsDefinedForEveryBlock) {
       std::vector<int8_t> q(bytes ? 64 : 128, 99);
       float scales[2];
       int32_t offsets[2];
-      QuantizeQ4Rows(x.data(), 1, x.size(), way, q.data(), scales, offsets);
+      int4.quantize(x.data(), 1, x.size(), reinterpret_cast<uint8_t*>(q.data()), scales, offsets);
       const std::vector<int> got = values(q);
       EXPECT_EQ(got.size(), 64u);
       EXPECT_EQ(std::ranges::count(got, v > 1 ? 127 : 0), v > 1 ? 37 : 64) << v;
       for (size_t i = 40; i < 64; ++i) EXPECT_EQ(got[i], 0);
       for (const float scale : scales) EXPECT_TRUE(std::isfinite(scale));
       const int of_one = v > 1 ? -8 * 127 : 0;
-      if (way == DotWay::kNarrow) {  // of five columns the first, second and fifth, and the others
+      if (path.isa ==
+          Int8Isa::kAcc16) {  // of five columns the first, second and fifth, and the others
         const auto parts = std::bit_cast<std::array<int16_t, 2>>(offsets[1]);
         EXPECT_EQ(parts, (std::array<int16_t, 2>{static_cast<int16_t>(of_one * 3),
                                                  static_cast<int16_t>(of_one * 2)}));
@@ -331,7 +327,7 @@ TEST(QuantizeQ4Rows, IsDefinedForEveryBlock) {
         std::vector<int8_t> q(bytes ? 64 : 128);
         float scales[2];
         int32_t offsets[2];
-        QuantizeQ4Rows(x.data(), 1, x.size(), way, q.data(), scales, offsets);
+        int4.quantize(x.data(), 1, x.size(), reinterpret_cast<uint8_t*>(q.data()), scales, offsets);
         EXPECT_TRUE(std::isnan(scales[at / 32]));
         EXPECT_EQ(offsets[at / 32], 0);
       }

@@ -1,4 +1,4 @@
-// Our own products with 8-bit weights, each way of multiplying against exact integers.
+// Our own products with 8-bit weights, each path against exact integers.
 #include "nn/int8/product.h"
 
 #include <gtest/gtest.h>
@@ -27,40 +27,42 @@ using testing::SameBits;
 using testing::Shape;
 using testing::Values;
 
-// Ways that can be tried here: all in plain steps, or what the engine can do and what always works.
-std::vector<DotWay> Ways() {
-#if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
-  return {DotWay::kWide};
-#elif defined(__wasm_simd128__)
-  std::vector<DotWay> ways = {DotWay::kWide, DotWay::kNarrow};
-  if (ProbeDotWay() != DotWay::kNarrow) ways.push_back(ProbeDotWay());
-  return ways;
-#else
-  return {DotWay::kWide, DotWay::kUnsigned, DotWay::kSigned, DotWay::kNarrow};
+// Paths of the table that this machine can take: natively all, in plain steps; in wasm what the
+// engine can do, and what gives the same in every engine.
+std::vector<const Int8Path*> Paths() {
+  std::vector<const Int8Path*> paths;
+  for (const Int8Path& path : Int8Paths()) {
+#ifdef __wasm__
+    const bool everywhere = path.isa == Int8Isa::kI16Madd || path.isa == Int8Isa::kAcc16;
+    if (!everywhere && path.isa != ProbeInt8Isa()) continue;
 #endif
+    paths.push_back(&path);
+  }
+  return paths;
 }
 
-Values Apply(const LinearQ8& linear, const Values& x, size_t rows, size_t out, size_t threads = 1,
+Values Apply(Product& product, const Values& x, size_t rows, size_t out, size_t threads = 1,
              bool pool = false) {
   const auto workspace = MakeWorkspace(threads);
   Values y(rows * out);
   std::ranges::fill(y.span(), NAN);
-  const Status status = linear.Run(x.span().data(), rows, y.span().data(),
-                                   pool ? uint64_t{1} << 40 : 0, workspace->impl());
+  const Status status = product.Run(x.span().data(), rows, y.span().data(),
+                                    pool ? uint64_t{1} << 40 : 0, ImplOf(*workspace));
   EXPECT_TRUE(status.ok()) << status.detail();
   return y;
 }
 
-// Where QuantizeRowInGroups puts a column, the first time.
+// Where QuantizeRowAcc16 puts a column, the first time.
 size_t GroupElement(size_t column, size_t columns, size_t rows = 1) {
   const size_t group = column / kGroupColumns,
-               in_group = std::min(kGroupColumns, Q8PaddedColumns(columns) - group * kGroupColumns),
-               quarter = in_group / kQ8Step / kGroupQuarters;
-  const size_t position = GroupPosition(column % kGroupColumns / kQ8Step, quarter);
-  return (group * kGroupPositions + position) * kQ8Step * rows + column % kQ8Step;
+               in_group =
+                   std::min(kGroupColumns, Int8PaddedColumns(columns) - group * kGroupColumns),
+               quarter = in_group / kInt8Step / kGroupQuarters;
+  const size_t position = GroupPosition(column % kGroupColumns / kInt8Step, quarter);
+  return (group * kGroupPositions + position) * kInt8Step * rows + column % kInt8Step;
 }
 
-// What QuantizeRowInGroups gives besides the values: an int16 in a word whose other half is zero.
+// What QuantizeRowAcc16 gives besides the values: an int16 in a word whose other half is zero.
 float Step(int32_t bits) { return std::bit_cast<float>(bits); }
 int MinusZero(int32_t word) {
   const auto value = static_cast<int16_t>(word);
@@ -68,20 +70,20 @@ int MinusZero(int32_t word) {
   return value;
 }
 
-// Exact sums of what the quantisation gave; of kNarrow it differs.
+// Exact sums of what the quantisation gave; of kAcc16 it differs.
 std::vector<double> Reference(std::span<const float> x, size_t rows, const Matrix& w,
-                              std::span<const float> bias, DotWay way) {
-  if (way != DotWay::kNarrow) {
+                              std::span<const float> bias, const Int8Path& path) {
+  if (path.isa != Int8Isa::kAcc16) {
     return reference::LinearInt8(x, rows, w, bias, [](std::span<const float> row, auto q) {
       return QuantizeRow(row.data(), row.size(), q.data());
     });
   }
   const size_t in = w.columns;
   std::vector<double> y(rows * w.rows);
-  std::vector<uint8_t> q(2 * Q8PaddedColumns(in));
+  std::vector<uint8_t> q(2 * Int8PaddedColumns(in));
   std::vector<int32_t> params(2 * Groups(in));
   for (size_t r = 0; r < rows; ++r) {
-    QuantizeRowInGroups(x.data() + r * in, in, 1, q.data(), params.data());
+    QuantizeRowAcc16(x.data() + r * in, in, 1, q.data(), params.data());
     for (size_t o = 0; o < w.rows; ++o) {
       double sum = 0;
       for (size_t c = 0; c < in; ++c) {
@@ -95,19 +97,19 @@ std::vector<double> Reference(std::span<const float> x, size_t rows, const Matri
   return y;
 }
 
-LinearQ8 Make(const Matrix& w, std::span<const float> bias, DotWay way) {
-  auto linear = LinearQ8::Create(w, bias, way);
-  EXPECT_TRUE(linear.ok()) << linear.status().detail();
-  EXPECT_GE(linear->packed_bytes(), w.rows * w.columns);
-  return *std::move(linear);
+std::unique_ptr<Product> Make(const Matrix& w, std::span<const float> bias, const Int8Path& path) {
+  auto product = Int8Product::Create(w, bias, path);
+  EXPECT_TRUE(product.ok()) << product.status().detail();
+  EXPECT_GE((*product)->packed_bytes(), w.rows * w.columns);
+  return *std::move(product);
 }
 
-// How far a result may be from the exact one: of kNarrow each group's sum is added as a float.
-double Tolerance(DotWay way, size_t in) {
-  return 1e-6 + (way == DotWay::kNarrow ? 0x1p-24 * static_cast<double>(Groups(in)) : 0.0);
+// How far a result may be from the exact one: of kAcc16 each group's sum is added as a float.
+double Tolerance(const Int8Path& path, size_t in) {
+  return 1e-6 + (path.isa == Int8Isa::kAcc16 ? 0x1p-24 * static_cast<double>(Groups(in)) : 0.0);
 }
 
-TEST(LinearQ8, EveryWayGivesTheExactIntegers) {
+TEST(Int8Product, EveryPathGivesTheExactIntegers) {
   std::vector<Shape> shapes = {{17, 170, 64}, {5, 2730, 33}, {31, 1023, 7},
                                {4, 333, 1},   {8192, 64, 5}, {100, 48, 130},
                                {13, 40, 36},  {97, 300, 70}, {2, 65536, 3}};
@@ -131,17 +133,17 @@ TEST(LinearQ8, EveryWayGivesTheExactIntegers) {
     const Values x = RandomValues(random, s.rows * s.in, -3, 2), b = RandomValues(random, s.out);
     const bool with_bias = seed % 2 == 0;
     const std::span<const float> bias = with_bias ? b.span() : std::span<const float>();
-    const Values first = Apply(Make(w, bias, DotWay::kWide), x, s.rows, s.out);
-    for (const DotWay way : Ways()) {
-      const LinearQ8 linear = Make(w, bias, way);
-      const Values y = Apply(linear, x, s.rows, s.out);
-      ExpectNear(y.span(), Reference(x.span(), s.rows, w, bias, way), Tolerance(way, s.in));
-      if (way != DotWay::kNarrow) {
-        EXPECT_TRUE(SameBits(y.span(), first.span())) << static_cast<int>(way);
+    const Values first = Apply(*Make(w, bias, PathOf(Int8Isa::kI16Madd)), x, s.rows, s.out);
+    for (const Int8Path* path : Paths()) {
+      const auto product = Make(w, bias, *path);
+      const Values y = Apply(*product, x, s.rows, s.out);
+      ExpectNear(y.span(), Reference(x.span(), s.rows, w, bias, *path), Tolerance(*path, s.in));
+      if (path->isa != Int8Isa::kAcc16) {
+        EXPECT_TRUE(SameBits(y.span(), first.span())) << path->name;
       }
       if (s.rows * s.in * s.out > 10000) {
         for (const size_t threads : {2u, 3u})
-          EXPECT_TRUE(SameBits(Apply(linear, x, s.rows, s.out, threads, true).span(), y.span()));
+          EXPECT_TRUE(SameBits(Apply(*product, x, s.rows, s.out, threads, true).span(), y.span()));
       }
     }
   }
@@ -149,7 +151,7 @@ TEST(LinearQ8, EveryWayGivesTheExactIntegers) {
 
 // The largest sums that there are: all weights and all activations at their ends. In many rows they
 // pass int32's ends on the way.
-TEST(LinearQ8, Extremes) {
+TEST(Int8Product, Extremes) {
   constexpr size_t kKinds = 7, out = 18;
   for (const size_t in : {64u, 170u, 2730u, 65536u}) {
     for (const int weight : {-128, 127, 0}) {  // 0: ends at random
@@ -167,14 +169,14 @@ TEST(LinearQ8, Extremes) {
             x[r * in + i] = of_row[r % kKinds];
           }
         }
-        for (const DotWay way : Ways()) {
-          const auto wanted = Reference(x.span().first(kKinds * in), kKinds, w, {}, way);
-          const Values y = Apply(Make(w, {}, way), x, rows, out);
+        for (const Int8Path* path : Paths()) {
+          const auto wanted = Reference(x.span().first(kKinds * in), kKinds, w, {}, *path);
+          const Values y = Apply(*Make(w, {}, *path), x, rows, out);
           for (size_t r = 0; r < rows; ++r) {
             SCOPED_TRACE(::testing::Message()
                          << "in " << in << " row " << r << " of " << rows << " weight " << weight);
             const auto first = wanted.begin() + static_cast<ptrdiff_t>(r % kKinds * out);
-            ExpectNear(y.span().subspan(r * out, out), {first, first + out}, Tolerance(way, in));
+            ExpectNear(y.span().subspan(r * out, out), {first, first + out}, Tolerance(*path, in));
           }
         }
       }
@@ -182,59 +184,59 @@ TEST(LinearQ8, Extremes) {
   }
 }
 
-TEST(LinearQ8, SameBitsAloneAndInABatch) {
+TEST(Int8Product, SameBitsAloneAndInABatch) {
   for (const Shape& s : {Shape{23, 64, 192}, {17, 170, 64}, {109, 2730, 57}}) {
     std::mt19937 random(600);
     const Values b = RandomValues(random, s.out), x = RandomValues(random, s.rows * s.in, -2, 2);
     const Matrix w = MatrixI8(random, s.out, s.in);
-    for (const DotWay way : Ways()) {
-      const LinearQ8 linear = Make(w, b.span(), way);
-      const Values wanted = Apply(linear, x, s.rows, s.out);
+    for (const Int8Path* path : Paths()) {
+      const auto product = Make(w, b.span(), *path);
+      const Values wanted = Apply(*product, x, s.rows, s.out);
       testing::ExpectSameBitsInParts(x, wanted, s, [&](const Values& part, size_t rows) {
-        return Apply(linear, part, rows, s.out);
+        return Apply(*product, part, rows, s.out);
       });
     }
   }
 }
 
 // Large enough that the threads do it, with panels that are missing outputs.
-TEST(LinearQ8, PacksTheSameOnThreads) {
+TEST(Int8Product, PacksTheSameOnThreads) {
   std::mt19937 random(700);
   const Shape s = {5, 1100, 1027};
   const Matrix w = MatrixI8(random, s.out, s.in);
   const Values b = RandomValues(random, s.out), x = RandomValues(random, s.rows * s.in, -2, 2);
-  for (const DotWay way : Ways()) {
-    const LinearQ8 alone = Make(w, b.span(), way);
-    const Values wanted = Apply(alone, x, s.rows, s.out);
+  for (const Int8Path* path : Paths()) {
+    const auto alone = Make(w, b.span(), *path);
+    const Values wanted = Apply(*alone, x, s.rows, s.out);
     for (const size_t threads : {1u, 2u, 3u}) {
       const auto workspace = MakeWorkspace(threads);
-      const auto together = LinearQ8::Create(w, b.span(), way, &workspace->impl());
+      const auto together = Int8Product::Create(w, b.span(), *path, &ImplOf(*workspace));
       ASSERT_TRUE(together.ok());
-      EXPECT_EQ(together->packed_bytes(), alone.packed_bytes());
-      EXPECT_TRUE(SameBits(Apply(*together, x, s.rows, s.out).span(), wanted.span()));
+      EXPECT_EQ((*together)->packed_bytes(), alone->packed_bytes());
+      EXPECT_TRUE(SameBits(Apply(**together, x, s.rows, s.out).span(), wanted.span()));
     }
   }
 }
 
-TEST(LinearQ8, NanAndInfinityStayInTheirRow) {
+TEST(Int8Product, NanAndInfinityStayInTheirRow) {
   std::mt19937 random(400);
   for (const Shape& s : {Shape{12, 100, 19}, {29, 170, 33}}) {
     const Matrix w = MatrixI8(random, s.out, s.in);
     const Values clean = RandomValues(random, s.rows * s.in);
-    for (const DotWay way : Ways()) {
-      const LinearQ8 linear = Make(w, {}, way);
+    for (const Int8Path* path : Paths()) {
+      const auto product = Make(w, {}, *path);
       for (const float bad : {NAN, INFINITY, -INFINITY}) {
         testing::ExpectBadStaysInItsRow(clean, s, bad, [&](const Values& x, size_t rows) {
-          return Apply(linear, x, rows, s.out);
+          return Apply(*product, x, rows, s.out);
         });
       }
     }
   }
 }
 
-// Whether all products of a lane fit into int16 with any activations, and panels and rests together
-// are the weights; from ordinary weights hardly anything is taken.
-TEST(NarrowWeights, LanesFitAndNothingIsLost) {
+// Whether all products of a lane fit into int16 with any activations, and panels and outliers
+// together are the weights; from ordinary weights hardly anything is taken.
+TEST(Acc16Weights, LanesFitAndNothingIsLost) {
   for (const size_t in : {1u, 16u, 100u, 128u, 333u, 1024u}) {
     // Normal with a far largest weight, normal with a near one, ends at random, all 127, all -128.
     for (const int kind : {0, 1, 2, 3, 4}) {
@@ -252,20 +254,22 @@ TEST(NarrowWeights, LanesFitAndNothingIsLost) {
       std::vector<uint8_t> panels(kPanels * PanelBytes(in));
       for (size_t p = 0; p < kPanels; ++p)
         PackPanel(w, {}, p * kPanelOutputs, panels.data() + p * PanelBytes(in));
-      auto narrow = NarrowWeights::Create(panels, in);
-      ASSERT_TRUE(narrow.ok());
-      size_t rests = 0;
+      auto acc16 = Acc16Weights::Create(panels, in);
+      ASSERT_TRUE(acc16.ok());
+      size_t outliers = 0;
       for (size_t p = 0; p < kPanels; ++p) {
-        const NarrowPanel panel = narrow->panel(p);
+        const Acc16Panel panel = acc16->panel(p);
         // By output and by position of the activations (once of twice), what a kernel multiplies.
-        std::vector<int> found(2 * Q8PaddedColumns(in) * kPanelOutputs);
+        std::vector<int> found(2 * Int8PaddedColumns(in) * kPanelOutputs);
         const auto at = [&](size_t position, size_t byte) -> int& {
-          return found[(position * kQ8Step + byte % kQ8Step) * kPanelOutputs + byte / kQ8Step];
+          return found[(position * kInt8Step + byte % kInt8Step) * kPanelOutputs +
+                       byte / kInt8Step];
         };
         const int8_t* from = reinterpret_cast<const int8_t*>(panels.data() + p * PanelBytes(in));
         for (size_t g = 0; g < Groups(in); ++g) {
-          const size_t quarter = std::min(kGroupColumns, Q8PaddedColumns(in) - g * kGroupColumns) /
-                                 kQ8Step / kGroupQuarters;
+          const size_t quarter =
+              std::min(kGroupColumns, Int8PaddedColumns(in) - g * kGroupColumns) / kInt8Step /
+              kGroupQuarters;
           for (size_t c = 0; c < quarter; ++c) {
             std::array<std::array<int, 16>, 2> sums_of = {};  // below zero, above
             for (size_t j = 0; j < kGroupQuarters; ++j) {
@@ -274,21 +278,21 @@ TEST(NarrowWeights, LanesFitAndNothingIsLost) {
               EXPECT_LT(shift, quarter);
               for (size_t b = 0; b < kVectorBytes; ++b, ++from) {
                 at(g * kGroupPositions + GroupPosition(step, quarter), b) += *from;
-                const size_t part = panel.few_steps ? j / kNarrowFewSteps : 0;
+                const size_t part = panel.spill_often ? j / kAcc16SpillOften : 0;
                 sums_of[*from > 0 ? 1 : 0][part * 8 + b / 2] += *from;
               }
             }
             for (size_t i = 0; i < 16; ++i) {
-              EXPECT_LE(kGroupMost * sums_of[1][i], 32767);
-              EXPECT_GE(kGroupMost * sums_of[0][i], -32768);
+              EXPECT_LE(kGroupMax * sums_of[1][i], 32767);
+              EXPECT_GE(kGroupMax * sums_of[0][i], -32768);
             }
           }
         }
-        for (const NarrowRest& rest : panel.rests) {
+        for (const Outlier& outlier : panel.outliers) {
           for (size_t b = 0; b < kVectorBytes; ++b) {
-            at(rest.position, b) += rest.weights[b];
-            const int pair = int{rest.weights[b]} + rest.weights[b ^ 1];
-            EXPECT_LE(kGroupMost * std::abs(pair), 32768);
+            at(outlier.position, b) += outlier.weights[b];
+            const int pair = int{outlier.weights[b]} + outlier.weights[b ^ 1];
+            EXPECT_LE(kGroupMax * std::abs(pair), 32768);
           }
         }
         for (size_t o = 0; o < kPanelOutputs; ++o) {
@@ -301,82 +305,84 @@ TEST(NarrowWeights, LanesFitAndNothingIsLost) {
           }
           for (size_t g = 0; g < sums.size(); ++g) EXPECT_EQ(panel.groups[g].sums[o], sums[g]);
         }
-        rests += panel.rests.size();
+        outliers += panel.outliers.size();
       }
-      const size_t vectors = kPanels * Q8PaddedColumns(in) / kQ8Step;
+      const size_t vectors = kPanels * Int8PaddedColumns(in) / kInt8Step;
       if (kind == 0) {
-        EXPECT_EQ(rests, 0u);
+        EXPECT_EQ(outliers, 0u);
       } else if (kind == 1) {
-        EXPECT_LE(rests, vectors / 16 + 3);  // a single group has little choice
+        EXPECT_LE(outliers, vectors / 16 + 3);  // a single group has little choice
       } else if (in >= 128) {
-        EXPECT_GT(rests, 0u);
+        EXPECT_GT(outliers, 0u);
       }
     }
   }
 }
 
 // Each value within half a step of what it was (and what zero's rounding adds), in 0 ...
-// kGroupMost, its group's own range.
-TEST(QuantizeRowInGroups, GroupsHaveTheirOwnSteps) {
+// kGroupMax, its group's own range.
+TEST(QuantizeRowAcc16, GroupsHaveTheirOwnSteps) {
   std::mt19937 random(11);
   for (const size_t columns : {1u, 15u, 128u, 129u, 300u, 1024u}) {
     for (const size_t rows : {1u, 3u, 8u}) {
       Values x = RandomValues(random, columns, -1, 2);
       x[columns - 1] = 1000;  // spoils its own group only
-      std::vector<uint8_t> q(2 * Q8PaddedColumns(columns) * rows, 99);
+      std::vector<uint8_t> q(2 * Int8PaddedColumns(columns) * rows, 99);
       std::vector<int32_t> params(Groups(columns) * rows * 2, 99);
-      QuantizeRowInGroups(x.span().data(), columns, rows, q.data(), params.data());
+      QuantizeRowAcc16(x.span().data(), columns, rows, q.data(), params.data());
       for (size_t c = 0; c < columns; ++c) {
         const int32_t* param = params.data() + c / kGroupColumns * 2 * rows;
         const float step = Step(param[0]);
         const size_t first = GroupElement(c, columns, rows),
                      group = c / kGroupColumns * kGroupColumns,
-                     quarter =
-                         std::min(kGroupColumns, Q8PaddedColumns(columns) - group) / kGroupQuarters;
+                     quarter = std::min(kGroupColumns, Int8PaddedColumns(columns) - group) /
+                               kGroupQuarters;
         for (const size_t at : {first, first + quarter * rows}) {
-          ASSERT_LE(q[at], kGroupMost);
+          ASSERT_LE(q[at], kGroupMax);
           EXPECT_NEAR(step * static_cast<float>(q[at] + MinusZero(param[rows])), x[c], 1.01 * step);
           for (size_t r = 1; r < rows; ++r) EXPECT_EQ(q[at + 4 * r], 99);  // another row's place
         }
-        EXPECT_LE(step, group + kGroupColumns >= columns ? 1002.0 / kGroupMost : 3.0 / kGroupMost);
+        EXPECT_LE(step, group + kGroupColumns >= columns ? 1002.0 / kGroupMax : 3.0 / kGroupMax);
       }
     }
   }
   for (const float bad : {NAN, INFINITY}) {
     Values x = RandomValues(random, 300);
     x[130] = bad;
-    std::vector<uint8_t> q(2 * Q8PaddedColumns(300));
+    std::vector<uint8_t> q(2 * Int8PaddedColumns(300));
     std::vector<int32_t> params(6);
-    QuantizeRowInGroups(x.span().data(), 300, 1, q.data(), params.data());
+    QuantizeRowAcc16(x.span().data(), 300, 1, q.data(), params.data());
     EXPECT_TRUE(std::isnan(Step(params[2])));
     EXPECT_TRUE(std::isfinite(Step(params[0])) && std::isfinite(Step(params[4])));
   }
 }
 
-TEST(QuantizeRowQ8, MatchesQuantizeRow) {
+TEST(QuantizeRows, MatchesQuantizeRow) {
   std::mt19937 random(7);
   for (const size_t columns : {1u, 4u, 9u, 16u, 23u, 64u, 170u}) {
     for (const size_t rows : {1u, 2u, 4u, 6u}) {
       const Values x = RandomValues(random, columns, -1, 2);
       std::vector<int8_t> wanted(columns);
       const RowQuantization row = QuantizeRow(x.span().data(), columns, wanted.data());
-      const size_t elements = Q8PaddedColumns(columns) * rows;
+      const size_t elements = Int8PaddedColumns(columns) * rows;
       std::vector<int8_t> bytes(elements, 99);
       std::vector<int16_t> words(elements, 99);
-      for (const DotWay way : {DotWay::kWide, DotWay::kUnsigned, DotWay::kSigned}) {
-        void* q = way == DotWay::kWide ? static_cast<void*>(words.data()) : bytes.data();
-        const RowQuantization got = QuantizeRowQ8(x.span().data(), columns, rows, way, q);
+      for (const Int8Isa isa : {Int8Isa::kI16Madd, Int8Isa::kU8S8Dot, Int8Isa::kS8S8Dot}) {
+        const bool i16 = isa == Int8Isa::kI16Madd, is_unsigned = isa == Int8Isa::kU8S8Dot;
+        const RowQuantization got =
+            i16 ? QuantizeRowI16(x.span().data(), columns, rows,
+                                 reinterpret_cast<uint8_t*>(words.data()))
+                : QuantizeRowBytes(x.span().data(), columns, rows, is_unsigned,
+                                   reinterpret_cast<uint8_t*>(bytes.data()));
         EXPECT_EQ(got.zero_point, row.zero_point);
         EXPECT_EQ(got.step, row.step);
-        for (size_t c = 0; c < Q8PaddedColumns(columns); ++c) {
+        for (size_t c = 0; c < Int8PaddedColumns(columns); ++c) {
           for (size_t r = 0; r < rows; ++r) {
             const size_t at = (c / 4 * rows + r) * 4 + c % 4;
-            const int value = way == DotWay::kWide       ? words[at]
-                              : way == DotWay::kUnsigned ? int{static_cast<uint8_t>(bytes[at])}
-                                                         : bytes[at];
-            const int shift = way == DotWay::kWide       ? -row.zero_point
-                              : way == DotWay::kUnsigned ? 128
-                                                         : 0;
+            const int value = i16           ? words[at]
+                              : is_unsigned ? int{static_cast<uint8_t>(bytes[at])}
+                                            : bytes[at];
+            const int shift = i16 ? -row.zero_point : is_unsigned ? 128 : 0;
             if (r != 0) {
               EXPECT_EQ(value, 99);  // another row's place
             } else if (c < columns) {

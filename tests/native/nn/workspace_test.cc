@@ -73,15 +73,21 @@ TEST(Workspace, EveryThreadWorks) {
 
 TEST(Workspace, ReserveRejectsOverflowingSizes) {
   const auto workspace = MakeWorkspace(1);
-  EXPECT_EQ(workspace->Reserve(SIZE_MAX, SIZE_MAX).code(), Code::kOutOfMemory);
-  EXPECT_EQ(workspace->Reserve(1, SIZE_MAX / 2).code(), Code::kOutOfMemory);
+  const uint64_t huge = uint64_t{SIZE_MAX};
+  EXPECT_EQ(workspace->Reserve({.activations = huge}).code(), Code::kOutOfMemory);
+  EXPECT_EQ(workspace->Reserve({.row_params = huge}).code(), Code::kOutOfMemory);
+  EXPECT_EQ(workspace->Reserve({.per_thread = huge}).code(), Code::kOutOfMemory);
+  EXPECT_EQ(workspace->Reserve({.activations = huge / 2, .per_thread = huge / 2 + 1}).code(),
+            Code::kOutOfMemory);
+  std::mt19937 random(6);
+  auto q8 = Linear::Create(testing::MatrixI8(random, 4, 40), {});
+  auto q4 = Linear::Create(testing::MatrixQ4(random, 4, 40), {});
+  ASSERT_TRUE(q8.ok() && q4.ok());
+  EXPECT_EQ(workspace->Reserve(q4->Scratch(SIZE_MAX)).code(), Code::kOutOfMemory);
+  EXPECT_EQ(workspace->Reserve(q4->Scratch(SIZE_MAX / 4)).code(), Code::kOutOfMemory);
   // Rows of an int8 product are taken in passes: more of them need no more memory.
-  EXPECT_TRUE(workspace->Reserve(SIZE_MAX / 2, 1).ok());
-  EXPECT_EQ(workspace->Reserve(SIZE_MAX, SIZE_MAX, WeightFormat::kInt4Block32).code(),
-            Code::kOutOfMemory);
-  EXPECT_EQ(workspace->Reserve(SIZE_MAX / 4, 1, WeightFormat::kInt4Block32).code(),
-            Code::kOutOfMemory);
-  EXPECT_TRUE(workspace->Reserve(16, 16).ok());
+  EXPECT_TRUE(workspace->Reserve(q8->Scratch(SIZE_MAX / 2)).ok());
+  EXPECT_TRUE(workspace->Reserve({.activations = 16, .row_params = 16, .per_thread = 16}).ok());
 }
 
 TEST(Workspace, NothingIsAllocatedAfterReserve) {
@@ -101,11 +107,11 @@ TEST(Workspace, NothingIsAllocatedAfterReserve) {
     const RotaryTable table = TextRotary(kRows, kDim, 10000);
     Values y(kRows * kIn);
     std::vector<uint8_t> mask(kRows, 1);
-    ASSERT_TRUE(workspace->Reserve(kRows, kIn).ok());
-    ASSERT_TRUE(workspace->Reserve(kRows, kIn, WeightFormat::kInt4Block32).ok());
+    for (const Linear* linear : {&*f32, &*i8, &*q4})
+      ASSERT_TRUE(workspace->Reserve(linear->Scratch(kRows)).ok());
 
     const size_t news_before = news, xnnpack_before = XnnpackBytesAllocated();
-    const std::byte* quantized = workspace->impl().quantized.data();
+    const std::byte* activations = ImplOf(*workspace).activations.data();
     bool ok = f32->Run(x.span(), kRows, y.span(), *workspace).ok();
     ok &= i8->Run(x.span(), kRows, y.span(), *workspace).ok();
     ok &= q4->Run(x.span(), kRows, y.span(), *workspace).ok();
@@ -119,7 +125,7 @@ TEST(Workspace, NothingIsAllocatedAfterReserve) {
       ok &= Attention(qkv.span(), kRows, kHeads, kDim, mask, arithmetic, y.span(), *workspace).ok();
     EXPECT_EQ(news, news_before);
     EXPECT_EQ(XnnpackBytesAllocated(), xnnpack_before);
-    EXPECT_EQ(workspace->impl().quantized.data(), quantized);
+    EXPECT_EQ(ImplOf(*workspace).activations.data(), activations);
     EXPECT_TRUE(ok);
   }
 }

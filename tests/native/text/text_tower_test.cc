@@ -56,7 +56,6 @@ std::unique_ptr<TextTower> MakeTower(WeightFormat format, Workspace* workspace) 
   const size_t hidden = config.hidden_size, inner = config.intermediate_size;
   auto tower = TextTower::Create(config, kMostTokens, workspace);
   EXPECT_TRUE(tower.ok());
-  EXPECT_TRUE(workspace->Reserve(kMostTokens, inner, format).ok());
   EXPECT_TRUE((*tower)
                   ->SetEmbeddings({RandomMatrix(random, format, kVocabulary, hidden),
                                    RandomVector(random, hidden), RandomNorm(random, hidden)})

@@ -19,13 +19,7 @@ struct Tower {
     auto made = Workspace::Create(1);
     EXPECT_TRUE(made.ok());
     workspace = std::move(*made);
-    const VisionConfig& config = model.config.vision;
-    EXPECT_TRUE(
-        workspace
-            ->Reserve(config.tokens(), std::max({config.width, config.mlp_hidden,
-                                                 3 * config.patch_size * config.patch_size}))
-            .ok());
-    auto built = VisionTower::Create(config, workspace.get());
+    auto built = VisionTower::Create(model.config.vision, workspace.get());
     EXPECT_TRUE(built.ok());
     tower = std::move(*built);
     EXPECT_TRUE(tower->SetStem(std::move(model.stem)).ok());
