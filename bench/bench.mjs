@@ -14,7 +14,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { brotliCompressSync, constants } from "node:zlib";
-import { buildFor, buildWasm, variants, wasmFolder } from "../tools/build/steps.mjs";
+import { buildFor, buildWasm, converters, variants, wasmFolder } from "../tools/build/steps.mjs";
 import { build } from "../tools/setup/paths.mjs";
 import { benchLoad, loadOptions } from "./load.mjs";
 import { nodeFlagsFor } from "../tools/lib/direct-engine.mjs";
@@ -114,7 +114,7 @@ async function benchQ4() {
 
 async function benchSizes() {
   await buildFor({ variants });
-  const figures = variants.map((variant) => {
+  const figures = [...variants, ...Object.keys(converters)].map((variant) => {
     const bytes = readFileSync(join(wasmFolder, `clipglot-${variant}.wasm`));
     const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22 };
     return { variant, raw: bytes.length, brotli: brotliCompressSync(bytes, { params }).length };

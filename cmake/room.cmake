@@ -1,5 +1,5 @@
 # Rooms: one folder of src/, one target clipglot_<room>, one list of rooms it may know.
-set(CLIPGLOT_ROOMS base container weights nn text vision embedding index engine)
+set(CLIPGLOT_ROOMS base container weights nn text vision embedding index engine convert)
 
 # Which rooms each one includes, and is linked with. This is the one table: tests/rules checks the #include lines and
 # docs/ARCHITECTURE.md against it.
@@ -12,6 +12,7 @@ set(CLIPGLOT_MAY_vision nn weights base)
 set(CLIPGLOT_MAY_embedding base)
 set(CLIPGLOT_MAY_index base)
 set(CLIPGLOT_MAY_engine index embedding vision text nn weights container base)
+set(CLIPGLOT_MAY_convert engine embedding vision text nn weights container base)
 
 # clipglot_add_room(<room> SOURCES file… [THIRD_PARTY library…])
 #   SOURCES      .cc files, named relative to src/<room>; headers need not be listed

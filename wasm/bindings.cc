@@ -1,56 +1,23 @@
-// The border between the core and JavaScript: every name that JavaScript can call.
+// The border between the engine and JavaScript: with common_bindings.cc every name that JavaScript
+// can call in the engine's modules.
 //
-// Only js/src/worker/engine-adapter.ts (and the tools, through it) calls what is bound here.
-// Engine, Index and PackWriter are opaque handles (*_handle.h); all they take and give are value
-// objects (result_objects.h). Errors are values on this side too. One call at a time.
+// Only js/src/worker/engine-adapter.ts (and the tools, through it) calls what is bound here. Engine
+// and Index are opaque handles (*_handle.h); all they take and return are value objects
+// (result_objects.h). Errors are values on this side too. One call at a time.
 // js/src/generated/engine-module.d.ts mirrors this page; a test compares the two.
 //
 // These bindings are static constructors, so this file is a source of each executable: from a
 // static library the linker would drop it.
 #include <emscripten/bind.h>
-#include <malloc.h>
 
-#include <cstdlib>
-
-#include "conversions.h"
 #include "engine_handle.h"
 #include "index_handle.h"
-#include "pack_writer_handle.h"
 #include "result_objects.h"
 
 namespace clipglot {
-namespace {
-
-// Room for what JavaScript brings; 0 when the heap cannot give it.
-double Allocate(double bytes) {
-  return bytes > 0 && bytes < 4294967296.0 ? Address(std::malloc(static_cast<size_t>(bytes))) : 0;
-}
-void Release(double pointer) {
-  std::free(reinterpret_cast<void*>(static_cast<uintptr_t>(pointer)));
-}
-// Bytes that live in the heap now: tests compare it before and after.
-double AllocatedBytes() { return static_cast<double>(static_cast<unsigned>(mallinfo().uordblks)); }
-
-}  // namespace
-
 EMSCRIPTEN_BINDINGS(clipglot) {
   using emscripten::class_;
-  using emscripten::function;
   using emscripten::value_object;
-  value_object<StatusObject>("Status")
-      .field("code", &StatusObject::code)
-      .field("detail", &StatusObject::detail);
-  value_object<MemoryObject>("Memory")
-      .field("code", &MemoryObject::code)
-      .field("detail", &MemoryObject::detail)
-      .field("pointer", &MemoryObject::pointer)
-      .field("bytes", &MemoryObject::bytes);
-  value_object<RangeObject>("Range")
-      .field("wanted", &RangeObject::wanted)
-      .field("file", &RangeObject::file)
-      .field("offset", &RangeObject::offset)
-      .field("length", &RangeObject::length)
-      .field("hashed", &RangeObject::hashed);
   value_object<EngineOptionsObject>("EngineOptions")
       .field("text", &EngineOptionsObject::text)
       .field("vision", &EngineOptionsObject::vision)
@@ -107,23 +74,6 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .field("rows", &HitsObject::rows)
       .field("scores", &HitsObject::scores)
       .field("count", &HitsObject::count);
-  value_object<PackOptionsObject>("PackOptions")
-      .field("text", &PackOptionsObject::text)
-      .field("vision", &PackOptionsObject::vision)
-      .field("dtype", &PackOptionsObject::dtype)
-      .field("threads", &PackOptionsObject::threads);
-  value_object<PackTensorObject>("PackTensor")
-      .field("name", &PackTensorObject::name)
-      .field("dtype", &PackTensorObject::dtype)
-      .field("shape", &PackTensorObject::shape)
-      .field("group", &PackTensorObject::group)
-      .field("unit", &PackTensorObject::unit)
-      .field("pointer", &PackTensorObject::pointer)
-      .field("bytes", &PackTensorObject::bytes);
-  value_object<TextObject>("Text")
-      .field("code", &TextObject::code)
-      .field("detail", &TextObject::detail)
-      .field("text", &TextObject::text);
   class_<EngineHandle>("Engine")
       .constructor<>()
       .function("create", &EngineHandle::Create)
@@ -155,27 +105,6 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .function("search", &IndexHandle::Search)
       .function("clear", &IndexHandle::Clear)
       .function("size", &IndexHandle::Size);
-  class_<PackWriterHandle>("PackWriter")
-      .constructor<>()
-      .function("create", &PackWriterHandle::Create)
-      .function("addFile", &PackWriterHandle::AddFile)
-      .function("begin", &PackWriterHandle::Begin)
-      .function("want", &PackWriterHandle::Want)
-      .function("reserve", &PackWriterHandle::Reserve)
-      .function("commit", &PackWriterHandle::Commit)
-      .function("totalBytes", &PackWriterHandle::TotalBytes)
-      .function("readBytes", &PackWriterHandle::ReadBytes)
-      .function("plannedCount", &PackWriterHandle::PlannedCount)
-      .function("planned", &PackWriterHandle::Planned)
-      .function("tensorCount", &PackWriterHandle::TensorCount)
-      .function("tensor", &PackWriterHandle::Tensor)
-      .function("done", &PackWriterHandle::Done)
-      .function("saveState", &PackWriterHandle::SaveState)
-      .function("tokenizerFile", &PackWriterHandle::TokenizerFile)
-      .function("selfTestJson", &PackWriterHandle::SelfTestJson);
-  function("allocate", &Allocate);
-  function("release", &Release);
-  function("allocatedBytes", &AllocatedBytes);
 }
 
 }  // namespace clipglot

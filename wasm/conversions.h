@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
-#include "engine/engine.h"
+#include "container/demand.h"
 #include "result_objects.h"
 
 namespace clipglot {

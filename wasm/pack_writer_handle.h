@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/pack_writer.h"
+#include "convert/pack_writer.h"
+#include "convert_objects.h"
 #include "result_objects.h"
 
 namespace clipglot {

@@ -105,32 +105,6 @@ struct StageObject {
   double bytes = 0;
 };
 
-struct PackOptionsObject {
-  bool text = true;
-  bool vision = true;
-  std::string dtype;
-  double threads = 1;
-};
-
-// One tensor of a pack: as a stage, with the group of shards and the unit it belongs to. Valid
-// until the next commit; `pointer` is 0 in the plan.
-struct PackTensorObject {
-  std::string name;
-  std::string dtype;
-  std::string shape;
-  std::string group;
-  double unit = 0;
-  double pointer = 0;
-  double bytes = 0;
-};
-
-// A text that may not be there.
-struct TextObject {
-  int code = 0;
-  std::string detail;
-  std::string text;
-};
-
 // `count` hits, best first: rows (uint32) and scores (float32) lie apart. Valid until the next
 // search of this index.
 struct HitsObject {

@@ -26,6 +26,9 @@ std::string StrCat(const Pieces&... pieces) {
   return out;
 }
 
+// Six significant digits, as printf's %g.
+std::string FormatDouble(double number);
+
 // `text` as it may stand in an error detail: cut at `limit` bytes, control characters and bytes
 // outside ASCII replaced by '?'. Names that come from a damaged file are shown through this.
 std::string Printable(std::string_view text, size_t limit = 120);

@@ -43,21 +43,11 @@ struct SelfTest {
   double reached = 1;
 };
 
-// What a converter computes: texts in several scripts, one of them a query, and a small picture, of
-// which at most 5 x 5 patches are read, since every loading pays for them. `grid`: patches that the
-// model reads, a side. No vectors yet.
-SelfTest SelfTestInputs(bool text, bool vision, size_t grid);
-
-// The cosine that the arithmetic of a number format reaches with any sound model
-// (docs/NUMERICS.md).
-double MinCosine(WeightFormat format);
-
 // Of the directions of `a` and `b`, which have the same length; 0 if one of them is zero.
 double Cosine(std::span<const float> a, std::span<const float> b);
 
-// The member's text in a manifest, and back. `dimensions`, `grid` (patches a side): of the model.
-// Errors: kCorruptModel naming the member.
-std::string SelfTestJson(const SelfTest& test);
+// From the member in a manifest (written by convert/self_test_content.h). `dimensions`, `grid`
+// (patches a side): of the model. Errors: kCorruptModel naming the member.
 Result<SelfTest> ParseSelfTest(const Json& json, size_t dimensions, size_t grid);
 
 // The engine under test: each function embeds one item of the test, the picture with as many

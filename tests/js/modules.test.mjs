@@ -1,4 +1,4 @@
-// The four modules are what their names say: instructions, sizes, what they ask of the outside.
+// The modules are what their names say: instructions, sizes, what they ask of the outside.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -10,7 +10,13 @@ import {
   simdInstructions,
 } from "./support/wasm-code.mjs";
 
-for (const [variant, { relaxedSimd, threads }] of Object.entries(variants)) {
+// The converter's are of the deterministic variants.
+const modules = {
+  ...variants,
+  convert: variants.simd,
+  "convert-threads": variants["simd-threads"],
+};
+for (const [variant, { relaxedSimd, threads }] of Object.entries(modules)) {
   const file = (ending) =>
     readFileSync(new URL(`../../dist/wasm/clipglot-${variant}.${ending}`, import.meta.url));
 
@@ -32,3 +38,17 @@ for (const [variant, { relaxedSimd, threads }] of Object.entries(variants)) {
     assert.doesNotMatch(file("mjs").toString(), /\beval\(|new Function\(/);
   });
 }
+
+// Embind registers what it binds by name, as text in the module.
+test("the engine's modules hold nothing of the converter, and the converter's nothing of the engine", () => {
+  const names = (module) =>
+    ["PackWriter", "Engine", "Index"].filter((name) =>
+      readFileSync(new URL(`../../dist/wasm/clipglot-${module}.wasm`, import.meta.url)).includes(
+        `\0${name}\0`,
+      ),
+    );
+  for (const variant of Object.keys(variants))
+    assert.deepEqual(names(variant), ["Engine", "Index"]);
+  for (const module of ["convert", "convert-threads"])
+    assert.deepEqual(names(module), ["PackWriter"]);
+});

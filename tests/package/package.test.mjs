@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+const variants = ["simd", "relaxed-simd", "simd-threads", "relaxed-simd-threads"];
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const project = mkdtempSync(join(tmpdir(), "clipglot-package-"));
 after(() => rmSync(project, { recursive: true }));
@@ -44,9 +45,9 @@ before(() => {
 });
 
 test("it holds what is needed and nothing else", () => {
-  for (const variant of ["simd", "relaxed-simd", "simd-threads", "relaxed-simd-threads"])
+  for (const name of [...variants, "convert", "convert-threads"])
     for (const ending of ["mjs", "wasm"])
-      assert.ok(listed.includes(`dist/wasm/clipglot-${variant}.${ending}`), `${variant}.${ending}`);
+      assert.ok(listed.includes(`dist/wasm/clipglot-${name}.${ending}`), `${name}.${ending}`);
   for (const path of [
     "dist/js/index.js",
     "dist/js/node/index.js",
@@ -220,7 +221,9 @@ test("a bundler finds the worker and the engine's files by itself", () => {
   const assets = readdirSync(join(project, "dist/assets"));
   const has = (pattern) => assets.some((name) => pattern.test(name));
   assert.ok(has(/^main-[\w-]{8}\.js$/), assets.join(" "));
-  for (const variant of ["simd", "relaxed-simd", "simd-threads", "relaxed-simd-threads"])
+  // A page that does not convert gets nothing of the converter.
+  assert.ok(!has(/convert/), assets.join(" "));
+  for (const variant of variants)
     for (const ending of ["mjs", "wasm"])
       assert.ok(
         has(new RegExp(`^clipglot-${variant}-[\\w-]{8}\\.${ending}$`)),

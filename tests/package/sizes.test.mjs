@@ -7,7 +7,7 @@ import { brotliCompressSync, constants } from "node:zlib";
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url));
 const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22 };
 
-test("README: the smallest and the largest module, raw and as brotli, to three parts in a hundred", () => {
+test("README: the engine's smallest and largest module, raw and as brotli, to three parts in a hundred", () => {
   const found =
     /A module is ([\d.]+) – ([\d.]+) MB of WebAssembly, (\d+) – (\d+) kB as brotli/.exec(
       read("README.md").toString(),

@@ -11,6 +11,8 @@ import { emscriptenEnvironment } from "../setup/toolchain.mjs";
 
 /** The four WebAssembly variants; the names of their presets are wasm-<variant>. */
 export const variants = ["simd", "relaxed-simd", "simd-threads", "relaxed-simd-threads"];
+/** The converter's modules, and the variant whose build tree makes each. */
+export const converters = { convert: "simd", "convert-threads": "simd-threads" };
 export const wasmFolder = join(root, "dist/wasm");
 
 // Ninja's last lines are for people, its hundred steps are not; in a log file they are one line each.
@@ -68,12 +70,16 @@ export async function buildWasm(variant, targets) {
   await compile(preset, targets, env);
 }
 
-/** Builds one variant's module into dist/wasm/. */
+/** Builds one variant's module, and the converter's of the same tree, into dist/wasm/. */
 export async function buildVariant(variant) {
-  await buildWasm(variant, [`clipglot_wasm_${variant}`]);
+  const converter = Object.keys(converters).find((name) => converters[name] === variant);
+  const modules = converter ? [variant, converter] : [variant];
+  const targets = [`clipglot_wasm_${variant}`, ...(converter ? ["clipglot_wasm_convert"] : [])];
+  await buildWasm(variant, targets);
   mkdirSync(wasmFolder, { recursive: true });
-  for (const file of [`clipglot-${variant}.mjs`, `clipglot-${variant}.wasm`]) {
-    copyIfChanged(join(build, `wasm-${variant}`, "wasm", file), join(wasmFolder, file));
+  for (const name of modules) {
+    for (const file of [`clipglot-${name}.mjs`, `clipglot-${name}.wasm`])
+      copyIfChanged(join(build, `wasm-${variant}`, "wasm", file), join(wasmFolder, file));
   }
 }
 

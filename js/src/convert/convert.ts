@@ -1,5 +1,5 @@
-// A checkpoint in upstream's layout to a pack (docs/FORMAT.md). The engine's own core reads, checks, folds adapters,
-// quantises and computes the self-test, one piece after another; here are only files.
+// A checkpoint in upstream's layout to a pack (docs/FORMAT.md). The converter's module (converter.ts) reads, checks, folds
+// adapters, quantises and computes the self-test, one piece after another; here are only files.
 //
 // What is finished stays finished: after each shard a state is saved, from which the same command goes on. Without its
 // manifest, which is written last, a folder is no pack.
@@ -8,17 +8,12 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { EmbedError } from "../errors.js";
 import type { RetryPolicy } from "../loading/retry.js";
-import { assetUrls } from "../platform/client/assets.js";
-import type { DType, Tower } from "../shared/engine-types.js";
-import {
-  EngineAdapter,
-  type FinishedTensor,
-  type PackConversation,
-} from "../worker/engine-adapter.js";
-import { chunkBytes } from "../shared/limits.js";
 import { transfer } from "../loading/transfer.js";
 import { nodeEngineFiles } from "../platform/node/engine-files.js";
-import { startModule } from "../worker/module.js";
+import type { DType, Tower } from "../shared/engine-types.js";
+import { chunkBytes } from "../shared/limits.js";
+import { converterUrls } from "./assets.js";
+import { Converter, type FinishedTensor, type PackConversation } from "./converter.js";
 import {
   ConvertError,
   diskError,
@@ -39,7 +34,7 @@ const knownParameters: { readonly [modelId: string]: number } = {
   "jinaai/jina-clip-v2": 865_278_476,
 };
 
-// A thread of the engine broke: nobody could wait for it. The process ends, as with any error of its own.
+// A thread of the converter broke: nobody could wait for it. The process ends, as with any error of its own.
 const lost = (reason: string) => {
   throw new Error(reason);
 };
@@ -59,7 +54,7 @@ export interface ConvertOptions {
   readonly license?: string;
   /** How many numbers the checkpoint must hold. */
   readonly parameters?: number;
-  /** 1 … 64; above 1, the build with threads computes the self-test. */
+  /** 1 … 64; above 1, the module with threads computes the self-test. */
   readonly threads?: number;
   readonly onProgress?: (progress: ConvertProgress) => void;
   /** How long a server is waited for. */
@@ -133,21 +128,19 @@ class Conversion {
 
   async run(): Promise<ConvertResult> {
     let state = this.#prepareFolder();
-    const engine = await this.#startEngine();
+    const converter = await this.#startConverter();
     try {
-      const selfTest = await this.#convert(engine, state).catch((error: unknown) => {
+      const selfTest = await this.#convert(converter, state).catch((error: unknown) => {
         // A state that the core or the plan does not take: from the beginning, once.
         if (!(error instanceof StateRefused)) throw error;
         state = undefined;
-        return this.#convert(engine, state);
+        return this.#convert(converter, state);
       });
       return await this.#finish(selfTest, state?.shards.length ?? 0);
     } catch (error) {
       this.#file?.abandon();
       if (error instanceof EmbedError && !passingCodes.has(error.code)) this.#removeAll();
       throw error;
-    } finally {
-      engine.dispose();
     }
   }
 
@@ -170,27 +163,19 @@ class Conversion {
     }
   }
 
-  async #startEngine(): Promise<EngineAdapter> {
-    const variant = this.#threads > 1 ? "simd-threads" : "simd";
+  #startConverter(): Promise<Converter> {
     const { wasmFolder } = this.#options;
     const base =
-      wasmFolder === undefined
-        ? undefined
-        : pathToFileURL(join(resolve(wasmFolder), `clipglot-${variant}`)).href;
-    const urls =
-      base === undefined
-        ? assetUrls(variant)
-        : { moduleUrl: `${base}.mjs`, wasmUrl: `${base}.wasm` };
-    return new EngineAdapter(
-      await startModule({
-        ...urls,
-        threads: this.#threads,
-        watched: { files: nodeEngineFiles(), threadWay: "address", silence: 10_000, onLost: lost },
-      }),
-    );
+      wasmFolder === undefined ? undefined : pathToFileURL(`${resolve(wasmFolder)}/`).href;
+    return Converter.start({
+      ...converterUrls(this.#threads, base),
+      threads: this.#threads,
+      files: nodeEngineFiles(),
+      onLost: lost,
+    });
   }
 
-  async #convert(engine: EngineAdapter, state: ConvertState | undefined): Promise<unknown> {
+  async #convert(converter: Converter, state: ConvertState | undefined): Promise<unknown> {
     const { open } = this.#source;
     const options = {
       text: this.#towers.includes("text"),
@@ -203,13 +188,13 @@ class Conversion {
     this.#written = 0;
     let conversation: PackConversation;
     try {
-      conversation = engine.beginPack(options, open.files, state?.core);
+      conversation = converter.begin(options, open.files, state?.core);
     } catch (error) {
       throw state ? new StateRefused() : error;
     }
     try {
       const demand = { ...conversation, commit: () => this.#commit(conversation, state) };
-      await transfer(open, demand, (pointer, piece) => engine.heap.copyIn(pointer, piece));
+      await transfer(open, demand, (pointer, piece) => converter.heap.copyIn(pointer, piece));
       if (!conversation.done() || this.#entries.length < this.#shards.length)
         throw new EmbedError("internal", "not everything was read");
       return conversation.selfTest();

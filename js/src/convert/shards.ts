@@ -1,7 +1,7 @@
 // Which tensor goes into which shard (docs/FORMAT.md). All of it is known before the first number, so that a shard can be
 // written as a stream: its header comes first.
 import { EmbedError } from "../errors.js";
-import type { PackedTensor } from "../worker/engine-adapter.js";
+import type { PackedTensor } from "./converter.js";
 
 /**
  * Readers take twice as much. But a browser that gets bytes faster than they are used keeps all that is left of a response in

@@ -71,24 +71,6 @@ export interface Hits extends Status {
   scores: number;
   count: number;
 }
-export interface PackOptions {
-  text: boolean;
-  vision: boolean;
-  dtype: string;
-  threads: number;
-}
-export interface PackTensor {
-  name: string;
-  dtype: string;
-  shape: string;
-  group: string;
-  unit: number;
-  pointer: number;
-  bytes: number;
-}
-export interface Text extends Status {
-  text: string;
-}
 
 /** An object of the module; `delete` gives its memory back. */
 export interface Handle {
@@ -131,33 +113,16 @@ export interface Index extends Handle {
   clear(): void;
   size(): number;
 }
-export interface PackWriter extends Handle {
-  create(options: PackOptions): Status;
-  addFile(path: string, bytes: number): void;
-  begin(state: number, bytes: number): Status;
-  want(): Range;
-  reserve(): Memory;
-  commit(): Status;
-  totalBytes(): number;
-  readBytes(): number;
-  plannedCount(): number;
-  planned(index: number): PackTensor;
-  tensorCount(): number;
-  tensor(index: number): PackTensor;
-  done(): boolean;
-  saveState(): Memory;
-  tokenizerFile(): string;
-  selfTestJson(): Text;
-}
-
-export interface EngineModule {
+/** What every module of the package has. */
+export interface BaseModule {
   readonly wasmMemory: { readonly buffer: ArrayBuffer | SharedArrayBuffer };
-  readonly Engine: new () => Engine;
-  readonly Index: new () => Index;
-  readonly PackWriter: new () => PackWriter;
   allocate(bytes: number): number;
   release(pointer: number): void;
   allocatedBytes(): number;
+}
+export interface EngineModule extends BaseModule {
+  readonly Engine: new () => Engine;
+  readonly Index: new () => Index;
 }
 
 /** What the module's factory takes. */
@@ -185,4 +150,6 @@ export interface ModuleSettings {
   /** The heap of builds with threads; left out: the module makes its own. */
   wasmMemory?: WebAssembly.Memory;
 }
-export type ModuleFactory = (settings: ModuleSettings) => Promise<EngineModule>;
+export type ModuleFactory<Module extends BaseModule> = (
+  settings: ModuleSettings,
+) => Promise<Module>;

@@ -1,30 +1,20 @@
-// The only file that calls the wasm module. Takes and gives plain JavaScript values; errors become EmbedErrors, and a trap
+// The only file that calls the engine's module. Takes and gives plain JavaScript values; errors become EmbedErrors, and a trap
 // becomes EngineLost. Synchronous, one call at a time; knows neither messages nor workers, so that tools and tests can use
 // it in their own thread.
-import { EmbedError, engineCode } from "../errors.js";
+import { EmbedError } from "../errors.js";
 import type {
+  Embedding,
   Engine,
+  EngineModule,
+  EngineOptions,
   Handle,
   Index,
-  PackTensor,
-  PackWriter,
-  PackOptions,
-  EngineOptions,
-  Embedding,
-  Range as ModuleRange,
-  Status,
 } from "../generated/engine-module.js";
-import type { Demand, Range } from "../shared/demand.js";
-import { pieceBytes } from "../shared/limits.js";
+import type { Demand } from "../shared/demand.js";
 import type { ImageSettings, ProfileEntry, TextSettings } from "../shared/protocol.js";
-import { reasonOf } from "../shared/reason.js";
-import { Heap } from "./heap.js";
-import { EngineLost, type StartedModule } from "./module.js";
-
-/** The engine saw the flag that stops a call (ModuleRequest.cancelFlag). */
-export class Cancelled extends Error {
-  override readonly name = "Cancelled";
-}
+import type { Heap } from "./heap.js";
+import type { StartedModule } from "./module.js";
+import { check, ModuleCalls, parseShape } from "./module-calls.js";
 
 export interface VectorResult {
   readonly vector: Float32Array<ArrayBuffer>;
@@ -50,38 +40,25 @@ export interface TracedStage {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** One tensor of a pack, without its numbers. */
-export interface PackedTensor {
-  readonly name: string;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  /** Shards hold tensors of one group. */
-  readonly group: string;
-  /** Tensors of one unit are finished at once. */
-  readonly unit: number;
-  readonly bytes: number;
-}
-
 const encoder = new TextEncoder();
 
 export class EngineAdapter {
   readonly heap: Heap;
-  readonly #started: StartedModule;
+  readonly #calls: ModuleCalls<EngineModule>;
   #engine: Engine | undefined;
   readonly #indexes = new Map<number, Index>();
   #nextIndex = 1;
-  #lost: EngineLost | undefined;
 
   constructor(started: StartedModule) {
-    this.#started = started;
-    this.heap = new Heap(started.module);
+    this.#calls = new ModuleCalls(started);
+    this.heap = this.#calls.heap;
   }
 
   /** Makes the engine, before anything else; again after a load that failed. `selfTest`: true unless told otherwise. */
   create(options: Omit<EngineOptions, "selfTest"> & { readonly selfTest?: boolean }): void {
     this.#enter(() => {
       this.#engine?.delete();
-      this.#engine = new this.#started.module.Engine();
+      this.#engine = new this.#calls.module.Engine();
       check(this.#engine.create({ selfTest: true, ...options }));
     });
   }
@@ -93,7 +70,7 @@ export class EngineAdapter {
       for (const { path, byteLength } of files) engine.addFile(path, byteLength);
       check(engine.beginLoad());
     });
-    return this.#demand(engine, (sha256) => engine.commit(sha256));
+    return this.#calls.demand(engine, (sha256) => engine.commit(sha256));
   }
 
   get ready(): boolean {
@@ -180,7 +157,7 @@ export class EngineAdapter {
 
   createIndex(dimensions: number): number {
     return this.#enter(() => {
-      const index = new this.#started.module.Index();
+      const index = new this.#calls.module.Index();
       try {
         check(index.create(dimensions));
       } catch (error) {
@@ -258,7 +235,7 @@ export class EngineAdapter {
 
   /** Bytes of the heap that are in use. */
   allocatedBytes(): number {
-    return this.#enter(() => this.#started.module.allocatedBytes());
+    return this.#enter(() => this.#calls.module.allocatedBytes());
   }
 
   setTracing(on: boolean): void {
@@ -281,56 +258,17 @@ export class EngineAdapter {
     });
   }
 
-  /** A conversion of a model folder into the tensors of a pack; `state`: what an earlier one saved. */
-  beginPack(
-    options: PackOptions,
-    files: readonly { readonly path: string; readonly byteLength: number }[],
-    state: Uint8Array = new Uint8Array(0),
-  ): PackConversation {
-    return this.#enter(() => {
-      const writer = new this.#started.module.PackWriter();
-      try {
-        check(writer.create(options));
-        for (const { path, byteLength } of files) writer.addFile(path, byteLength);
-        this.heap.with(state, (pointer) => check(writer.begin(pointer, state.length)));
-      } catch (error) {
-        writer.delete();
-        throw error;
-      }
-      return {
-        ...this.#demand(writer, () => writer.commit()),
-        plan: () =>
-          this.#enter(() =>
-            Array.from({ length: writer.plannedCount() }, (_, i) =>
-              packedTensor(writer.planned(i)),
-            ),
-          ),
-        tensors: () => this.#enter(() => this.#packTensors(writer)),
-        done: () => this.#enter(() => writer.done()),
-        saveState: () =>
-          this.#enter(() => {
-            const { pointer, bytes } = writer.saveState();
-            return this.heap.copyBytes(pointer, bytes);
-          }),
-        tokenizerFile: () => this.#enter(() => writer.tokenizerFile()),
-        selfTest: () =>
-          this.#enter(() => {
-            const { code, detail, text } = writer.selfTestJson();
-            check({ code, detail });
-            return JSON.parse(text) as unknown;
-          }),
-        dispose: () => this.#enter(() => writer.delete()),
-      };
-    });
-  }
-
   /** Deletes all that lives in the module. */
   dispose(): void {
-    if (this.#lost) return;
+    if (this.#calls.lost) return;
     const handles: (Handle | undefined)[] = [...this.#indexes.values(), this.#engine];
     this.#indexes.clear();
     this.#engine = undefined;
     for (const handle of handles) this.#enter(() => handle?.delete());
+  }
+
+  #enter<T>(call: () => T): T {
+    return this.#calls.enter(call);
   }
 
   #loaded(): Engine {
@@ -369,86 +307,6 @@ export class EngineAdapter {
       };
     });
   }
-
-  #demand(party: Engine | PackWriter, commit: (sha256: string) => Status): Demand {
-    return {
-      want: () => this.#enter(() => wanted(party.want())),
-      reserve: () =>
-        this.#enter(() => {
-          const place = party.reserve();
-          check(place);
-          return { pointer: place.pointer, bytes: place.bytes };
-        }),
-      commit: (sha256 = "") => this.#enter(() => check(commit(sha256))),
-      totalBytes: () => this.#enter(() => party.totalBytes()),
-      readBytes: () => this.#enter(() => party.readBytes()),
-    };
-  }
-
-  #packTensors(writer: PackWriter): FinishedTensor[] {
-    const heap = this.heap;
-    return Array.from({ length: writer.tensorCount() }, (_, i) => {
-      const tensor = writer.tensor(i);
-      return {
-        ...packedTensor(tensor),
-        *pieces() {
-          for (let at = 0; at < tensor.bytes; at += pieceBytes)
-            yield heap.copyBytes(tensor.pointer + at, Math.min(pieceBytes, tensor.bytes - at));
-        },
-      };
-    });
-  }
-
-  // Every call into the module passes here. What is thrown in it and is not ours came from the module: a trap, an abort, a
-  // full stack. The instance is in an unknown state then.
-  #enter<T>(call: () => T): T {
-    if (this.#lost) throw this.#lost;
-    try {
-      return call();
-    } catch (error) {
-      if (error instanceof EmbedError || error instanceof Cancelled || error instanceof EngineLost)
-        throw error;
-      const message = reasonOf(error);
-      const log = this.#started.log.length ? ` (${this.#started.log.slice(-3).join("; ")})` : "";
-      this.#lost = new EngineLost(`${message}${log}`, { cause: error });
-      throw this.#lost;
-    }
-  }
-}
-
-export interface FinishedTensor extends PackedTensor {
-  /** Its bytes, one behind the other; to be taken before the next commit. */
-  pieces(): Iterable<Uint8Array<ArrayBuffer>>;
-}
-
-export interface PackConversation extends Demand {
-  /** All tensors that will come, in their order; empty until the source's configuration was read. */
-  plan(): PackedTensor[];
-  /** What the last commit finished. */
-  tensors(): FinishedTensor[];
-  done(): boolean;
-  /** What another conversation needs to go on behind the tensors so far. */
-  saveState(): Uint8Array<ArrayBuffer>;
-  /** Name of the source's tokenizer; known when done. */
-  tokenizerFile(): string;
-  /** The manifest's member `selfTest`; when done. */
-  selfTest(): unknown;
-  dispose(): void;
-}
-
-function check({ code, detail }: Status): void {
-  const name = engineCode(code);
-  if (name === "ok") return;
-  if (name === "cancelled") throw new Cancelled(detail);
-  throw new EmbedError(name, detail);
-}
-
-function wanted({ wanted, file, offset, length, hashed }: ModuleRange): Range | undefined {
-  return wanted ? { file, offset, length, hashed } : undefined;
-}
-
-function packedTensor({ name, dtype, shape, group, unit, bytes }: PackTensor): PackedTensor {
-  return { name, dtype, shape: parseShape(shape), group, unit, bytes };
 }
 
 // The lengths in bytes, then the texts in UTF-8, as the module's embedTexts takes them.
@@ -467,6 +325,5 @@ function packTexts(texts: readonly string[]): Uint8Array {
   return packed;
 }
 
-const parseShape = (text: string) => (text === "" ? [] : text.split(",").map(Number));
 const bytesOf = (floats: Float32Array) =>
   new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);

@@ -3,15 +3,15 @@
 // The heap may grow in any call into the module, and views taken before are worthless then; so each use takes a new one.
 // Pointers above 2 GiB may arrive as negative numbers; they are made unsigned here. The memory may be shared between
 // threads, and many functions of the platform refuse shared views; so whatever leaves is a copy.
-import type { EngineModule } from "../generated/engine-module.js";
+import type { BaseModule } from "../generated/engine-module.js";
 import { EmbedError } from "../errors.js";
 
 export type StageArray = Float32Array | Int32Array | Uint8Array | Int8Array;
 
 export class Heap {
-  readonly #module: EngineModule;
+  readonly #module: BaseModule;
 
-  constructor(module: EngineModule) {
+  constructor(module: BaseModule) {
     this.#module = module;
   }
 

@@ -1,5 +1,10 @@
-// Starts one build of the engine.
-import type { EngineModule, ModuleFactory, ModuleSettings } from "../generated/engine-module.js";
+// Starts one module: a build of the engine, or the converter.
+import type {
+  BaseModule,
+  EngineModule,
+  ModuleFactory,
+  ModuleSettings,
+} from "../generated/engine-module.js";
 import { EmbedError } from "../errors.js";
 import { Watch } from "../platform/worker/watch.js";
 import type { EngineFiles, Thread, ThreadWay } from "../shared/platforms.js";
@@ -34,14 +39,16 @@ export class EngineLost extends Error {
   override readonly name = "EngineLost";
 }
 
-export interface StartedModule {
-  readonly module: EngineModule;
+export interface StartedModule<Module extends BaseModule = EngineModule> {
+  readonly module: Module;
   /** What the module would have printed, the last lines of it. */
   readonly log: readonly string[];
 }
 
-/** Errors: StartFailure. Nothing is left running then. */
-export async function startModule(request: ModuleRequest): Promise<StartedModule> {
+/** `Module`: what `request.moduleUrl` is of. Errors: StartFailure. Nothing is left running then. */
+export async function startModule<Module extends BaseModule = EngineModule>(
+  request: ModuleRequest,
+): Promise<StartedModule<Module>> {
   const log: string[] = [];
   const write = (line: string) => {
     if (log.push(line) > 50) log.shift();
@@ -59,8 +66,8 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
   };
   try {
     const module = request.watched
-      ? await startWatched(request, request.watched, settings)
-      : await factoryOf(await importPlain(request.moduleUrl), request)(settings);
+      ? await startWatched<Module>(request, request.watched, settings)
+      : await factoryOf<Module>(await importPlain(request.moduleUrl), request)(settings);
     return { module, log };
   } catch (error) {
     if (error instanceof EmbedError) throw error;
@@ -79,29 +86,32 @@ export async function startModule(request: ModuleRequest): Promise<StartedModule
 const importPlain = (url: string) =>
   import(/* @vite-ignore */ /* webpackIgnore: true */ url) as Promise<object>;
 
-function factoryOf(module: object, { moduleUrl }: ModuleRequest): ModuleFactory {
+function factoryOf<Module extends BaseModule>(
+  module: object,
+  { moduleUrl }: ModuleRequest,
+): ModuleFactory<Module> {
   const { default: factory } = module as { default?: unknown };
   if (typeof factory !== "function")
     throw new StartFailure(
       "files",
       `${moduleUrl}: not the engine's module: it exports no function`,
     );
-  return factory as ModuleFactory;
+  return factory as ModuleFactory<Module>;
 }
 
 // Emscripten waits without limit for a .wasm or a thread's worker that does not come; so both are fetched here, and the
 // start fails with the first of them that fails.
-async function startWatched(
+async function startWatched<Module extends BaseModule>(
   request: ModuleRequest,
   watched: WatchedStart,
   settings: ModuleSettings,
-): Promise<EngineModule> {
+): Promise<Module> {
   const { files } = watched;
   const threads = new ThreadSet(request.moduleUrl, watched);
   const compiling = files.compile(request.wasmUrl);
   compiling.catch(() => {}); // it is heard when the module asks for it
   try {
-    const factory = factoryOf(await files.importModule(request.moduleUrl), request);
+    const factory = factoryOf<Module>(await files.importModule(request.moduleUrl), request);
     const instantiateWasm: ModuleSettings["instantiateWasm"] = (imports, done) => {
       const instantiating = async () => {
         const compiled = (await compiling) as WebAssembly.Module;

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <random>
 
-#include "engine/convert.h"
 #include "engine/load.h"
 #include "vision/position_grid.h"
 
@@ -80,24 +79,6 @@ TEST(Grid, IsTheModelOfThatSize) {
         << refused.status().detail();
     EXPECT_EQ(Embed(*engine, rgba, 0), full);
   }
-}
-
-// A pack's self-test reads some patches of a whole picture, which is not what `grid` asks for: the
-// engine that ran one gives the bits of the engine that did not.
-TEST(Grid, IsIndependentOfTheSelfTest) {
-  std::mt19937 random(6);
-  std::vector<uint8_t> rgba(4 * 50 * 37);
-  for (uint8_t& value : rgba) value = static_cast<uint8_t>(random());
-  const Files pack = GoldenPack(WeightFormat::kInt8PerRow);
-  EngineOptions options;
-  options.text = false;
-  const auto tested = MakeEngine(pack, options);
-  options.self_test = false;
-  const auto untested = MakeEngine(pack, options);
-  ASSERT_NE(tested, nullptr);
-  ASSERT_NE(untested, nullptr);
-  for (const size_t grid : {2, 0, 3, 2, 1, 0})
-    EXPECT_EQ(Embed(*tested, rgba, grid), Embed(*untested, rgba, grid)) << grid;
 }
 
 }  // namespace

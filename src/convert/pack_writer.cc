@@ -1,4 +1,4 @@
-#include "engine/pack_writer.h"
+#include "convert/pack_writer.h"
 
 #include <algorithm>
 #include <cstring>
@@ -7,7 +7,8 @@
 #include "base/limits.h"
 #include "base/math.h"
 #include "base/strings.h"
-#include "engine/self_test_maker.h"
+#include "convert/self_test_content.h"
+#include "convert/self_test_maker.h"
 #include "weights/model_layout.h"
 #include "weights/model_reader.h"
 #include "weights/store_row.h"

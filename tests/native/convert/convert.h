@@ -4,8 +4,8 @@
 #include <cstring>
 #include <functional>
 
+#include "convert/pack_writer.h"
 #include "engine/load.h"
-#include "engine/pack_writer.h"
 
 namespace clipglot::testing {
 

@@ -1,10 +1,11 @@
-#include "engine/self_test_maker.h"
+#include "convert/self_test_maker.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/overloaded.h"
 #include "base/strings.h"
+#include "convert/self_test_content.h"
 #include "embedding/embedding.h"
 #include "text/tokenizer.h"
 #include "vision/image.h"

@@ -1,10 +1,10 @@
-#include "engine/pack_writer.h"
+#include "convert/pack_writer.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "engine/convert.h"
+#include "convert/convert.h"
 
 namespace clipglot {
 namespace {

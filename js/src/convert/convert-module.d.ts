@@ -1,0 +1,43 @@
+// What the converter's module binds (wasm/convert_bindings.cc), as types. A test compares them with those that Emscripten writes.
+import type { BaseModule, Handle, Memory, Range, Status } from "../generated/engine-module.js";
+
+export interface PackOptions {
+  text: boolean;
+  vision: boolean;
+  dtype: string;
+  threads: number;
+}
+export interface PackTensor {
+  name: string;
+  dtype: string;
+  shape: string;
+  group: string;
+  unit: number;
+  pointer: number;
+  bytes: number;
+}
+export interface Text extends Status {
+  text: string;
+}
+export interface PackWriter extends Handle {
+  create(options: PackOptions): Status;
+  addFile(path: string, bytes: number): void;
+  begin(state: number, bytes: number): Status;
+  want(): Range;
+  reserve(): Memory;
+  commit(): Status;
+  totalBytes(): number;
+  readBytes(): number;
+  plannedCount(): number;
+  planned(index: number): PackTensor;
+  tensorCount(): number;
+  tensor(index: number): PackTensor;
+  done(): boolean;
+  saveState(): Memory;
+  tokenizerFile(): string;
+  selfTestJson(): Text;
+}
+
+export interface ConvertModule extends BaseModule {
+  readonly PackWriter: new () => PackWriter;
+}

@@ -1,0 +1,48 @@
+// What every module of the package binds: its memory, and the objects of the conversation of
+// loading. js/src/generated/engine-module.d.ts mirrors it; a test compares the two.
+#include <emscripten/bind.h>
+#include <malloc.h>
+
+#include <cstdlib>
+
+#include "conversions.h"
+#include "result_objects.h"
+
+namespace clipglot {
+namespace {
+
+// Room for what JavaScript brings; 0 when the heap cannot give it.
+double Allocate(double bytes) {
+  return bytes > 0 && bytes < 4294967296.0 ? Address(std::malloc(static_cast<size_t>(bytes))) : 0;
+}
+void Release(double pointer) {
+  std::free(reinterpret_cast<void*>(static_cast<uintptr_t>(pointer)));
+}
+// Bytes that live in the heap now: tests compare it before and after.
+double AllocatedBytes() { return static_cast<double>(static_cast<unsigned>(mallinfo().uordblks)); }
+
+}  // namespace
+
+EMSCRIPTEN_BINDINGS(clipglot_common) {
+  using emscripten::function;
+  using emscripten::value_object;
+  value_object<StatusObject>("Status")
+      .field("code", &StatusObject::code)
+      .field("detail", &StatusObject::detail);
+  value_object<MemoryObject>("Memory")
+      .field("code", &MemoryObject::code)
+      .field("detail", &MemoryObject::detail)
+      .field("pointer", &MemoryObject::pointer)
+      .field("bytes", &MemoryObject::bytes);
+  value_object<RangeObject>("Range")
+      .field("wanted", &RangeObject::wanted)
+      .field("file", &RangeObject::file)
+      .field("offset", &RangeObject::offset)
+      .field("length", &RangeObject::length)
+      .field("hashed", &RangeObject::hashed);
+  function("allocate", &Allocate);
+  function("release", &Release);
+  function("allocatedBytes", &AllocatedBytes);
+}
+
+}  // namespace clipglot
