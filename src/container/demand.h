@@ -1,5 +1,5 @@
-// The language of loading: whoever understands the format says which bytes come next, whoever owns
-// the source (a URL, a file, a Blob) brings them. Bytes never travel in the other direction.
+// The protocol of loading: the reader of the format says which bytes come next, the owner of
+// the source (a URL, a file, a Blob) fetches them. Bytes never travel in the other direction.
 #pragma once
 
 #include <cstdint>

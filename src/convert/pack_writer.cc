@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint64_t kStateMagic = 0x3154535F4C474C43;  // "CLGL_ST1"
 
-// A saved state: magic, parts handed out, word rows handed out, number of lists, then each list's
+// A saved state: magic, parts emitted, word rows emitted, number of lists, then each list's
 // length and its floats.
 struct SavedState {
   size_t parts = 0, word_rows = 0;

@@ -1,12 +1,12 @@
 // Turns a model folder into the tensors of a pack (docs/FORMAT.md), piece by piece: the engine's
-// own reader with a listener that names the parts instead of building towers from them, and
-// computes the pack's self-test while they pass. Files, hashes and the manifest are the caller's
-// affair (js/src/convert), because only the caller has a disk.
+// own reader with a sink that quantises the parts instead of building towers from them, and
+// computes the pack's self-test on the way. Files, hashes and the manifest are the caller's job
+// (js/src/convert), because only the caller has a disk.
 //
 // Takes: the conversation of loading (see engine.h). Gives: first the list of all tensors, then
 // after each Commit those that are finished. At most one part of the model is in memory, and of the
-// word embedding one block of 16 MiB. What was handed out need not be computed again: a state can
-// be saved after each Commit, and another writer goes on from it. Not thread-safe.
+// word embedding one block of 16 MiB. What was emitted need not be computed again: a state can
+// be saved after each Commit, and another writer continues from it. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -68,9 +68,9 @@ class PackWriter {
   // Tensors that the last Commit finished (often none), in the order of plan(). Their bytes are
   // valid until the next Commit or Begin.
   virtual std::span<const PackTensor> tensors() const = 0;
-  // Everything was read and handed out.
+  // Everything was read and emitted.
   virtual bool done() const = 0;
-  // What Begin needs to go on behind the tensors that were handed out so far. Valid until the next
+  // What Begin needs to continue after the tensors that were emitted so far. Valid until the next
   // call.
   virtual std::span<const std::byte> SaveState() = 0;
   // Name of the source's tokenizer file that belongs into the pack, e.g. "tokenizer.json"; known

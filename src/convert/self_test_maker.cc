@@ -95,7 +95,7 @@ Status SelfTestMaker::OnWordsEnd() {
   return ways() == 1 ? OkStatus() : BeginTexts(config_.format, text_states_[1]);
 }
 
-// The texts behind the embeddings, with words kept in `format`.
+// The texts after the embeddings, with words stored as `format`.
 Status SelfTestMaker::BeginTexts(WeightFormat format, std::vector<std::vector<float>>& states) {
   ModelConfig config = config_;
   config.text = small_;
@@ -172,7 +172,7 @@ Result<const PatchGrid*> SelfTestMaker::NeedVision() {
 
 Status SelfTestMaker::OnVisionStem(const VisionStem& part, std::vector<float>& state) {
   CLIPGLOT_RETURN_IF_ERROR(NeedVision().status());
-  // Copied: a stem owns its numbers, and so does the part.
+  // Copied: SetStem takes ownership, and the part is only borrowed.
   VisionStem stem;
   const std::pair<const Matrix*, Matrix*> matrices[] = {{&part.patch.weight, &stem.patch.weight},
                                                         {&part.positions, &stem.positions}};

@@ -1,7 +1,7 @@
 // Computes the vectors of a pack's self-test while the pack is made: layer by layer as the parts
-// pass, so that no tower is ever whole in memory. Each input is on its way twice, in float32 and in
-// the pack's own number format; the first gives the stored vectors, the second tells which cosine a
-// sound engine reaches.
+// arrive, so that no tower is ever whole in memory. Each input is computed twice, in float32 and in
+// the pack's own format; the first gives the stored vectors, the second the cosine that a sound
+// engine reaches.
 //
 // Takes: the parts in the order of ModelSink, each in both formats. Gives: a SelfTest. Not
 // thread-safe.
@@ -41,8 +41,9 @@ class SelfTestMaker {
   // After the last part.
   Result<SelfTest> Finish() const;
 
-  // Everything that was computed so far, to go on later in another object of the same configuration
-  // (after OnTokenizer). Errors: kInvalidArgument when the numbers are not of this model.
+  // Everything that was computed so far, to continue later in another object of the same
+  // configuration (after OnTokenizer). Errors: kInvalidArgument when the values are not of this
+  // model.
   std::vector<std::span<const float>> Save() const;
   Status Restore(std::vector<std::vector<float>> saved);
 
@@ -70,7 +71,7 @@ class SelfTestMaker {
   std::vector<std::vector<int32_t>> ids_;  // of each text, in the small vocabulary
   std::vector<int32_t> rows_;              // of the word embedding, ascending: the small vocabulary
 
-  // What Save keeps. A state is [tokens · hidden] on its way, and the pooled vector at its end.
+  // What Save keeps. A state is [tokens · hidden] between layers, and the pooled vector at the end.
   std::vector<float> token_type_, norm_weight_, norm_bias_;
   std::vector<float> words_;  // [rows_, hidden]
   std::vector<std::vector<float>>

@@ -22,8 +22,8 @@ namespace {
 
 constexpr size_t kMaxTokens = 8192;
 constexpr std::string_view kQueryTask = "retrieval.query";
-// A text of more bytes for each token that a group has room for hardly fits into it; it is not read
-// to find that out.
+// A text with more bytes than this per token that is left in a group will hardly fit, so it is not
+// even tokenized.
 constexpr size_t kMostBytesAToken = 32;
 
 class EngineImpl final : public Engine, private ModelSink {
@@ -162,12 +162,12 @@ Status EngineImpl::OnModel(const ModelConfig& config) {
   if (options_.self_test && config.self_test.exists() && !config.self_test.is_null()) {
     CLIPGLOT_ASSIGN_OR_RETURN(
         self_test_, ParseSelfTest(config.self_test, config.dimensions, config.vision.grid()));
-    // A picture above the caller's own limit is not his test.
+    // Skip the image test if the image exceeds the caller's `max_pixels`.
     const std::optional<SelfTest::Image>& image = self_test_->image;
     if (image && uint64_t{image->width} * image->height > options_.max_pixels)
       self_test_->image.reset();
   }
-  config_.self_test = Json();  // the whole manifest hangs on it
+  config_.self_test = Json();  // drop it: it keeps the whole manifest alive
   if (options_.text) {
     const TextConfig& text = config.text;
     options_.max_tokens = std::min(options_.max_tokens, text.max_position_embeddings);

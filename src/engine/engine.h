@@ -29,14 +29,14 @@ struct EngineOptions {
   size_t threads = 1;                // 1 ... 64; builds without threads accept only 1
   size_t max_tokens = 512;           // 2 ... 8192: longest text for which memory is set aside
   uint64_t max_pixels = 64'000'000;  // largest image that is decoded, in pixels
-  // Packs may bring a self-test (docs/FORMAT.md): the last Commit embeds its texts and its picture,
-  // and fails with kCorruptModel when the vectors are not those of the pack. Costs about one call
-  // for each.
+  // Packs may contain a self-test (docs/FORMAT.md): the last Commit embeds its texts and its
+  // picture, and fails with kCorruptModel when the vectors are not those of the pack. Costs about
+  // one call for each.
   bool self_test = true;
 };
 
 struct VectorOptions {
-  size_t dimensions = 0;  // first n numbers of the vector, 1 ... full; 0: full
+  size_t dimensions = 0;  // of the vector: its first 1 ... full; 0: full
   bool normalized =
       true;  // unit length; false gives the raw pooled vector and then only the full length
 };
@@ -80,8 +80,8 @@ struct TokenCount {
   size_t max_tokens = 0;  // what the engine would read at most
 };
 
-// Most tokens, and texts, that go through the tower together: more would hardly be faster, and
-// whoever comes next waits for the group at work. A text has two tokens at least, <s> and </s>.
+// Maximum tokens, and texts, that go through the tower together: more would hardly be faster, and
+// the next call waits for the running group. A text has at least two tokens, <s> and </s>.
 inline constexpr size_t kGroupTokens = 128;
 inline constexpr size_t kGroupTexts = kGroupTokens / 2;
 
@@ -91,7 +91,7 @@ class Engine {
   static Result<std::unique_ptr<Engine>> Create(const EngineOptions& options);
   virtual ~Engine() = default;
 
-  // Loading is a conversation: the engine says which bytes it wants, the caller brings them.
+  // Loading is a conversation: the engine says which bytes it wants, the caller fetches them.
   //   BeginLoad(files); while (auto range = Want()) { auto to = Reserve(); copy the range into *to;
   //   Commit(); }
   // Commit takes the range's SHA-256 (64 lower-case digits) from a caller that has it already; else
@@ -119,8 +119,8 @@ class Engine {
                                           const CallContext& context = {}) = 0;
   // As many of the first of `utf8` as go through the tower together: the first of any length, and
   // others as long as all have no more than kGroupTokens (and EngineOptions::max_tokens) tokens.
-  // Gives their embeddings, with the bits of EmbedText, in order; the vectors lie one behind the
-  // other. The rest is for the next call. Errors are those of EmbedText for the first text; a group
+  // Returns their embeddings, bit-identical to EmbedText's, in order; the vectors are contiguous.
+  // The rest is for the next call. Errors are those of EmbedText for the first text; a group
   // ends before another that has one.
   virtual Result<std::span<const EmbeddingView>> EmbedTexts(std::span<const std::string_view> utf8,
                                                             const TextOptions& options,

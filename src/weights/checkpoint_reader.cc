@@ -82,14 +82,14 @@ class CheckpointReader final : public StepReader {
   SectionTable table_;
   std::vector<PartId> parts_;
   size_t next_part_;
-  // The word embedding goes to the sink row by row, behind the first part.
+  // The word embedding goes to the sink row by row, after the first part.
   size_t word_rows_at_once_ = 0;  // 0: it is in the part like everything else
   size_t next_word_row_;          // first row that is not planned yet
   std::optional<Slot> words_;
-  // The part whose numbers are coming; parts_[next_part_ - 1].
+  // The part that is being read; parts_[next_part_ - 1].
   std::optional<PartData> part_;
   std::vector<Slot> slots_;
-  std::vector<float> row_, delta_;  // one row on its way
+  std::vector<float> row_, delta_;  // scratch of one row
 };
 
 Status CheckpointReader::Plan() {
@@ -219,7 +219,7 @@ Status CheckpointReader::ParseHeader(std::string_view header) {
   return OkStatus();
 }
 
-// Where a reading that goes on begins: within the parts, and in the table only behind its part.
+// Where a resumed reading begins: within the parts; within the word embedding only after part 0.
 Status CheckpointReader::CheckPosition() {
   const size_t row = options_.first_word_row, rows = config_.text.vocab_size;
   const bool by_rows = word_rows_at_once_ > 0;
@@ -277,7 +277,7 @@ Status CheckpointReader::PlanWords() {
 
 // Row blocks of at most kReadBytes; with an adapter, the factor that all rows share comes first,
 // and the factor of a block's rows before the block. With `rows_at_once`, no block and no commit
-// passes a multiple of it.
+// crosses a multiple of it.
 void CheckpointReader::PlanSource(const Slot& slot, const Source& source, size_t first_row,
                                   size_t rows_at_once, std::vector<Step>& steps) {
   const Section& section = *table_.Find(source.name);
@@ -312,7 +312,7 @@ void CheckpointReader::PlanSource(const Slot& slot, const Source& source, size_t
   }
 }
 
-// Reads `count` numbers of an adapter's factor, from number `first` on.
+// Reads `count` elements of an adapter's factor, from element `first` on.
 CheckpointReader::Step CheckpointReader::FactorStep(const std::string& name, uint64_t first,
                                                     size_t count, std::vector<float>* out) {
   const Section& section = *table_.Find(name);

@@ -1,4 +1,4 @@
-// The one description of a model's tensors: for every part, which numbers it holds, which tensors
+// The one description of a model's tensors: for every part, which values it holds, which tensors
 // of a checkpoint they come from, and under which names they lie in a pack. Everything is computed
 // from the configuration; checkpoint reader, pack reader and pack writer all go by it, so that they
 // cannot disagree.
@@ -35,8 +35,8 @@ PartData MakePart(PartId id);
 struct Source {
   std::string name;
   std::vector<uint64_t> shape;
-  size_t rows = 0, columns = 0;  // the same numbers as a matrix; a vector is one row
-  size_t offset = 0;             // of its first number in the slot, in elements
+  size_t rows = 0, columns = 0;  // the same shape as a matrix; a vector is one row
+  size_t offset = 0;             // of its first element in the slot
   // With an adapter, W + scale · R C: R [adapters, rows, rank] has a row for each row of W, C
   // [adapters, rank, columns] a column for each column (upstream's lora_B and lora_A for linears,
   // lora_A and lora_B for embeddings). Else empty.
@@ -57,10 +57,10 @@ struct Slot {
 // point into `part`. `part` may be empty: sizes come from `config`.
 std::vector<Slot> ListSlots(const ModelConfig& config, PartId id, PartData& part);
 
-// Bytes that the slot's numbers take in a model of `format`, scales included.
+// Bytes of the slot's values at `format`, scales included.
 uint64_t SlotBytes(const Slot& slot, WeightFormat format);
-// Sets memory aside for the slot's numbers in a model of `format`. Vectors are zero, matrices not
-// initialised. Errors: kOutOfMemory.
+// Allocates the slot's values at `format`. Vectors are zero, matrices not initialised.
+// Errors: kOutOfMemory.
 Status AllocateSlot(const Slot& slot, WeightFormat format);
 
 // A checkpoint's tensors, as they must be.
@@ -77,7 +77,7 @@ bool IsIgnoredTensor(std::string_view name);
 std::vector<uint64_t> RowFactorShape(const TextConfig& config, const Source& source);
 std::vector<uint64_t> ColumnFactorShape(const TextConfig& config, const Source& source);
 
-// One tensor of a pack and the memory of its numbers. Matrices above 16 MiB lie in row blocks.
+// One tensor of a pack and the memory of its values. Matrices above 16 MiB lie in row blocks.
 struct PackEntry {
   std::string name;
   DType dtype = DType::kF32;

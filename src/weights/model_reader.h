@@ -25,7 +25,7 @@ struct ReadOptions {
   // Weights of an unquantised checkpoint become this. A pack has its own and ignores this.
   WeightFormat format = WeightFormat::kInt8PerRow;
   // To go on with a checkpoint where an earlier reader stopped: parts (ListParts) that the sink
-  // does not need again, and rows of the word embedding behind the first part. The sink asked for
+  // does not need again, and rows of the word embedding after the first part. The sink asked for
   // word rows then as now. Packs ignore both.
   size_t first_part = 0;
   size_t first_word_row = 0;
@@ -46,12 +46,12 @@ class ModelReader {
   // Where the bytes of Want() go: exactly Want()->length bytes, owned by the reader, valid until
   // Commit. Errors: kOutOfMemory; kInvalidArgument when nothing is wanted.
   virtual Result<std::span<std::byte>> Reserve() = 0;
-  // The bytes are there: verifies (SHA-256 for packs), converts, hands finished parts to the sink.
-  // Errors: those of the format (kCorruptModel, kUnsupportedModel, kUnsupportedVersion) and of the
-  // sink. A hash that does not fit is found before anything is used: Want() stays, and the range
-  // may be brought again. After any other error the reader gives nothing more. `sha256`: of exactly
-  // these bytes, in lower-case hexadecimal, where the caller's platform has computed it meanwhile;
-  // empty: the reader computes what it needs.
+  // The bytes are there: verifies (SHA-256 for packs), converts, delivers finished parts to the
+  // sink. Errors: those of the format (kCorruptModel, kUnsupportedModel, kUnsupportedVersion) and
+  // of the sink. A hash that does not fit is found before anything is used: Want() stays, and the
+  // range may be fetched again. After any other error the reader delivers nothing more. `sha256`:
+  // of exactly these bytes, in lower-case hexadecimal, where the caller's platform has computed it
+  // meanwhile; empty: the reader computes what it needs.
   virtual Status Commit(std::string_view sha256 = {}) = 0;
   // Bytes of tensor data that will be read in all, and those read so far, for progress. The total
   // is 0 until known.

@@ -1,5 +1,5 @@
 // What a model is made of, after reading: parts in the order in which the towers are built. A part
-// owns its numbers, lives until the tower has taken it, and is the same whether it came from an
+// owns its values, lives until the tower has packed it, and is the same whether it came from an
 // upstream checkpoint (adapter folded in, converted, quantised) or from a pack.
 #pragma once
 

@@ -5,8 +5,8 @@
 namespace clipglot {
 namespace {
 
-// Neighbours are read at once up to this length. Small beside a layer, so that the memory which
-// reading leaves behind is small too; large beside the cost of a range.
+// Adjacent ranges are read together up to this length: small compared with a layer, so that little
+// memory stays allocated after reading; large compared with the cost of a request.
 constexpr uint64_t kNeighbourBytes = uint64_t{4} << 20;
 
 }  // namespace
@@ -16,7 +16,7 @@ std::optional<ByteRange> StepReader::Want() const { return wanted_; }
 Result<std::span<std::byte>> StepReader::Reserve() {
   if (!wanted_) return Status(Code::kInvalidArgument, "nothing is wanted");
   if (buffer_.size() < wanted_->length) {
-    buffer_ = AlignedBuffer();  // the old one goes before the new one comes
+    buffer_ = AlignedBuffer();  // free the old buffer before allocating the new one
     CLIPGLOT_ASSIGN_OR_RETURN(
         buffer_, AlignedBuffer::TryAllocate(wanted_->length, "the next piece of the model"));
   }
@@ -37,7 +37,7 @@ Status StepReader::Commit(std::string_view sha256) {
     }
     offset += length;
   }
-  wanted_.reset();  // stays so after an error: the reader gives nothing more
+  wanted_.reset();  // stays so after an error: the reader delivers nothing more
   offset = 0;
   for (; batch_ > 0; --batch_) {
     const Step step = std::move(steps_.front());

@@ -36,7 +36,7 @@ class StepReader : public ModelReader {
     std::function<Status(std::span<const std::byte>)> handle;
     bool ends_commit = false;  // what it hands out is looked at before the next step
     // Called for all steps of a commit before the first is handled. After an error of it nothing
-    // has happened: the range stays wanted, and may be brought again. The text is the hash of its
+    // has changed: the range stays wanted, and may be fetched again. The text is the hash of its
     // bytes, if that is known, else empty.
     std::function<Status(std::span<const std::byte>, std::string_view sha256)> verify = nullptr;
   };
@@ -66,7 +66,7 @@ class StepReader : public ModelReader {
   Status Advance();  // plans when the queue is empty, then fixes wanted_
 
   std::deque<Step> steps_;
-  size_t batch_ = 0;  // steps whose contiguous ranges make up wanted_
+  size_t batch_ = 0;  // steps whose ranges, concatenated, make up wanted_
   std::optional<ByteRange> wanted_;
   AlignedBuffer buffer_;
   bool reserved_ = false;

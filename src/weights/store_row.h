@@ -9,9 +9,9 @@
 
 namespace clipglot {
 
-// Puts `row` into the slot (allocated by AllocateSlot), from number `offset` on, in the number
-// format of the slot's memory. For a matrix, `row` is one whole row and `offset` a multiple of its
-// length; for a vector, any piece. The numbers are finite.
+// Stores `row` in the slot (allocated by AllocateSlot), from element `offset` on, in the format
+// of the slot's memory. For a matrix, `row` is one whole row and `offset` a multiple of its
+// length; for a vector, any piece. All values are finite.
 void StoreRow(const Slot& slot, size_t offset, std::span<const float> row);
 
 }  // namespace clipglot
