@@ -1,4 +1,7 @@
-// npm run golden -- DIR [--backend native|wasm-simd|wasm-relaxed-simd] [--threads N] [--dtype f32|q8]
+// npm run golden -- DIR [--backend NAME] [--threads N] [--dtype f32|q8]
+//
+// Backends: native (XNNPACK's int8 kernels), native-<path> (the package's own int8 kernels on one path: i16-madd, u8s8-dot,
+// s8s8-dot or acc16; only q8), wasm-simd, wasm-relaxed-simd.
 //
 // Compares every stage of the road with what the upstream model gives for a golden set (tests/data/golden-a/README.md
 // describes the layout), prints one line a stage and a verdict, and exits with 1 past the tolerances. Sets up and builds
@@ -15,8 +18,18 @@ import { runNative } from "./native-backend.mjs";
 import { compareStages } from "./stages.mjs";
 import { runWasm } from "./wasm-backend.mjs";
 
-const BACKENDS = ["native", "wasm-simd", "wasm-relaxed-simd"];
-const NATIVE_PRESET = "native-release";
+// The paths by which the modules multiply int8 (src/nn/int8/isa.h), each in its portable form.
+const INT8_PATHS = ["i16-madd", "u8s8-dot", "s8s8-dot", "acc16"];
+const BACKENDS = [
+  "native",
+  ...INT8_PATHS.map((path) => `native-${path}`),
+  "wasm-simd",
+  "wasm-relaxed-simd",
+];
+const isNative = (backend) => backend.startsWith("native");
+/** The path of a native backend; undefined for XNNPACK's kernels. */
+const int8PathOf = (backend) => INT8_PATHS.find((path) => backend === `native-${path}`);
+const presetOf = (backend) => (int8PathOf(backend) ? "native-debug" : "native-release");
 const RUNNER = "clipglot_trace_runner";
 
 function usage(problem) {
@@ -68,17 +81,22 @@ async function main() {
   // module that was asked for runs.
   if (backends.includes("wasm-relaxed-simd")) restartFor("relaxed-simd");
   const runs = backends.flatMap((backend) =>
-    dtypes.flatMap((dtype) => threads.map((n) => ({ backend, dtype, threads: n }))),
+    dtypes
+      .filter((dtype) => dtype === "q8" || !int8PathOf(backend))
+      .flatMap((dtype) => threads.map((n) => ({ backend, dtype, threads: n }))),
   );
+  if (runs.length === 0) usage("a path of int8 is only for q8");
   const variants = [
     ...new Set(
       runs
-        .filter((run) => run.backend !== "native")
+        .filter((run) => !isNative(run.backend))
         .map((run) => variantOf(run.backend, run.threads)),
     ),
   ];
   await buildFor({
-    native: backends.includes("native") ? { [NATIVE_PRESET]: [RUNNER] } : {},
+    native: Object.fromEntries(
+      backends.filter(isNative).map((backend) => [presetOf(backend), [RUNNER]]),
+    ),
     variants,
     js: variants.length > 0,
   });
@@ -93,10 +111,12 @@ async function main() {
       const name = `${run.backend} ${run.dtype} ${run.threads} thread${run.threads > 1 ? "s" : ""}`;
       console.log(`\n${name}`);
       const job = goldenJob(set, { ...run, scratch });
-      const results =
-        run.backend === "native"
-          ? runNative(job, { runner: join(build, NATIVE_PRESET, "tools/golden", RUNNER), scratch })
-          : await runWasm(job, { variant: variantOf(run.backend, run.threads) });
+      const results = isNative(run.backend)
+        ? runNative(
+            { ...job, int8: int8PathOf(run.backend) },
+            { runner: join(build, presetOf(run.backend), "tools/golden", RUNNER), scratch },
+          )
+        : await runWasm(job, { variant: variantOf(run.backend, run.threads) });
       for (const row of compareStages(set, results, run.dtype)) {
         console.log(line(row));
         stages += 1;

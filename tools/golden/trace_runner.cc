@@ -3,7 +3,7 @@
 //   clipglot_trace_runner REQUESTS.json OUT
 //
 // REQUESTS.json: {"model": folder, "dtype", "threads", "maxTokens", "towers" (left out: both),
-// "requests": [{"id", and one of
+// "int8" (a name of kInt8Names below, left out: the first), "requests": [{"id", and one of
 //   "text" (with "task", "maxTokens"), "image" (a file, read as stored), "rgba" (a raw file with
 //   "width", "height")}, "hidden": emit the hidden layers too, "truncate": [dimensions ...]]}
 // OUT: frames of one JSON line {id, stage, dtype, shape, bytes} and then that many raw bytes. Exits
@@ -14,11 +14,13 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <utility>
 
 #include "base/json.h"
 #include "base/strings.h"
 #include "base/trace.h"
 #include "engine/engine.h"
+#include "nn/int8/isa.h"
 
 namespace clipglot {
 namespace {
@@ -127,12 +129,28 @@ Status RunRequest(Engine& engine, const Json& request, FrameWriter* writer) {
   return OkStatus();
 }
 
+constexpr std::pair<const char*, Int8Isa> kInt8Names[] = {{"i16-madd", Int8Isa::kI16Madd},
+                                                          {"u8s8-dot", Int8Isa::kU8S8Dot},
+                                                          {"s8s8-dot", Int8Isa::kS8S8Dot},
+                                                          {"acc16", Int8Isa::kAcc16}};
+
+Status ChooseInt8(const std::string& name) {
+  for (const auto& [known, isa] : kInt8Names) {
+    if (name != known) continue;
+    ForceInt8Isa(isa);
+    return OkStatus();
+  }
+  return Status(Code::kInvalidArgument, StrCat("int8: ", name));
+}
+
 Status Run(const std::string& requests_path, const std::string& out_path) {
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string text, ReadFile(requests_path));
   Json::Limits limits;
   limits.max_bytes = size_t{256} << 20;
   CLIPGLOT_ASSIGN_OR_RETURN(const Json job, Json::Parse(text, requests_path, limits));
   EngineOptions options;
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::string int8, job["int8"].AsStringOr(kInt8Names[0].first));
+  CLIPGLOT_RETURN_IF_ERROR(ChooseInt8(int8));
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string model, job["model"].AsString());
   CLIPGLOT_ASSIGN_OR_RETURN(options.dtype, job["dtype"].AsString());
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t threads, job["threads"].AsInt());

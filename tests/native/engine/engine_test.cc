@@ -386,6 +386,62 @@ TEST_F(EngineTest, TheObserverHearsOfAllLayersOfEachTower) {
   expect(image);
 }
 
+// Inside a call, at a layer, waits until another thread has cancelled it.
+class AwaitCancel final : public TraceSink {
+ public:
+  explicit AwaitCancel(std::atomic<uint32_t>& flag) : flag_(flag) {}
+  void OnStage(std::string_view name, DType, std::span<const size_t>,
+               std::span<const std::byte>) override {
+    if (name != "hidden.1") return;
+    inside_ = true;
+    while (flag_ == 0) std::this_thread::yield();
+  }
+  bool inside() const { return inside_; }
+
+ private:
+  std::atomic<uint32_t>& flag_;
+  std::atomic<bool> inside_ = false;
+};
+
+TEST_F(EngineTest, OneThreadLoadsAnotherCallsAThirdCancels) {
+  for (const char* dtype : {"f32", "q8", "q4"}) {
+    std::unique_ptr<Engine> engine;
+    std::thread([&] { engine = MakeEngine(Golden(), Options(dtype, 4)); }).join();
+    ASSERT_NE(engine, nullptr);
+    const std::string text(2000, 'x');
+    std::vector<float> before;
+    std::thread([&] { before = Copy(engine->EmbedText(text, TextOptions())->vector); }).join();
+    for (int round = 0; round < 5; ++round) {
+      AwaitCancel sink(engine->cancel_flag());
+      std::thread canceller([&] {
+        while (!sink.inside()) std::this_thread::yield();
+        engine->cancel_flag() = 1;
+      });
+      EXPECT_EQ(engine->EmbedText(text, TextOptions(), &sink).status().code(), Code::kCancelled);
+      canceller.join();
+    }
+    EXPECT_EQ(Copy(engine->EmbedText(text, TextOptions())->vector), before) << dtype;
+  }
+}
+
+TEST_F(EngineTest, EnginesOfTheirOwnThreadsDoNotMeet) {
+  const auto alone = MakeEngine(Golden(), Options("q8", 2));
+  ASSERT_NE(alone, nullptr);
+  const std::vector<float> wanted =
+      Copy(alone->EmbedText("A red bicycle on the quiet harbour wall.", TextOptions())->vector);
+  std::vector<std::vector<float>> vectors(3);
+  std::vector<std::thread> threads;
+  for (std::vector<float>& vector : vectors) {
+    threads.emplace_back([&] {
+      const auto engine = MakeEngine(Golden(), Options("q8", 2));
+      vector = Copy(
+          engine->EmbedText("A red bicycle on the quiet harbour wall.", TextOptions())->vector);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<float>& vector : vectors) EXPECT_EQ(vector, wanted);
+}
+
 TEST_F(EngineTest, NfcMakesDecomposedTextsEqual) {
   const auto engine = MakeEngine(Golden(), Options());
   ASSERT_NE(engine, nullptr);

@@ -1,10 +1,10 @@
 // The whole road on a small golden checkpoint: bytes to vectors, against what the upstream model
-// gives.
+// gives. In 8 bits on every path that the package's builds take.
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <tuple>
 
+#include "engine/int8_paths.h"
 #include "engine/load.h"
 
 namespace clipglot::testing {
@@ -33,19 +33,26 @@ double Cosine(std::span<const float> a, std::span<const float> b) {
   return dot / std::sqrt(aa * bb);
 }
 
-class GoldenRoad : public ::testing::TestWithParam<std::tuple<const char*, size_t>> {
+struct Run {
+  const char* dtype;
+  Int8Isa isa;
+  size_t threads;
+};
+
+class GoldenRoad : public ::testing::TestWithParam<Run> {
  protected:
   void SetUp() override {
+    const ForcedInt8Isa forced(GetParam().isa);
     EngineOptions options;
-    options.dtype = std::get<0>(GetParam());
-    options.threads = std::get<1>(GetParam());
+    options.dtype = GetParam().dtype;
+    options.threads = GetParam().threads;
     options.max_tokens = 1024;
     engine_ = MakeEngine(ReadFolder(kGolden), options);
     ASSERT_NE(engine_, nullptr);
     json_ = ReadJson(TestData("golden-a/expected.json"));
     tensors_ = GoldenTensors::Load(TestData("golden-a/expected.safetensors"));
   }
-  bool f32() const { return std::string(std::get<0>(GetParam())) == "f32"; }
+  bool f32() const { return std::string(GetParam().dtype) == "f32"; }
 
   // Compares one vector, and gives its cosine so that the caller can average.
   double Check(std::span<const float> got, std::span<const float> expected,
@@ -165,13 +172,19 @@ TEST_P(GoldenRoad, ImagesBecomeUpstreamsVectors) {
   EXPECT_GE(cosines / count, 0.999);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenRoad,
-                         ::testing::Combine(::testing::Values("f32", "q8"),
-                                            ::testing::Values(size_t{1}, size_t{2})),
-                         [](const auto& run) {
-                           return std::string(std::get<0>(run.param)) + "_" +
-                                  std::to_string(std::get<1>(run.param)) + "_threads";
-                         });
+std::vector<Run> Runs() {
+  std::vector<Run> runs;
+  for (const size_t threads : {size_t{1}, size_t{4}}) {
+    runs.push_back({"f32", Int8Isa::kI16Madd, threads});
+    for (const Int8Path& path : Int8Paths()) runs.push_back({"q8", path.isa, threads});
+  }
+  return runs;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenRoad, ::testing::ValuesIn(Runs()), [](const auto& run) {
+  return std::string(run.param.dtype) + "_" + TestName(run.param.isa) + "_" +
+         std::to_string(run.param.threads) + "_threads";
+});
 
 }  // namespace
 }  // namespace clipglot::testing

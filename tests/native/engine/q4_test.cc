@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/int8_paths.h"
 #include "engine/load.h"
 
 namespace clipglot::testing {
@@ -120,6 +121,24 @@ TEST_F(Q4, EveryGoldenRowIsNearFloatsOnTheSameWeights) {
     ++rows;
   }
   EXPECT_GT(rows, 60u);
+}
+
+TEST_F(Q4, TheSameBitsOnEveryPath) {
+  const Files q4 = MakePack(model_, WeightFormat::kInt4Block32, kOneShard);
+  const auto first = MakeEngine(q4, Options("q4", 1));
+  ASSERT_NE(first, nullptr);
+  for (const Int8Path& path : Int8Paths()) {
+    SCOPED_TRACE(path.name);
+    const ForcedInt8Isa forced(path.isa);
+    const auto engine = MakeEngine(q4, Options("q4", 4));
+    ASSERT_NE(engine, nullptr);
+    for (const auto& text : json_["texts"]) {
+      if (text["ids"].size() > 1024) continue;
+      EXPECT_EQ(Text(*engine, text["text"]), Text(*first, text["text"])) << text["name"];
+    }
+    for (const auto& image : json_["images"])
+      EXPECT_EQ(Image(*engine, image["file"]), Image(*first, image["file"])) << image["file"];
+  }
 }
 
 TEST_F(Q4, ACheckpointAndItsPackAreTheSameModelOnAnyThreads) {
