@@ -1,5 +1,5 @@
 // npm test: sets up and runs every test, cheapest first, and stops at the first layer that fails.
-//   node tools/build/test.mjs [layer…]      layers: rules lint native-debug native-asan fuzz js browser train (default: all)
+//   node tools/build/test.mjs [layer…]      layers: rules lint native-debug native-asan native-tsan fuzz js browser train (default: all)
 // The last line counts the tests.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -64,15 +64,17 @@ async function runNode(folder, flags = []) {
   );
 }
 
-async function runCtest(preset) {
+// CTest on a preset's tests; `filter`: only those whose names match.
+async function runCtest(preset, filter = ".") {
   await runCounted(
     "ctest",
-    ["--preset", preset, "--parallel", String(availableParallelism()), "--progress"],
+    ["--preset", preset, "-R", filter, "--parallel", String(availableParallelism()), "--progress"],
     {
       env: {
         ...process.env,
         UBSAN_OPTIONS: "print_stacktrace=1",
         ASAN_OPTIONS: "detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1",
+        TSAN_OPTIONS: "halt_on_error=1:allocator_may_return_null=1",
       },
     },
     (output) => {
@@ -98,6 +100,11 @@ const layers = {
   "native-asan": async () => {
     await buildNative("native-asan", [], strict);
     await runCtest("native-asan");
+  },
+  // What runs on more than one thread.
+  "native-tsan": async () => {
+    await buildNative("native-tsan", ["clipglot_tests_nn", "clipglot_tests_engine"], strict);
+    await runCtest("native-tsan", "^(Workspace|Emoji|EngineTest)\\.|_4_threads$|OnEveryPath$");
   },
   // The same inputs each time: libFuzzer's chance has a fixed seed, and runs are counted, not seconds.
   fuzz: async () => {
@@ -136,6 +143,7 @@ const setUpSteps = {
   lint: ["compiler", "sources", "node-modules", "lint"],
   "native-debug": ["compiler", "sources"],
   "native-asan": ["compiler", "sources"],
+  "native-tsan": ["compiler", "sources"],
   fuzz: ["compiler", "fuzzer", "sources"],
   js: ["compiler", "sources", "node-modules", "toolchain"],
   browser: ["compiler", "sources", "node-modules", "toolchain", "browser"],

@@ -2,6 +2,9 @@
 // bits everywhere.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "base/trace.h"
 #include "engine/load.h"
 #include "support/asked.h"
@@ -386,21 +389,24 @@ TEST_F(EngineTest, TheObserverHearsOfAllLayersOfEachTower) {
   expect(image);
 }
 
-// Inside a call, at a layer, waits until another thread has cancelled it.
-class AwaitCancel final : public TraceSink {
+// Inside a call, after its first layer, waits until another thread stops it.
+class StoppedFromOutside final : public CallObserver {
  public:
-  explicit AwaitCancel(std::atomic<uint32_t>& flag) : flag_(flag) {}
-  void OnStage(std::string_view name, DType, std::span<const size_t>,
-               std::span<const std::byte>) override {
-    if (name != "hidden.1") return;
+  bool OnLayer(size_t done, size_t) override {
+    if (done != 1) return !stop_;
     inside_ = true;
-    while (flag_ == 0) std::this_thread::yield();
+    while (!stop_) std::this_thread::yield();
+    return false;
   }
-  bool inside() const { return inside_; }
+  bool Continue() override { return !stop_; }
+
+  void StopOnceInside() {
+    while (!inside_) std::this_thread::yield();
+    stop_ = true;
+  }
 
  private:
-  std::atomic<uint32_t>& flag_;
-  std::atomic<bool> inside_ = false;
+  std::atomic<bool> inside_ = false, stop_ = false;
 };
 
 TEST_F(EngineTest, OneThreadLoadsAnotherCallsAThirdCancels) {
@@ -412,12 +418,10 @@ TEST_F(EngineTest, OneThreadLoadsAnotherCallsAThirdCancels) {
     std::vector<float> before;
     std::thread([&] { before = Copy(engine->EmbedText(text, TextOptions())->vector); }).join();
     for (int round = 0; round < 5; ++round) {
-      AwaitCancel sink(engine->cancel_flag());
-      std::thread canceller([&] {
-        while (!sink.inside()) std::this_thread::yield();
-        engine->cancel_flag() = 1;
-      });
-      EXPECT_EQ(engine->EmbedText(text, TextOptions(), &sink).status().code(), Code::kCancelled);
+      StoppedFromOutside observer;
+      std::thread canceller([&] { observer.StopOnceInside(); });
+      EXPECT_EQ(engine->EmbedText(text, TextOptions(), {nullptr, &observer}).status().code(),
+                Code::kCancelled);
       canceller.join();
     }
     EXPECT_EQ(Copy(engine->EmbedText(text, TextOptions())->vector), before) << dtype;
