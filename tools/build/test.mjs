@@ -1,10 +1,11 @@
 // npm test: sets up and runs every test, cheapest first, and stops at the first layer that fails.
-//   node tools/build/test.mjs [layer…]      layers: rules lint native-debug native-asan native-tsan fuzz js browser train (default: all)
+//   node tools/build/test.mjs [layer…]      layers: rules lint native-debug native-asan native-tsan fuzz js browser arm train (default: all)
 // The last line counts the tests.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { onArm } from "../setup/arm64.mjs";
 import { elapsed, log, runMain, SetupError } from "../setup/log.mjs";
 import { root } from "../setup/paths.mjs";
 import { setUp } from "../setup/setup.mjs";
@@ -134,6 +135,17 @@ const layers = {
     ]);
     await runNode("tests/browser", ["--test-concurrency=1"]);
   },
+  // On another processor: the modules and the native tests of what computes. An Arm machine runs the latter in native-debug.
+  arm: async () => {
+    for (const variant of variants) await buildVariant(variant);
+    await buildTypeScript();
+    await runNode("tests/arm");
+    if (onArm) return;
+    const programs = ["base", "nn", "engine"].map((room) => `clipglot_tests_${room}`);
+    // Not strict: optimised, GCC 12 takes members of an empty std::optional for used uninitialised.
+    await buildNative("native-arm64", programs);
+    await runCtest("native-arm64");
+  },
   // Trains a tiny emoji model from nothing.
   train: () => runNode("tests/train", ["--test-concurrency=1"]),
 };
@@ -147,6 +159,7 @@ const setUpSteps = {
   fuzz: ["compiler", "fuzzer", "sources"],
   js: ["compiler", "sources", "node-modules", "toolchain"],
   browser: ["compiler", "sources", "node-modules", "toolchain", "browser"],
+  arm: ["compiler", "sources", "node-modules", "toolchain", "arm64"],
   train: ["training", "training-data"],
 };
 
