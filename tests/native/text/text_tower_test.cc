@@ -161,7 +161,7 @@ TEST_P(TextTowerTest, PadsCountInNoText) {
 // Layer by layer, the observer is asked; who traces nothing pays nothing for it.
 TEST(TextTower, AsksTheObserverAndAllocatesNothing) {
   const auto workspace = MakeWorkspace(1);
-  const auto tower = MakeTower(DType::kF32, workspace.get());
+  const auto tower = MakeTower(WeightFormat::kF32, workspace.get());
   const size_t layers = Config().layers;
   const std::vector<int32_t> ids = {5, 6, 7};
   const std::vector<size_t> lengths = {1, 2};
