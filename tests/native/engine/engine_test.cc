@@ -367,7 +367,7 @@ TEST_F(EngineTest, ACancelledCallStopsAtTheNextLayerAndTheNextCallRuns) {
   } never;
   EXPECT_EQ(engine->EmbedPixels(image, ImageOptions(), {.observer = &never}).status().code(),
             Code::kCancelled);
-  const std::vector<std::byte> file = ReadFile(TestData("images/photo.jpg"));
+  const std::vector<std::byte> file = ReadFile(TestData("golden-a/images/photo.jpg"));
   EXPECT_EQ(engine->EmbedEncodedImage(file, ImageOptions(), {.observer = &never}).status().code(),
             Code::kCancelled);
 }
