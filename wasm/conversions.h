@@ -22,6 +22,8 @@ inline double Address(const void* pointer) {
 }
 template <typename T>
 std::span<const T> Span(double pointer, double count) {
+  // JavaScript has only numbers for addresses of the heap.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   return {reinterpret_cast<const T*>(static_cast<uintptr_t>(pointer)), static_cast<size_t>(count)};
 }
 
