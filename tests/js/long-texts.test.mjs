@@ -110,6 +110,7 @@ test("a call stops before the next layer when the flag in shared memory is set, 
   // The call keeps this thread. So another one sets the flag, when this one has told it that a layer is done, and this one goes
   // on when it is set.
   const layer = new Int32Array(new SharedArrayBuffer(4));
+  Atomics.store(layer, 0, 1); // until the call that is to be stopped
   let heard = [];
   const engine = await openEngine({
     variant: "simd-threads",
