@@ -26,10 +26,17 @@ test("names of error codes: src/base/status.cc", () => {
   assert.deepEqual(names, [...engineCodes]);
 });
 
-test("bound names: wasm/bindings.cc and js/src/generated/engine-module.d.ts", () => {
+test("bound names: wasm/*_bindings.cc, bindings.cc and what TypeScript declares of the two kinds of module", () => {
   assert.deepEqual(
-    bound(read("wasm/bindings.cc")),
-    declared(read("js/src/generated/engine-module.d.ts")),
+    {
+      ...bound(read("wasm/common_bindings.cc"), "BaseModule"),
+      ...bound(read("wasm/bindings.cc"), "EngineModule"),
+      ...bound(read("wasm/convert_bindings.cc"), "ConvertModule"),
+    },
+    {
+      ...declared(read("js/src/generated/engine-module.d.ts")),
+      ...declared(read("js/src/convert/convert-module.d.ts")),
+    },
   );
 });
 
@@ -37,16 +44,14 @@ function kebab(name) {
   return name.replace(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
 }
 
-// Name of each bound class and value object → its members, and the free functions.
-function bound(source) {
+// Name of each bound class and value object → its members, and `module` → the free functions.
+function bound(source, module) {
   const table = {};
   for (const [, name, body] of source.matchAll(/(?:value_object|class_)<\w+>\("(\w+)"\)([^;]*);/g))
     table[name] = [...body.matchAll(/\.(?:field|function)\("(\w+)"/g)]
       .map(([, member]) => member)
       .sort();
-  table.EngineModule = [...source.matchAll(/^ {2}function\("(\w+)"/gm)]
-    .map(([, name]) => name)
-    .sort();
+  table[module] = [...source.matchAll(/^ {2}function\("(\w+)"/gm)].map(([, name]) => name).sort();
   return table;
 }
 
