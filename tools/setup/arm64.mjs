@@ -1,6 +1,6 @@
 // What the tests for 64-bit Arm need, below build/arm64: Node for Arm (an npm package), Debian's cross compiler and C library,
 // and the emulator that runs both here. No root, nothing installed. An Arm machine needs none of it.
-//   root/   Debian packages, unpacked         node/   Node for Arm
+//   debian/ Debian packages, unpacked         node/   Node for Arm
 //   bin/    starts the compiler with its own libraries and headers, under the names that cmake/arm64.cmake expects
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
@@ -15,9 +15,9 @@ const { node, packages } = dependencies.arm64;
 const layout = 1; // raise when this file arranges things differently
 const stamp = join(arm64, "stamp");
 const stampText = `${layout} ${JSON.stringify(dependencies.arm64)}\n`;
-const root = join(arm64, "root");
-const emulator = join(root, "usr/bin/qemu-aarch64");
-const library = join(root, "usr/aarch64-linux-gnu"); // where programs for Arm find their C library
+const packages = join(arm64, "debian");
+const emulator = join(packages, "usr/bin/qemu-aarch64");
+const library = join(packages, "usr/aarch64-linux-gnu"); // where programs for Arm find their C library
 
 /** Is this machine itself a 64-bit Arm? */
 export const onArm = process.arch === "arm64";
@@ -37,7 +37,7 @@ export async function setUpArm64() {
   for (const spec of packages) {
     if (isUnpacked(arm64, spec)) continue;
     const { file } = await fetchPackage(spec);
-    await unpackPackage(arm64, spec, file, root, unneeded);
+    await unpackPackage(arm64, spec, file, packages, unneeded);
     rmSync(file);
   }
   arrangeCompiler();
@@ -90,7 +90,7 @@ function arrangeCompiler() {
     const compiles = name.startsWith("g");
     writeScript(
       join(arm64, "bin", `aarch64-linux-gnu-${name}`),
-      `#!/bin/sh\n# ${versions}\nD=$(dirname "$(readlink -f "$0")")/../root\n` +
+      `#!/bin/sh\n# ${versions}\nD=$(dirname "$(readlink -f "$0")")/../debian\n` +
         `export LD_LIBRARY_PATH="$D/usr/lib/x86_64-linux-gnu"\n` +
         `exec "$D/usr/bin/aarch64-linux-gnu-${program}"${compiles ? ' --sysroot="$D"' : ""} "$@"\n`,
     );
