@@ -15,9 +15,9 @@ const { node, packages } = dependencies.arm64;
 const layout = 1; // raise when this file arranges things differently
 const stamp = join(arm64, "stamp");
 const stampText = `${layout} ${JSON.stringify(dependencies.arm64)}\n`;
-const packages = join(arm64, "debian");
-const emulator = join(packages, "usr/bin/qemu-aarch64");
-const library = join(packages, "usr/aarch64-linux-gnu"); // where programs for Arm find their C library
+const unpacked = join(arm64, "debian");
+const emulator = join(unpacked, "usr/bin/qemu-aarch64");
+const library = join(unpacked, "usr/aarch64-linux-gnu"); // where programs for Arm find their C library
 
 /** Is this machine itself a 64-bit Arm? */
 export const onArm = process.arch === "arm64";
@@ -37,7 +37,7 @@ export async function setUpArm64() {
   for (const spec of packages) {
     if (isUnpacked(arm64, spec)) continue;
     const { file } = await fetchPackage(spec);
-    await unpackPackage(arm64, spec, file, packages, unneeded);
+    await unpackPackage(arm64, spec, file, unpacked, unneeded);
     rmSync(file);
   }
   arrangeCompiler();
