@@ -46,9 +46,11 @@ async function start(
       let alive = true;
       const thread = {
         worker: {},
-        end() {
-          if (alive) seen.ended++;
+        async end() {
+          if (!alive) return;
           alive = false;
+          for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+          seen.ended++;
         },
       };
       if (does.thread) does.thread(events, seen.made.length - 1, way);

@@ -63,7 +63,8 @@ export interface Pixels {
 export interface Thread {
   /** What the engine's module takes for a Worker. */
   readonly worker: object;
-  end(): void;
+  /** Ends it. Resolves when the worker that started it may be ended as well. */
+  end(): Promise<void>;
 }
 
 export interface ThreadEvents {

@@ -133,7 +133,7 @@ async function startWatched<Module extends BaseModule>(
     threads.started();
     return module;
   } catch (error) {
-    threads.end();
+    await threads.end();
     throw error;
   }
 }
@@ -196,10 +196,10 @@ class ThreadSet {
     this.#state = "started";
   }
 
-  end(): void {
+  async end(): Promise<void> {
     this.#watch.end();
     this.#state = "ended";
-    for (const thread of this.#threads) thread.end();
+    await Promise.all(this.#threads.map((thread) => thread.end()));
   }
 
   async #failed(said: string): Promise<void> {

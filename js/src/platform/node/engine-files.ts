@@ -57,5 +57,10 @@ function startThread(url: string, options: object, _way: ThreadWay, events: Thre
   });
   // Emscripten would throw the error once more, with nobody to catch it.
   Object.defineProperty(worker, "onerror", { get: () => () => {}, set: () => {} });
-  return { worker, end: () => void worker.terminate() };
+  return {
+    worker,
+    async end() {
+      await worker.terminate();
+    },
+  };
 }

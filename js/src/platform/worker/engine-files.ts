@@ -168,12 +168,17 @@ function threadWays(url: string): { ways: readonly ThreadWay[]; noneBecause: str
   return { ways: originOf(url) === ownOrigin() ? ["address", "blob"] : ["blob"], noneBecause: "" };
 }
 
+// A Chromium worker that is terminated while a worker of its own still fails to start is never gone, with all its memory.
+// No event says when the inner one is gone.
+const endingMs = 100;
+
 function startThread(url: string, options: object, way: ThreadWay, events: ThreadEvents): Thread {
   const address = way === "blob" ? blobAddress(url, "module") : url;
   const release = () => {
     if (way === "blob") URL.revokeObjectURL(address);
   };
   let worker: Worker;
+  let loaded = false;
   try {
     worker = new Worker(trustedAddress(address), options);
   } catch (error) {
@@ -197,13 +202,15 @@ function startThread(url: string, options: object, way: ThreadWay, events: Threa
   worker.addEventListener("message", ({ data }: MessageEvent<{ cmd?: string } | undefined>) => {
     if (data?.cmd !== "loaded") return;
     release();
+    loaded = true;
     events.loaded();
   });
   return {
     worker,
-    end() {
+    async end() {
       release();
       worker.terminate();
+      if (!loaded) await new Promise((done) => setTimeout(done, endingMs));
     },
   };
 }
