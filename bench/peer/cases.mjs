@@ -18,9 +18,9 @@ export const OURS = ["simd", "relaxed-simd"];
 
 /**
  * The meetings of a run, each a set of systems that take turns: [{ place, dtype, tower, threads, systems, cases }]. A system is
- * { name, kind, variant? }; the peer comes last. `variants` of ours are without "-threads".
+ * { name, kind, variant?, dist? }; the peer comes last. With `bases` each build of ours meets the same build of those folders. `variants` of ours are without "-threads".
  */
-export function plan({ places, dtypes, threads, variants, cases }) {
+export function plan({ places, dtypes, threads, variants, cases, bases = [] }) {
   const meetings = [];
   for (const place of places) {
     for (const dtype of dtypes) {
@@ -28,32 +28,33 @@ export function plan({ places, dtypes, threads, variants, cases }) {
         const own = CASES.filter((one) => one.tower === tower && cases.includes(one.name));
         if (own.length === 0) continue;
         for (const count of threads)
-          meetings.push({
-            place,
-            dtype,
-            tower,
-            threads: count,
-            systems: systemsOf(place, variants, count),
-            cases: own,
-          });
+          for (const systems of systemsOf(place, variants, count, bases))
+            meetings.push({ place, dtype, tower, threads: count, systems, cases: own });
       }
     }
   }
   return meetings;
 }
 
-function systemsOf(place, variants, threads) {
+function systemsOf(place, variants, threads, bases) {
   if (place === "native")
     return [
-      { name: "native", kind: "native" },
-      { name: "onnxruntime-node", kind: "peer-native" },
+      [
+        { name: "native", kind: "native" },
+        { name: "onnxruntime-node", kind: "peer-native" },
+      ],
     ];
   const ours = variants.map((variant) => ({
     name: variant,
     kind: "ours",
     variant: threads === 1 ? variant : `${variant}-threads`,
   }));
-  return [...ours, { name: "onnxruntime-web", kind: "peer" }];
+  if (bases.length > 0)
+    return ours.map((system) => [
+      system,
+      ...bases.map((_, i) => ({ ...system, name: `base ${i + 1}`, dist: `base-${i + 1}` })),
+    ]);
+  return [[...ours, { name: "onnxruntime-web", kind: "peer" }]];
 }
 
 /** The order of the turns of one round: each round begins with another system, and every second goes backwards. */

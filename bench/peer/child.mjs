@@ -1,14 +1,16 @@
 // One system in a Node process; asked by systems.mjs.
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { openOurs, openPeer } from "./contestants.mjs";
 
 let contestant;
 
 async function open(kind, settings, runtime) {
   if (kind === "ours") {
-    const { load } = await import("../../dist/js/node/index.js");
-    return openOurs(load, settings);
+    const { dist, ...options } = settings;
+    const { load } = await import(pathToFileURL(join(dist, "js/node/index.js")));
+    return openOurs(load, options);
   }
   const require = createRequire(join(runtime, "package.json"));
   const native = kind === "peer-native";

@@ -17,6 +17,8 @@
 //                         programs on the machine do not lengthen; on more the time that passed
 //   --profile             where our time goes, by kind of layer
 //   --packs DIR           holds q8/ and q4/ (or fullsize-q8/ …): packs made before
+//   --base LIST           instead of onnxruntime: our own builds in the dist/ of these folders (other states of this repository);
+//                         the ratios are those to the last one; no load figures
 //   --node PATH           Node for the place node (this one)
 //   --cpus LIST           processors to use, as many as threads are taken from its beginning (0,1)
 //   --no-build            takes dist/ and the native runner as they are
@@ -58,6 +60,7 @@ function readOptions() {
       clock: text("auto"),
       profile: flag,
       packs: text(),
+      base: text(),
       node: text(process.execPath),
       cpus: text("0,1"),
       "no-build": flag,
@@ -90,11 +93,12 @@ function readOptions() {
       CASES.map(({ name }) => name),
     ),
     rounds: number("rounds", 5, 1, 100),
-    loads: number("loads", quick ? 0 : 3, 0, 20),
+    loads: values.base ? 0 : number("loads", quick ? 0 : 3, 0, 20),
     loadOnly: values["load-only"],
     clock: list("clock", "", ["auto", "wall", "cpu"])[0],
     profile: values.profile,
     packs: values.packs && resolve(values.packs),
+    bases: values.base?.split(",").map((folder) => resolve(folder, "dist")) ?? [],
     node: values.node,
     cpus: values.cpus.split(","),
     build: !values["no-build"],
@@ -106,8 +110,9 @@ const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,
 import { openOurs, openPeer, openReader } from "/bench/contestants.mjs";
 window.contest = {
   async ours(settings) {
-    const { load } = await import("/dist/js/index.js");
-    window.contestant = await openOurs(load, settings);
+    const { dist, ...options } = settings;
+    const { load } = await import(\`/\${dist}/js/index.js\`);
+    window.contestant = await openOurs(load, options);
   },
   async reader(settings) {
     window.contestant = await openReader(settings);
@@ -129,9 +134,9 @@ class Run {
   }
 
   async model(dtype, towers, place) {
-    const { layers, packs } = this.options;
+    const { layers, packs, bases } = this.options;
     const pack = await packOf(dtype, layers, packs),
-      onnx = onnxOf(dtype, layers, towers);
+      onnx = bases.length ? "" : onnxOf(dtype, layers, towers);
     if (place !== "chromium") return { pack, onnx };
     const { url } = this.where.server;
     return {
@@ -251,7 +256,10 @@ async function main() {
     });
     if (places.includes("chromium")) await setUp(["browser"]);
   }
-  await setUpRuntime();
+  if (options.bases.length === 0) await setUpRuntime();
+  const dists = Object.fromEntries(
+    [join(root, "dist"), ...options.bases].map((folder, i) => [i ? `base-${i}` : "dist", folder]),
+  );
   const packs = Object.fromEntries(
     await Promise.all(
       options.dtypes.map(async (dtype) => [
@@ -265,7 +273,7 @@ async function main() {
       ...packs,
       models: modelsFolder,
       runtime: join(runtimeFolder, "node_modules"),
-      dist: join(root, "dist"),
+      ...dists,
       bench: join(root, "bench/peer"),
     },
     page,
@@ -274,6 +282,7 @@ async function main() {
     server,
     node: options.node,
     runtime: runtimeFolder,
+    dists,
     nativeRunner: join(build, PRESET, "bench", RUNNER),
   });
   const nodeVersion = nodeAt(options.node).version;
@@ -285,7 +294,7 @@ async function main() {
       node: nodeVersion,
     },
     date: new Date().toISOString(),
-    peer: `onnxruntime ${VERSION}`,
+    peer: options.bases.join(", ") || `onnxruntime ${VERSION}`,
     layers: options.layers,
     loads: [],
     meetings: [],

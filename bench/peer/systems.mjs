@@ -20,7 +20,7 @@ import {
 const CHILD = fileURLToPath(new URL("child.mjs", import.meta.url));
 
 /**
- * `where`: { place, server, node, nativeRunner }; `system`: of cases.mjs; `model`: { pack, onnx } as paths for this place;
+ * `where`: { place, server, node, runtime, dists, nativeRunner }; `system`: of cases.mjs; `model`: { pack, onnx } as paths for this place;
  * `towers`, `threads`, `profile`.
  */
 export async function openSystem(where, system, job) {
@@ -30,9 +30,10 @@ export async function openSystem(where, system, job) {
     : openNode(where, system, job);
 }
 
-function settingsOf(system, { model, towers, threads, profile }) {
+function settingsOf(system, dist, { model, towers, threads, profile }) {
   if (system.kind === "ours")
     return {
+      dist,
       model: model.pack,
       towers,
       variant: system.variant,
@@ -74,7 +75,7 @@ async function openChromium({ server }, system, job) {
     memory = watchMemory(...renderersOf(process.pid, known));
     await page.evaluate(
       ([how, given]) => window.contest[how](given),
-      [system.kind, settingsOf(system, job)],
+      [system.kind, settingsOf(system, system.dist ?? "dist", job)],
     );
     const { loadMs, info } = await page.evaluate(() => ({
       loadMs: window.contestant.loadMs,
@@ -98,7 +99,7 @@ async function openChromium({ server }, system, job) {
   }
 }
 
-async function openNode({ node, runtime }, system, job) {
+async function openNode({ node, runtime, dists }, system, job) {
   const child = fork(CHILD, [], {
     execPath: node,
     execArgv: system.kind === "ours" ? nodeAt(node, system.variant).flags : [],
@@ -123,7 +124,7 @@ async function openNode({ node, runtime }, system, job) {
     });
   try {
     const { loadMs, info } = await ask({
-      open: settingsOf(system, job),
+      open: settingsOf(system, dists[system.dist ?? "dist"], job),
       kind: system.kind,
       runtime,
     });

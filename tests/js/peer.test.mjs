@@ -169,6 +169,25 @@ test("who meets whom", () => {
   );
 });
 
+test("builds of ours beside the same builds of other folders", () => {
+  const meetings = plan({
+    places: ["chromium"],
+    dtypes: ["q8"],
+    threads: [2],
+    variants: ["simd", "relaxed-simd"],
+    cases: ["8"],
+    bases: ["before", "long before"],
+  });
+  assert.deepEqual(
+    meetings.map(({ systems }) => systems.map(({ variant, dist }) => [variant, dist])),
+    ["simd-threads", "relaxed-simd-threads"].map((variant) => [
+      [variant, undefined],
+      [variant, "base-1"],
+      [variant, "base-2"],
+    ]),
+  );
+});
+
 test("turns: each system once a round, none always first", () => {
   const rounds = Array.from({ length: 6 }, (_, round) => turns(3, round));
   for (const order of rounds) assert.deepEqual([...order].sort(), [0, 1, 2]);
