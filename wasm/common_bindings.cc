@@ -1,11 +1,12 @@
 // What every module of the package binds: its memory, and the objects of the conversation of
-// loading. js/src/generated/engine-module.d.ts mirrors it; a test compares the two.
+// loading. js/src/worker/engine-module.d.ts declares it; tests compare the two.
 #include <emscripten/bind.h>
 #include <malloc.h>
 
 #include <cstdlib>
 
 #include "conversions.h"
+#include "js_types.h"
 #include "result_objects.h"
 
 namespace clipglot {
@@ -25,13 +26,16 @@ double AllocatedBytes() { return static_cast<double>(static_cast<unsigned>(malli
 
 EMSCRIPTEN_BINDINGS(clipglot_common) {
   using emscripten::function;
+  using emscripten::register_type;
   using emscripten::value_object;
+  register_type<NumberArray>("number[]");
+  register_type<StringArray>("string[]");
+  const auto name = [](const WeightFormatTraits& traits) { return traits.name; };
+  register_type<WeightFormatName>(UnionType(AllWeightFormats(), name).c_str());
   value_object<StatusObject>("Status")
       .field("code", &StatusObject::code)
       .field("detail", &StatusObject::detail);
-  value_object<MemoryObject>("Memory")
-      .field("code", &MemoryObject::code)
-      .field("detail", &MemoryObject::detail)
+  Answer(value_object<MemoryObject>("Memory"))
       .field("pointer", &MemoryObject::pointer)
       .field("bytes", &MemoryObject::bytes);
   value_object<RangeObject>("Range")

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/strings.h"
+
 namespace clipglot {
 
 Result<uint64_t> Count(double number, std::string_view name) {
@@ -25,7 +27,7 @@ RangeObject ToObject(const std::optional<ByteRange>& range) {
 
 MemoryObject ToObject(const Result<std::span<std::byte>>& place) {
   if (!place.ok()) return Failed<MemoryObject>(place.status());
-  return {0, {}, Address(place->data()), static_cast<double>(place->size())};
+  return {{}, Address(place->data()), static_cast<double>(place->size())};
 }
 
 }  // namespace clipglot

@@ -6,11 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "base/status.h"
-#include "base/strings.h"
 #include "container/demand.h"
 #include "result_objects.h"
 
@@ -46,13 +44,5 @@ Status ToSize(double number, std::string_view name, size_t* out);
 // What Want and Reserve of the core give.
 RangeObject ToObject(const std::optional<ByteRange>& range);
 MemoryObject ToObject(const Result<std::span<std::byte>>& place);
-
-// "23,64"
-template <typename T>
-std::string ShapeText(std::span<const T> shape) {
-  std::string text;
-  for (const T side : shape) AppendPiece(text += text.empty() ? "" : ",", side);
-  return text;
-}
 
 }  // namespace clipglot

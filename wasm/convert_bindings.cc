@@ -7,6 +7,7 @@
 #include <emscripten/bind.h>
 
 #include "convert_objects.h"
+#include "js_types.h"
 #include "pack_writer_handle.h"
 
 namespace clipglot {
@@ -27,10 +28,7 @@ EMSCRIPTEN_BINDINGS(clipglot_convert) {
       .field("unit", &PackTensorObject::unit)
       .field("pointer", &PackTensorObject::pointer)
       .field("bytes", &PackTensorObject::bytes);
-  value_object<TextObject>("Text")
-      .field("code", &TextObject::code)
-      .field("detail", &TextObject::detail)
-      .field("text", &TextObject::text);
+  Answer(value_object<TextObject>("Text")).field("text", &TextObject::text);
   class_<PackWriterHandle>("PackWriter")
       .constructor<>()
       .function("create", &PackWriterHandle::Create)

@@ -1,15 +1,18 @@
 // The plain objects of the converter's modules, besides those of result_objects.h;
-// js/src/convert/convert-module.d.ts mirrors them, and a test compares the two.
+// js/src/convert/convert-module.d.ts declares them; tests compare the two.
 #pragma once
 
 #include <string>
+
+#include "js_types.h"
+#include "result_objects.h"
 
 namespace clipglot {
 
 struct PackOptionsObject {
   bool text = true;
   bool vision = true;
-  std::string dtype;
+  WeightFormatName dtype{emscripten::val::undefined()};
   double threads = 1;
 };
 
@@ -18,7 +21,7 @@ struct PackOptionsObject {
 struct PackTensorObject {
   std::string name;
   std::string dtype;
-  std::string shape;
+  NumberArray shape{emscripten::val::array()};
   std::string group;
   double unit = 0;
   double pointer = 0;
@@ -26,9 +29,7 @@ struct PackTensorObject {
 };
 
 // A text that may not be there.
-struct TextObject {
-  int code = 0;
-  std::string detail;
+struct TextObject : StatusObject {
   std::string text;
 };
 

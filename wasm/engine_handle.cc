@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/strings.h"
+#include "base/weight_format.h"
 #include "conversions.h"
 
 namespace clipglot {
@@ -15,7 +15,7 @@ Result<EngineOptions> ToOptions(const EngineOptionsObject& in) {
   EngineOptions out;
   out.text = in.text;
   out.vision = in.vision;
-  out.dtype = in.dtype;
+  CLIPGLOT_ASSIGN_OR_RETURN(out.format, ToWeightFormat(in.dtype));
   CLIPGLOT_RETURN_IF_ERROR(ToSize(in.threads, "threads", &out.threads));
   CLIPGLOT_RETURN_IF_ERROR(ToSize(in.max_tokens, "maxTokens", &out.max_tokens));
   CLIPGLOT_ASSIGN_OR_RETURN(out.max_pixels, Count(in.max_pixels, "maxPixels"));
@@ -51,17 +51,14 @@ std::string_view Text(double utf8, double bytes) {
 
 EmbeddingObject ToObject(const Result<EmbeddingView>& view) {
   if (!view.ok()) return Failed<EmbeddingObject>(view.status());
-  std::string warnings;
-  for (const std::string& warning : view->warnings) warnings += warning + "\n";
-  return {0,
-          {},
+  return {{},
           Address(view->vector.data()),
           static_cast<int>(view->vector.size()),
           static_cast<int>(view->tokens),
           static_cast<int>(view->total_tokens),
           view->truncated,
           static_cast<int>(view->unknown_tokens),
-          std::move(warnings)};
+          ToArray(view->warnings)};
 }
 
 }  // namespace
@@ -90,6 +87,23 @@ StatusObject EngineHandle::Commit(const std::string& sha256) {
   return Failed<StatusObject>(engine_->Commit(sha256));
 }
 
+EngineInfoObject EngineHandle::Info() const {
+  const EngineInfo info = engine_->Info();
+  return {info.model_id,
+          info.revision,
+          info.license,
+          info.text,
+          info.vision,
+          ToName<WeightFormatName>(TraitsOf(info.format).name),
+          ToArray(std::span(info.dimensions)),
+          static_cast<int>(info.full_dimensions),
+          static_cast<int>(info.max_tokens),
+          static_cast<int>(info.threads),
+          static_cast<int>(info.image_size),
+          static_cast<int>(info.image_grid),
+          static_cast<double>(info.resident_bytes)};
+}
+
 EmbeddingObject EngineHandle::EmbedText(double text, double bytes, const TextOptionsObject& in) {
   const Result<TextOptions> options = ToOptions(in);
   if (!options.ok()) return Failed<EmbeddingObject>(options.status());
@@ -116,8 +130,7 @@ EmbeddingsObject EngineHandle::EmbedTexts(double texts, double count, const Text
     unknown_.push_back(static_cast<uint32_t>(view.unknown_tokens));
   }
   const std::span<const float> first = views->front().vector;
-  return {0,
-          {},
+  return {{},
           Address(first.data()),
           static_cast<int>(first.size()),
           static_cast<int>(views->size()),
@@ -154,18 +167,19 @@ TokenCountObject EngineHandle::CountTokens(double text, double bytes, const Text
   if (!options.ok()) return Failed<TokenCountObject>(options.status());
   const Result<TokenCount> count = engine_->CountTokens(Text(text, bytes), *options);
   if (!count.ok()) return Failed<TokenCountObject>(count.status());
-  return {0, {}, static_cast<int>(count->tokens), static_cast<int>(count->max_tokens)};
+  return {{}, static_cast<int>(count->tokens), static_cast<int>(count->max_tokens)};
 }
 
-std::string EngineHandle::ProfileJson() {
-  std::string text;
+ProfileEntryArray EngineHandle::TakeProfile() {
+  auto array = emscripten::val::array();
   const Profile::Entries entries = engine_->profile().Take();
   for (size_t i = 0; i < entries.size(); ++i) {
-    text +=
-        StrCat(text.empty() ? "" : ",", "{\"kind\":\"", kProfileCategoryNames[i],
-               "\",\"calls\":", entries[i].calls, ",\"nanoseconds\":", entries[i].nanoseconds, "}");
+    array.call<void>("push",
+                     ProfileEntryObject{ToName<ProfileCategoryName>(kProfileCategoryNames[i]),
+                                        static_cast<double>(entries[i].calls),
+                                        static_cast<double>(entries[i].nanoseconds)});
   }
-  return StrCat("[", text, "]");
+  return ProfileEntryArray(array);
 }
 
 void EngineHandle::SetTracing(bool on) {

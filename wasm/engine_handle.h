@@ -30,7 +30,7 @@ class EngineHandle {
   double TotalBytes() const { return static_cast<double>(engine_->total_bytes()); }
   double ReadBytes() const { return static_cast<double>(engine_->read_bytes()); }
   bool Ready() const { return engine_->ready(); }
-  std::string InfoJson() const { return engine_->InfoJson(); }
+  EngineInfoObject Info() const;
 
   EmbeddingObject EmbedText(double text, double bytes, const TextOptionsObject& in);
   // `texts`: of `count` texts the lengths in bytes (uint32), then their bytes, contiguous. Takes as
@@ -45,8 +45,8 @@ class EngineHandle {
   int ThreadsSeen() const { return static_cast<int>(engine_->threads_seen()); }
 
   void StartProfile() { engine_->profile().Start(); }
-  // [{"kind", "calls", "nanoseconds"}]: since the last time this was asked.
-  std::string ProfileJson();
+  // What was counted since the last time this was asked.
+  ProfileEntryArray TakeProfile();
 
   // From now on the stages of each call are kept until the next one, or no longer.
   void SetTracing(bool on);

@@ -27,7 +27,7 @@ HitsObject IndexHandle::Search(double query, double count, double k) {
   rows_.clear();
   scores_.clear();
   for (const Hit& hit : *hits) rows_.push_back(hit.row), scores_.push_back(hit.score);
-  return {0, {}, Address(rows_.data()), Address(scores_.data()), static_cast<int>(rows_.size())};
+  return {{}, Address(rows_.data()), Address(scores_.data()), static_cast<int>(rows_.size())};
 }
 
 }  // namespace clipglot

@@ -13,7 +13,7 @@ PackTensorObject Get(std::span<const PackTensor> tensors, int index) {
   const PackTensor& tensor = tensors[static_cast<size_t>(index)];
   double bytes = static_cast<double>(DTypeSize(tensor.dtype));
   for (const uint64_t side : tensor.shape) bytes *= static_cast<double>(side);
-  return {tensor.name,  std::string(DTypeName(tensor.dtype)), ShapeText(std::span(tensor.shape)),
+  return {tensor.name,  std::string(DTypeName(tensor.dtype)), ToArray(std::span(tensor.shape)),
           tensor.group, static_cast<double>(tensor.unit),     Address(tensor.bytes.data()),
           bytes};
 }
@@ -21,7 +21,9 @@ PackTensorObject Get(std::span<const PackTensor> tensors, int index) {
 }  // namespace
 
 StatusObject PackWriterHandle::Create(const PackOptionsObject& in) {
-  PackOptions options{in.text, in.vision, in.dtype};
+  const Result<WeightFormat> dtype = ToWeightFormat(in.dtype);
+  if (!dtype.ok()) return Failed<StatusObject>(dtype.status());
+  PackOptions options{in.text, in.vision, *dtype};
   if (Status s = ToSize(in.threads, "threads", &options.threads); !s.ok())
     return Failed<StatusObject>(s);
   Result<std::unique_ptr<PackWriter>> writer = PackWriter::Create(options);
@@ -50,13 +52,13 @@ PackTensorObject PackWriterHandle::Tensor(int index) const {
 
 MemoryObject PackWriterHandle::SaveState() {
   const std::span<const std::byte> state = writer_->SaveState();
-  return {0, {}, Address(state.data()), static_cast<double>(state.size())};
+  return {{}, Address(state.data()), static_cast<double>(state.size())};
 }
 
 TextObject PackWriterHandle::SelfTestJson() const {
   Result<std::string> json = writer_->SelfTestJson();
   if (!json.ok()) return Failed<TextObject>(json.status());
-  return {0, {}, std::move(*json)};
+  return {{}, std::move(*json)};
 }
 
 }  // namespace clipglot

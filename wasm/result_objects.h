@@ -1,6 +1,6 @@
 // The plain objects that cross the border to JavaScript. Embind copies them field by field, so no
-// C++ lifetime leaves the heap; js/src/generated/engine-module.d.ts mirrors them, and a test
-// compares the two.
+// C++ lifetime leaves the heap. Emscripten writes their types into the module's .d.ts; a test holds
+// js/src/worker/engine-module.d.ts, what the package relies on, against it.
 //
 // Numbers are doubles where they may pass 2^31 (sizes, offsets, pointers): JavaScript has no other
 // number, and a double holds every integer up to 2^53. A pointer is an address in the module's
@@ -9,19 +9,19 @@
 
 #include <string>
 
+#include "js_types.h"
+
 namespace clipglot {
 
-// Every bound function that can fail answers with `code` (base/status.h) and `detail`, and with its
-// payload.
+// Every bound function that can fail answers with an object that begins with this: `code`
+// (base/status.h) and `detail`. What the object adds holds when the code is kOk.
 struct StatusObject {
   int code = 0;
   std::string detail;
 };
 
 // A place in the heap: `bytes` bytes at `pointer`.
-struct MemoryObject {
-  int code = 0;
-  std::string detail;
+struct MemoryObject : StatusObject {
   double pointer = 0;
   double bytes = 0;
 };
@@ -38,7 +38,7 @@ struct RangeObject {
 struct EngineOptionsObject {
   bool text = true;
   bool vision = true;
-  std::string dtype;
+  WeightFormatName dtype{emscripten::val::undefined()};
   double threads = 1;
   double max_tokens = 512;
   double max_pixels = 0;
@@ -62,25 +62,45 @@ struct ImageOptionsObject {
   bool scale_gray16 = false;
 };
 
-// `count` floats at `pointer`, valid until the engine's next call. `warnings`: one sentence a line.
-struct EmbeddingObject {
-  int code = 0;
-  std::string detail;
+// EngineInfo of engine/engine.h.
+struct EngineInfoObject {
+  std::string model_id;
+  std::string revision;
+  std::string license;
+  bool text = false;
+  bool vision = false;
+  WeightFormatName dtype{emscripten::val::undefined()};
+  NumberArray dimensions{emscripten::val::array()};
+  int full_dimensions = 0;
+  int max_tokens = 0;
+  int threads = 0;
+  int image_size = 0;
+  int image_grid = 0;
+  double resident_bytes = 0;
+};
+
+// One kind of work: how often it was done, and the time without the work inside it.
+struct ProfileEntryObject {
+  ProfileCategoryName kind{emscripten::val::undefined()};
+  double calls = 0;
+  double nanoseconds = 0;
+};
+
+// `count` floats at `pointer`, valid until the engine's next call. `warnings`: a sentence each.
+struct EmbeddingObject : StatusObject {
   double pointer = 0;
   int count = 0;
   int tokens = 0;
   int total_tokens = 0;
   bool truncated = false;
   int unknown_tokens = 0;
-  std::string warnings;
+  StringArray warnings{emscripten::val::array()};
 };
 
 // The first `texts` of those that were given: `count` floats each, contiguous at
 // `pointer`; for each a byte at `truncated`, 1 where it was cut, and at `unknown_tokens` a count
 // (uint32). Valid until the engine's next call.
-struct EmbeddingsObject {
-  int code = 0;
-  std::string detail;
+struct EmbeddingsObject : StatusObject {
   double pointer = 0;
   int count = 0;
   int texts = 0;
@@ -88,28 +108,24 @@ struct EmbeddingsObject {
   double unknown_tokens = 0;
 };
 
-struct TokenCountObject {
-  int code = 0;
-  std::string detail;
+struct TokenCountObject : StatusObject {
   int tokens = 0;
   int max_tokens = 0;
 };
 
-// One traced stage: `bytes` bytes of `dtype` ("F32", ...) at `pointer`; `shape` is "23,64". Valid
-// until the next call.
+// One traced stage: `bytes` bytes of `dtype` ("F32", ...) at `pointer`. Valid until the next
+// call.
 struct StageObject {
   std::string name;
   std::string dtype;
-  std::string shape;
+  NumberArray shape{emscripten::val::array()};
   double pointer = 0;
   double bytes = 0;
 };
 
 // `count` hits, best first: rows (uint32) and scores (float32) lie apart. Valid until the next
 // search of this index.
-struct HitsObject {
-  int code = 0;
-  std::string detail;
+struct HitsObject : StatusObject {
   double rows = 0;
   double scores = 0;
   int count = 0;

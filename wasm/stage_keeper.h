@@ -23,7 +23,9 @@ class StageKeeper final : public TraceSink {
 
  private:
   struct Stage {
-    std::string name, dtype, shape;
+    std::string name;
+    DType dtype;
+    std::vector<size_t> shape;
     std::vector<std::byte> data;
   };
   std::vector<Stage> stages_;

@@ -16,7 +16,7 @@ export type {
   Tower,
   Variant,
 } from "./shared/engine-types.js";
-export type { BlobLike, ProfileEntry } from "./shared/protocol.js";
+export type { BlobLike, ProfileCategory, ProfileEntry } from "./shared/protocol.js";
 
 /** A `File`, from a file input or a drop. */
 export interface FileLike extends BlobLike {

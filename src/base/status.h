@@ -25,7 +25,7 @@ enum class Code : int {
   kInvalidImage = 7,        // undecodable, zero-sized, or over the pixel limit
   kTooLong = 8,             // more tokens than allowed, and cutting was forbidden
   kNotLoaded = 9,           // the tower that is needed was not loaded
-  kCancelled = 10,          // the cancel flag was seen between two steps
+  kCancelled = 10,          // the CallObserver asked the call to stop
   kInternal = 11,           // a bug on our side
 };
 

@@ -53,8 +53,7 @@ Result<SavedState> ParseState(std::span<const std::byte> bytes) {
 
 class PackWriterImpl final : public PackWriter, private ModelSink {
  public:
-  PackWriterImpl(const PackOptions& options, WeightFormat format)
-      : options_(options), format_(format) {}
+  explicit PackWriterImpl(const PackOptions& options) : options_(options) {}
 
   Status Begin(std::vector<FileEntry> files, std::span<const std::byte> state) override;
   std::optional<ByteRange> Want() const override {
@@ -105,7 +104,6 @@ class PackWriterImpl final : public PackWriter, private ModelSink {
   }
 
   const PackOptions options_;
-  const WeightFormat format_;
   std::unique_ptr<ModelReader> reader_;
   bool started_ = false;
   ModelConfig config_;  // its format is the pack's
@@ -164,7 +162,7 @@ Status PackWriterImpl::Commit() {
 
 Status PackWriterImpl::OnModel(const ModelConfig& config) {
   config_ = config;
-  config_.format = format_;
+  config_.format = options_.format;
   if (options_.text) {
     PartData part = TextEmbeddings();
     for (Slot& slot : ListSlots(config_, {PartKind::kTextEmbeddings, 0}, part)) {
@@ -174,7 +172,7 @@ Status PackWriterImpl::OnModel(const ModelConfig& config) {
     Matrix row;
     words_.matrix = &row;
     words_.rows = 1;
-    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(words_, format_));
+    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(words_, options_.format));
     block_rows_ =
         static_cast<size_t>(kMaxPackTensor / ListPackEntries(words_).front().bytes.size());
     words_.rows = config_.text.vocab_size;
@@ -203,7 +201,7 @@ Status PackWriterImpl::MakePlan() {
     std::vector<Slot> slots;
     for (Slot& slot : ListSlots(config_, id, part)) {
       if (IsWords(id, slot)) continue;
-      CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, format_));
+      CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, options_.format));
       slots.push_back(std::move(slot));
     }
     Emit(slots, PartGroup(id), unit++, plan_);
@@ -211,7 +209,7 @@ Status PackWriterImpl::MakePlan() {
     for (size_t row = 0; row < words_.rows; row += block_rows_) {
       Matrix matrix;
       const Slot slot = BlockSlot(row, matrix);
-      CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, format_));
+      CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, options_.format));
       Emit({slot}, PartGroup(id), unit++, plan_);
     }
   }
@@ -242,7 +240,7 @@ Status PackWriterImpl::OnWordRow(size_t row, std::span<const float> numbers) {
   const size_t first = row - row % block_rows_;
   if (!rows_) rows_.emplace();
   const Slot slot = BlockSlot(first, *rows_);
-  if (row == first) CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, format_));
+  if (row == first) CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(slot, options_.format));
   StoreRow(slot, (row - first) * numbers.size(), numbers);
   if (row + 1 < first + slot.rows) return OkStatus();
   block_ = std::exchange(rows_, std::nullopt);
@@ -260,8 +258,8 @@ Status PackWriterImpl::OnPart(PartId id, PartData exact) {
   for (size_t i = 0; i < from.size(); ++i) {
     if (IsWords(id, from[i])) continue;
     slots.push_back(to[i]);
-    if (format_ == WeightFormat::kF32) continue;
-    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(to[i], format_));
+    if (options_.format == WeightFormat::kF32) continue;
+    CLIPGLOT_RETURN_IF_ERROR(AllocateSlot(to[i], options_.format));
     if (from[i].vector != nullptr) {
       StoreRow(to[i], 0, *from[i].vector);
       continue;
@@ -272,7 +270,7 @@ Status PackWriterImpl::OnPart(PartId id, PartData exact) {
     }
   }
   const PartData* in_float32 = &exact;
-  if (format_ == WeightFormat::kF32) {
+  if (options_.format == WeightFormat::kF32) {
     *part_ = std::move(exact);  // the slots of `to` point into it still
     in_float32 = part_.get();
   }
@@ -311,8 +309,7 @@ Result<std::unique_ptr<PackWriter>> PackWriter::Create(const PackOptions& option
   if (options.threads == 0 || options.threads > kMaxThreads)
     return Status(Code::kInvalidArgument,
                   StrCat("threads ", options.threads, ": 1 to ", kMaxThreads));
-  CLIPGLOT_ASSIGN_OR_RETURN(const WeightFormat format, ParseWeightFormat(options.dtype));
-  return std::unique_ptr<PackWriter>(std::make_unique<PackWriterImpl>(options, format));
+  return std::unique_ptr<PackWriter>(std::make_unique<PackWriterImpl>(options));
 }
 
 }  // namespace clipglot

@@ -19,6 +19,7 @@
 
 #include "base/status.h"
 #include "base/tensor.h"
+#include "base/weight_format.h"
 #include "container/demand.h"
 
 namespace clipglot {
@@ -26,8 +27,8 @@ namespace clipglot {
 struct PackOptions {
   bool text = true;  // towers to convert
   bool vision = true;
-  std::string dtype = "q8";  // "f32", "q8" or "q4"
-  size_t threads = 1;        // for the self-test, as EngineOptions
+  WeightFormat format = WeightFormat::kInt8PerRow;
+  size_t threads = 1;  // for the self-test, as EngineOptions
 };
 
 // One tensor as it goes into a shard.

@@ -28,9 +28,8 @@ constexpr size_t kMostBytesAToken = 32;
 
 class EngineImpl final : public Engine, private ModelSink {
  public:
-  EngineImpl(const EngineOptions& options, WeightFormat format,
-             std::unique_ptr<Workspace> workspace)
-      : options_(options), format_(format), workspace_(std::move(workspace)) {}
+  EngineImpl(const EngineOptions& options, std::unique_ptr<Workspace> workspace)
+      : options_(options), workspace_(std::move(workspace)) {}
 
   Status BeginLoad(std::vector<FileEntry> files) override;
   std::optional<ByteRange> Want() const override {
@@ -41,7 +40,7 @@ class EngineImpl final : public Engine, private ModelSink {
   uint64_t total_bytes() const override { return reader_ ? reader_->total_bytes() : loaded_bytes_; }
   uint64_t read_bytes() const override { return reader_ ? reader_->read_bytes() : loaded_bytes_; }
   bool ready() const override { return ready_; }
-  std::string InfoJson() const override;
+  EngineInfo Info() const override;
 
   Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options,
                                   const CallContext& context) override;
@@ -88,7 +87,6 @@ class EngineImpl final : public Engine, private ModelSink {
   Result<EmbeddingView> Finish(size_t row, const VectorOptions& options);
 
   EngineOptions options_;
-  WeightFormat format_;
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<ModelReader> reader_;  // only while loading
   ModelConfig config_;
@@ -118,7 +116,7 @@ Status EngineImpl::BeginLoad(std::vector<FileEntry> files) {
   ReadOptions read;
   read.text = options_.text;
   read.vision = options_.vision;
-  read.format = format_;
+  read.format = options_.format;
   CLIPGLOT_ASSIGN_OR_RETURN(reader_, ModelReader::Create(std::move(files), read, this));
   return OkStatus();
 }
@@ -212,29 +210,23 @@ Status EngineImpl::OnPart(PartId /*id*/, PartData part) {
       part);
 }
 
-std::string EngineImpl::InfoJson() const {
-  std::string towers, dimensions;
-  if (text_) towers += "\"text\"";
-  if (vision_) towers += towers.empty() ? "\"vision\"" : ",\"vision\"";
-  for (const size_t length : config_.matryoshka_dimensions) {
-    dimensions += StrCat(dimensions.empty() ? "" : ",", length);
-  }
-#ifdef __wasm_relaxed_simd__
-  const char* relaxed = "true";
-#else
-  const char* relaxed = "false";
-#endif
-  const size_t resident =
+EngineInfo EngineImpl::Info() const {
+  EngineInfo info;
+  info.model_id = config_.model_id;
+  info.revision = config_.revision;
+  info.license = config_.license;
+  info.text = text_ != nullptr;
+  info.vision = vision_ != nullptr;
+  info.format = config_.format;
+  info.dimensions = config_.matryoshka_dimensions;
+  info.full_dimensions = config_.dimensions;
+  info.max_tokens = options_.max_tokens;
+  info.threads = workspace_->threads();
+  info.image_size = config_.vision.image_size;
+  info.image_grid = config_.vision.grid();
+  info.resident_bytes =
       (text_ ? text_->resident_bytes() : 0) + (vision_ ? vision_->resident_bytes() : 0);
-  return StrCat(
-      "{\"modelId\":", JsonQuote(config_.model_id), ",\"revision\":", JsonQuote(config_.revision),
-      ",\"license\":", JsonQuote(config_.license), ",\"towers\":[", towers, "],\"dtype\":\"",
-      TraitsOf(config_.format).name, "\",\"dimensions\":[", dimensions,
-      "],\"fullDimensions\":", config_.dimensions, ",\"maxTokens\":", options_.max_tokens,
-      ",\"threads\":", workspace_->threads(), ",\"imageSize\":", config_.vision.image_size,
-      ",\"imageGrid\":", config_.vision.grid(), ",\"textLayers\":", config_.text.layers,
-      ",\"visionLayers\":", config_.vision.layers, ",\"residentBytes\":", resident,
-      ",\"relaxedSimd\":", relaxed, "}");
+  return info;
 }
 
 Status EngineImpl::NeedTower(bool wanted, const char* name) const {
@@ -461,11 +453,9 @@ Result<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
   if (options.max_pixels == 0) return Status(Code::kInvalidArgument, "maxPixels 0");
   if (!options.text && !options.vision)
     return Status(Code::kInvalidArgument, "towers: none is asked for");
-  CLIPGLOT_ASSIGN_OR_RETURN(const WeightFormat format, ParseWeightFormat(options.dtype));
   CLIPGLOT_ASSIGN_OR_RETURN(std::unique_ptr<Workspace> workspace,
                             Workspace::Create(options.threads));
-  return std::unique_ptr<Engine>(
-      std::make_unique<EngineImpl>(options, format, std::move(workspace)));
+  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(options, std::move(workspace)));
 }
 
 }  // namespace clipglot

@@ -17,6 +17,7 @@
 #include "base/call_observer.h"
 #include "base/profile.h"
 #include "base/status.h"
+#include "base/weight_format.h"
 #include "container/demand.h"
 
 namespace clipglot {
@@ -24,8 +25,8 @@ namespace clipglot {
 struct EngineOptions {
   bool text = true;  // towers to load
   bool vision = true;
-  std::string dtype =
-      "q8";  // "f32", "q8" or "q4": arithmetic for an unquantised checkpoint; a pack has its own
+  // Arithmetic for an unquantised checkpoint; a pack has its own.
+  WeightFormat format = WeightFormat::kInt8PerRow;
   size_t threads = 1;                // 1 ... 64; builds without threads accept only 1
   size_t max_tokens = 512;           // 2 ... 8192: longest text for which memory is set aside
   uint64_t max_pixels = 64'000'000;  // largest image that is decoded, in pixels
@@ -75,6 +76,20 @@ struct EmbeddingView {
   std::span<const std::string> warnings;
 };
 
+// What was loaded, and how it runs.
+struct EngineInfo {
+  std::string model_id, revision, license;   // of a pack's manifest; license: of the weights
+  bool text = false, vision = false;         // towers
+  WeightFormat format = WeightFormat::kF32;  // arithmetic of the linear layers
+  std::vector<size_t> dimensions;            // lengths the model was trained for, ascending
+  size_t full_dimensions = 0;
+  size_t max_tokens = 0;  // EngineOptions::max_tokens, or fewer if the model reads fewer
+  size_t threads = 1;
+  size_t image_size = 0;      // pixels a side, after resizing
+  size_t image_grid = 0;      // patches a side
+  size_t resident_bytes = 0;  // weights held, packed
+};
+
 struct TokenCount {
   size_t tokens = 0;      // <s>, </s> and the instruction included, not cut
   size_t max_tokens = 0;  // what the engine would read at most
@@ -106,10 +121,7 @@ class Engine {
   virtual uint64_t read_bytes() const = 0;
   virtual bool ready() const = 0;  // loaded completely
 
-  // What was loaded, as a JSON object: modelId, revision, license, towers ["text", "vision"],
-  // dtype, dimensions (trained lengths, ascending), fullDimensions, maxTokens, threads, imageSize,
-  // imageGrid, textLayers, visionLayers, resident bytes (residentBytes), relaxedSimd.
-  virtual std::string InfoJson() const = 0;
+  virtual EngineInfo Info() const = 0;  // once it is ready
 
   // Every embedding call can be followed, stopped (kCancelled) and traced by its `context`.
   //

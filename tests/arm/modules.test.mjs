@@ -21,8 +21,11 @@ const scratch = mkdtempSync(join(tmpdir(), "clipglot-arm-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 // `relaxed-simd` on Arm multiplies bytes as exactly as `simd`; only its fused multiply-adds round once instead of twice. In a
-// component of a unit-length vector that was measured as 6e-8, one unit in the last place; the bound leaves room for several.
+// component of a vector that gives at most 6.9e-7 in float32. In front of a quantised product such a difference now and then
+// moves an activation to the next step: 4 of 49 vectors of q8 and 6 of q4 then differ by up to 3.4e-3, and the others by
+// rounding alone. The second bound is what `EngineInfo.numerics` promises.
 const ROUNDED = 1e-6;
+const PROMISED = 5.8e-3;
 
 let count = 0;
 /** What support/vectors.mjs gives for one module, by `command`. */
@@ -55,8 +58,10 @@ const sameBits = (a, b) =>
     Buffer.from(b.buffer, b.byteOffset, b.byteLength),
   );
 
+// The golden set judges float32 and 8 bits; 4 bits are judged by `simd` here, and there by the tests of the engine.
 function checkGolden(found) {
   for (const [dtype, results] of Object.entries(found.golden)) {
+    if (dtype === "q4") continue;
     const failed = compareStages(set, results, dtype).filter((row) => !row.ok);
     assert.deepEqual(failed, [], dtype);
   }
@@ -76,19 +81,26 @@ function checkSameBits(found, other) {
 }
 
 function checkClose(found, other) {
+  const normalized = (stages) => stages.get("normalized").data;
   for (const [dtype, results] of Object.entries(found.golden)) {
-    for (const [id, stages] of results) {
-      const d = difference(
-        stages.get("normalized").data,
-        other.golden[dtype].get(id).get("normalized").data,
-      );
-      assert.ok(d <= ROUNDED, `${dtype} ${id}: ${d}`);
-    }
+    const pairs = [...results].map(([id, stages]) => [
+      id,
+      difference(normalized(stages), normalized(other.golden[dtype].get(id))),
+    ]);
+    checkDifferences(dtype, pairs, dtype === "f32" ? 0 : 0.25);
   }
-  for (const [name, vector] of Object.entries(found.emoji)) {
-    const d = difference(vector, other.emoji[name]);
-    assert.ok(d <= ROUNDED, `emoji ${name}: ${d}`);
-  }
+  const pairs = Object.entries(found.emoji).map(([name, vector]) => [
+    name,
+    difference(vector, other.emoji[name]),
+  ]);
+  checkDifferences("emoji", pairs, 0.25);
+}
+
+/** `share`: of the vectors, those that may differ by more than rounding. */
+function checkDifferences(what, pairs, share) {
+  for (const [name, d] of pairs) assert.ok(d <= PROMISED, `${what} ${name}: ${d}`);
+  const moved = pairs.filter(([, d]) => d > ROUNDED).map(([name, d]) => `${name}: ${d}`);
+  assert.ok(moved.length <= share * pairs.length, `${what}: ${moved.join(", ")}`);
 }
 
 // Loading runs the self-test of the emoji model each time.

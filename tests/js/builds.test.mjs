@@ -84,7 +84,7 @@ test("stages are traced, and only when asked for", async () => {
   );
   assert.deepEqual(image.stages.get("pixels").shape, [3, 56, 56]);
   engine.embedText(text);
-  assert.equal(engine.adapter.stages().length, 0);
+  assert.equal(engine.adapter.tracing.stages().length, 0);
   engine.dispose();
 });
 
@@ -111,8 +111,8 @@ test("deleting gives all memory back", async () => {
       new ProgressMeter("", () => {}),
     );
     await source.close();
-    const index = adapter.createIndex(64);
-    adapter.addToIndex(index, new Float32Array(64 * 100));
+    const index = adapter.indexes.create(64);
+    adapter.indexes.add(index, new Float32Array(64 * 100));
     adapter.embedText(texts[0].text, {
       dimensions: 0,
       normalized: true,

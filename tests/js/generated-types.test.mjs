@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 const modules = [
-  { name: "simd", type: "EngineModule", file: "generated/engine-module" },
+  { name: "simd", type: "EngineModule", file: "worker/engine-module" },
   { name: "convert", type: "ConvertModule", file: "convert/convert-module" },
 ];
 for (const { name, type, file } of modules)

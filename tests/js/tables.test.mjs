@@ -33,10 +33,11 @@ test("bound names: wasm/*_bindings.cc, bindings.cc and what TypeScript declares 
       ...bound(read("wasm/bindings.cc"), "EngineModule"),
       ...bound(read("wasm/convert_bindings.cc"), "ConvertModule"),
     },
-    {
-      ...declared(read("js/src/generated/engine-module.d.ts")),
-      ...declared(read("js/src/convert/convert-module.d.ts")),
-    },
+    declared(
+      read("js/src/worker/engine-module.d.ts"),
+      read("js/src/convert/convert-module.d.ts"),
+      read("js/src/shared/protocol.ts"),
+    ),
   );
 });
 
@@ -47,26 +48,41 @@ function kebab(name) {
 // Name of each bound class and value object → its members, and `module` → the free functions.
 function bound(source, module) {
   const table = {};
-  for (const [, name, body] of source.matchAll(/(?:value_object|class_)<\w+>\("(\w+)"\)([^;]*);/g))
-    table[name] = [...body.matchAll(/\.(?:field|function)\("(\w+)"/g)]
-      .map(([, member]) => member)
-      .sort();
+  for (const [, answer, name, body] of source.matchAll(
+    /(Answer\()?(?:value_object|class_)<\w+>\("(\w+)"\)([^;]*);/g,
+  ))
+    table[name] = [
+      ...(answer ? ["code", "detail"] : []),
+      ...[...body.matchAll(/\.(?:field|function)\("(\w+)"/g)].map(([, member]) => member),
+    ].sort();
   table[module] = [...source.matchAll(/^ {2}function\("(\w+)"/gm)].map(([, name]) => name).sort();
   return table;
 }
 
-function declared(source) {
-  const table = {};
+// `protocol` declares what messages carry into the module unchanged: the settings of texts and images.
+function declared(engine, convert, protocol) {
+  const modules = membersOf(`${engine}\n${convert}`);
+  const { TextSettings, ImageSettings } = membersOf(protocol);
+  const table = { ...modules, TextOptions: TextSettings, ImageOptions: ImageSettings };
+  for (const name of ["Handle", "ModuleSettings"]) delete table[name];
+  return table;
+}
+
+// Name of each interface → its members and those of its bases, without classes, memory, and what all handles and modules have.
+function membersOf(source) {
+  const own = {};
   const bases = {};
   for (const [, name, base, body] of source.matchAll(
     /export interface (\w+)(?: extends (\w+))? \{([^}]*(?:\{[^}]*\}[^}]*)*)\n\}/g,
   )) {
-    if (["Handle", "ModuleSettings"].includes(name)) continue;
     bases[name] = base;
-    table[name] = [...body.matchAll(/^ {2}(\w+)[(:]/gm)].map(([, member]) => member);
+    own[name] = [...body.matchAll(/^ {2}(?:readonly (?!\w+: (?:new|\{)))?(\w+)[(:]/gm)].map(
+      ([, member]) => member,
+    );
   }
-  for (const [name, base] of Object.entries(bases))
-    if (base === "Status") table[name].push("code", "detail");
-  for (const members of Object.values(table)) members.sort();
-  return table;
+  const members = (name) => [
+    ...own[name],
+    ...(["Handle", "BaseModule", undefined].includes(bases[name]) ? [] : members(bases[name])),
+  ];
+  return Object.fromEntries(Object.keys(own).map((name) => [name, members(name).sort()]));
 }

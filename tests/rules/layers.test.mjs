@@ -162,12 +162,11 @@ const folders = {
   "": ["", "client", "shared", "platform"],
   node: ["", "client", "shared", "platform", "worker"], // the entries of Node; nobody imports them
   client: ["", "client", "shared", "loading", "platform"],
-  worker: ["", "worker", "shared", "loading", "platform", "generated"],
+  worker: ["", "worker", "shared", "loading", "platform"],
   loading: ["", "loading", "shared", "platform"],
   platform: ["", "platform", "shared"],
-  convert: ["", "convert", "worker", "loading", "shared", "platform", "generated"], // nobody imports it
+  convert: ["", "convert", "worker", "loading", "shared", "platform"], // nobody imports it
   shared: ["", "shared"],
-  generated: [],
   sharp: [""], // the user's own decoder in Node; nobody imports it
 };
 // Folders of the package's entries.

@@ -12,14 +12,14 @@ class Index {
   constructor(rows, size) {
     this.size = size;
     this.count = rows.length / size;
-    this.id = engine.adapter.createIndex(size);
-    engine.adapter.addToIndex(this.id, rows);
+    this.id = engine.adapter.indexes.create(size);
+    engine.adapter.indexes.add(this.id, rows);
   }
 
   /** The rank of the best row that is right for a query (its first `size` dimensions; the length of a query changes no rank). */
   rank(query, isRight, groupOf = (row) => row, k = undefined) {
     return rankOf(
-      (count) => engine.adapter.searchIndex(this.id, query.subarray(0, this.size), count),
+      (count) => engine.adapter.indexes.search(this.id, query.subarray(0, this.size), count),
       this.count,
       groupOf,
       isRight,
@@ -28,7 +28,7 @@ class Index {
   }
 
   free() {
-    engine.adapter.deleteIndex(this.id);
+    engine.adapter.indexes.delete(this.id);
   }
 }
 
@@ -156,7 +156,7 @@ const calls = {
   top({ text, style, k }) {
     const { index } = galleries.find((gallery) => gallery.style === style);
     return [
-      ...engine.adapter.searchIndex(index.get(full()).id, engine.embedText(text).vector, k).rows,
+      ...engine.adapter.indexes.search(index.get(full()).id, engine.embedText(text).vector, k).rows,
     ];
   },
 };

@@ -152,7 +152,8 @@ Status Run(const std::string& requests_path, const std::string& out_path) {
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string int8, job["int8"].AsStringOr(kInt8Names[0].first));
   CLIPGLOT_RETURN_IF_ERROR(ChooseInt8(int8));
   CLIPGLOT_ASSIGN_OR_RETURN(const std::string model, job["model"].AsString());
-  CLIPGLOT_ASSIGN_OR_RETURN(options.dtype, job["dtype"].AsString());
+  CLIPGLOT_ASSIGN_OR_RETURN(const std::string dtype, job["dtype"].AsString());
+  CLIPGLOT_ASSIGN_OR_RETURN(options.format, ParseWeightFormat(dtype));
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t threads, job["threads"].AsInt());
   CLIPGLOT_ASSIGN_OR_RETURN(const int64_t max_tokens, job["maxTokens"].AsInt());
   options.threads = static_cast<size_t>(threads);

@@ -216,11 +216,11 @@ class DirectEngine {
    * name → {dtype, shape, data}, in the order of the road (src/base/trace.h).
    */
   traced(call) {
-    this.adapter.setTracing(true);
+    this.adapter.tracing.set(true);
     try {
       const result = call(this);
       const stages = new Map(
-        this.adapter
+        this.adapter.tracing
           .stages()
           .map(({ name, dtype, shape, bytes }) => [
             name,
@@ -229,7 +229,7 @@ class DirectEngine {
       );
       return { ...result, stages };
     } finally {
-      this.adapter.setTracing(false);
+      this.adapter.tracing.set(false);
     }
   }
 

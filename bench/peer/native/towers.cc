@@ -1,7 +1,7 @@
 // The native engine, asked by lines of JSON on stdin and answering by lines on stdout, for
 // bench/peer.
-//   {"open": pack folder, "towers": ["text"], "threads": 1, "profile": false}   → what InfoJson
-//   says
+//   {"open": pack folder, "towers": ["text"], "threads": 1, "profile": false}   → {"dtype",
+//   "threads", "residentBytes"}
 //   {"profile": true}         → {"entries": [{"kind", "calls", "nanoseconds"}]} since it was asked
 //   last
 //   {"count": text}                                           → {"tokens"}
@@ -100,7 +100,9 @@ class Runner {
     CLIPGLOT_RETURN_IF_ERROR(Load(*engine_, folder));
     CLIPGLOT_ASSIGN_OR_RETURN(const bool profile, question["profile"].AsBoolOr(false));
     if (profile) engine_->profile().Start();
-    return engine_->InfoJson();
+    const EngineInfo info = engine_->Info();
+    return StrCat("{\"dtype\":\"", TraitsOf(info.format).name, "\",\"threads\":", info.threads,
+                  ",\"residentBytes\":", info.resident_bytes, "}");
   }
 
   std::string TakeProfile() {

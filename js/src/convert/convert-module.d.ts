@@ -1,16 +1,17 @@
 // What the converter's module binds (wasm/convert_bindings.cc), as types. A test compares them with those that Emscripten writes.
-import type { BaseModule, Handle, Memory, Range, Status } from "../generated/engine-module.js";
+import type { DType } from "../shared/engine-types.js";
+import type { BaseModule, Handle, Memory, Range, Status } from "../worker/engine-module.js";
 
 export interface PackOptions {
   text: boolean;
   vision: boolean;
-  dtype: string;
+  dtype: DType;
   threads: number;
 }
 export interface PackTensor {
   name: string;
   dtype: string;
-  shape: string;
+  shape: number[];
   group: string;
   unit: number;
   pointer: number;

@@ -98,7 +98,7 @@ class Conversion {
   readonly #options: ConvertOptions;
   readonly #source: ConvertSource;
   readonly #folder: string;
-  readonly #dtype: string;
+  readonly #dtype: DType;
   readonly #towers: readonly Tower[];
   readonly #threads: number;
   readonly #write: Write;

@@ -7,7 +7,7 @@ import { pieceBytes } from "../shared/limits.js";
 import type { EngineFiles } from "../shared/platforms.js";
 import type { Heap } from "../worker/heap.js";
 import { startModule } from "../worker/module.js";
-import { check, ModuleCalls, parseShape } from "../worker/module-calls.js";
+import { check, ModuleCalls } from "../worker/module-calls.js";
 import type { ConverterUrls } from "./assets.js";
 import type { ConvertModule, PackOptions, PackTensor, PackWriter } from "./convert-module.js";
 
@@ -140,5 +140,5 @@ export class Converter {
 }
 
 function packedTensor({ name, dtype, shape, group, unit, bytes }: PackTensor): PackedTensor {
-  return { name, dtype, shape: parseShape(shape), group, unit, bytes };
+  return { name, dtype, shape, group, unit, bytes };
 }

@@ -22,7 +22,7 @@ export interface EngineInfo {
   /** Threads that compute. */
   readonly threads: number;
   /** Format of the weights: "f32", "q8" or "q4". */
-  readonly dtype: string;
+  readonly dtype: DType;
   /** Vector lengths that the model was trained for, ascending. Any length from 1 to `fullDimensions` may be asked for. */
   readonly dimensions: readonly number[];
   /** Length of a whole vector. */

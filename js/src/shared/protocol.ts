@@ -171,18 +171,21 @@ export interface EmbeddingsAnswer {
   readonly warnings?: readonly (readonly string[])[];
 }
 
+/** Kind of work that `Embedder.profile` tells apart. */
+export type ProfileCategory =
+  | "input"
+  | "linear"
+  | "quantization"
+  | "attention"
+  | "rotary"
+  | "norm"
+  | "activation"
+  | "other";
+
 /** One kind of work: how often it was done, and the time without the work inside it. */
 export interface ProfileEntry {
   /** Kind of work. */
-  readonly kind:
-    | "input"
-    | "linear"
-    | "quantization"
-    | "attention"
-    | "rotary"
-    | "norm"
-    | "activation"
-    | "other";
+  readonly kind: ProfileCategory;
   /** How often it ran. */
   readonly calls: number;
   /** Time spent in it, in all. */

@@ -1,20 +1,19 @@
-// The only file that calls the engine's module. Takes and gives plain JavaScript values; errors become EmbedErrors, and a trap
-// becomes EngineLost. Synchronous, one call at a time; knows neither messages nor workers, so that tools and tests can use
-// it in their own thread.
+// The engine's module as plain JavaScript values, with index-adapter.ts and tracing-adapter.ts: nothing else calls the module.
+// Errors become EmbedErrors, and a trap becomes EngineLost. Synchronous, one call at a time; knows neither messages nor
+// workers, so that tools and tests can use it in their own thread.
 import { EmbedError } from "../errors.js";
-import type {
-  Embedding,
-  Engine,
-  EngineModule,
-  EngineOptions,
-  Handle,
-  Index,
-} from "../generated/engine-module.js";
 import type { Demand } from "../shared/demand.js";
+import type { EngineInfo } from "../shared/engine-types.js";
 import type { ImageSettings, ProfileEntry, TextSettings } from "../shared/protocol.js";
-import type { Heap } from "./heap.js";
+import type { Embedding, Engine, EngineModule, EngineOptions } from "./engine-module.js";
+import { bytesOf, type Heap } from "./heap.js";
+import { IndexAdapter } from "./index-adapter.js";
 import type { StartedModule } from "./module.js";
-import { check, ModuleCalls, parseShape } from "./module-calls.js";
+import { check, ModuleCalls } from "./module-calls.js";
+import { TracingAdapter } from "./tracing-adapter.js";
+
+/** What the engine knows of EngineInfo. */
+export type LoadedModel = Omit<EngineInfo, "variant" | "numerics" | "fallbacks">;
 
 export interface VectorResult {
   readonly vector: Float32Array<ArrayBuffer>;
@@ -25,33 +24,27 @@ export interface VectorResult {
   readonly warnings: readonly string[];
 }
 
-/** The vectors of some texts, one behind the other, whether each text was cut, and how many of its tokens are unknown. */
+/** The vectors of some texts, concatenated; whether each text was cut, and how many of its tokens are unknown. */
 export interface VectorsResult {
   readonly vectors: Float32Array<ArrayBuffer>;
   readonly truncated: readonly boolean[];
   readonly unknownTokens: readonly number[];
 }
 
-/** The numbers between two steps of a call; see src/base/trace.h for the names. */
-export interface TracedStage {
-  readonly name: string;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 const encoder = new TextEncoder();
 
 export class EngineAdapter {
   readonly heap: Heap;
+  readonly indexes: IndexAdapter;
+  readonly tracing: TracingAdapter;
   readonly #calls: ModuleCalls<EngineModule>;
   #engine: Engine | undefined;
-  readonly #indexes = new Map<number, Index>();
-  #nextIndex = 1;
 
   constructor(started: StartedModule) {
     this.#calls = new ModuleCalls(started);
     this.heap = this.#calls.heap;
+    this.indexes = new IndexAdapter(this.#calls);
+    this.tracing = new TracingAdapter(this.#calls, () => this.#loaded());
   }
 
   /** Makes the engine, before anything else; again after a load that failed. `selfTest`: true unless told otherwise. */
@@ -77,9 +70,13 @@ export class EngineAdapter {
     return this.#enter(() => this.#loaded().ready());
   }
 
-  /** The engine's own account of itself; see InfoJson in src/engine/engine.h. */
-  info(): unknown {
-    return JSON.parse(this.#enter(() => this.#loaded().infoJson()));
+  /** What was loaded; once it is ready. */
+  info(): LoadedModel {
+    const { text, vision, ...info } = this.#enter(() => this.#loaded().info());
+    return {
+      ...info,
+      towers: [...(text ? ["text" as const] : []), ...(vision ? ["vision" as const] : [])],
+    };
   }
 
   embedText(text: string, settings: TextSettings): VectorResult {
@@ -155,61 +152,6 @@ export class EngineAdapter {
     });
   }
 
-  createIndex(dimensions: number): number {
-    return this.#enter(() => {
-      const index = new this.#calls.module.Index();
-      try {
-        check(index.create(dimensions));
-      } catch (error) {
-        index.delete();
-        throw error;
-      }
-      this.#indexes.set(this.#nextIndex, index);
-      return this.#nextIndex++;
-    });
-  }
-
-  /** Gives the row of the first vector. */
-  addToIndex(id: number, rows: Float32Array): number {
-    return this.#enter(() => {
-      const index = this.#index(id);
-      const firstRow = index.size();
-      check(this.heap.with(bytesOf(rows), (pointer) => index.add(pointer, rows.length)));
-      return firstRow;
-    });
-  }
-
-  searchIndex(
-    id: number,
-    query: Float32Array,
-    k: number,
-  ): { rows: Uint32Array<ArrayBuffer>; scores: Float32Array<ArrayBuffer> } {
-    return this.#enter(() => {
-      const hits = this.heap.with(bytesOf(query), (pointer) =>
-        this.#index(id).search(pointer, query.length, k),
-      );
-      check(hits);
-      return {
-        rows: this.heap.copyIntegers(hits.rows, hits.count),
-        scores: this.heap.copyFloats(hits.scores, hits.count),
-      };
-    });
-  }
-
-  clearIndex(id: number): void {
-    this.#enter(() => this.#index(id).clear());
-  }
-
-  deleteIndex(id: number): void {
-    const index = this.#index(id);
-    this.#indexes.delete(id);
-    this.#enter(() => index.delete());
-  }
-
-  get indexes(): number {
-    return this.#indexes.size;
-  }
-
   threadsSeen(): number {
     return this.#enter(() => this.#loaded().threadsSeen());
   }
@@ -221,11 +163,7 @@ export class EngineAdapter {
 
   /** What was counted since the last time this was asked. */
   profile(): ProfileEntry[] {
-    const entries = JSON.parse(this.#enter(() => this.#loaded().profileJson())) as {
-      kind: ProfileEntry["kind"];
-      calls: number;
-      nanoseconds: number;
-    }[];
+    const entries = this.#enter(() => this.#loaded().takeProfile());
     return entries.map(({ kind, calls, nanoseconds }) => ({
       kind,
       calls,
@@ -238,33 +176,13 @@ export class EngineAdapter {
     return this.#enter(() => this.#calls.module.allocatedBytes());
   }
 
-  setTracing(on: boolean): void {
-    this.#enter(() => this.#loaded().setTracing(on));
-  }
-
-  /** The stages of the last call, when tracing was on. */
-  stages(): TracedStage[] {
-    return this.#enter(() => {
-      const engine = this.#loaded();
-      return Array.from({ length: engine.stageCount() }, (_, i) => {
-        const { name, dtype, shape, pointer, bytes } = engine.stage(i);
-        return {
-          name,
-          dtype,
-          shape: parseShape(shape),
-          bytes: this.heap.copyBytes(pointer, bytes),
-        };
-      });
-    });
-  }
-
   /** Deletes all that lives in the module. */
   dispose(): void {
     if (this.#calls.lost) return;
-    const handles: (Handle | undefined)[] = [...this.#indexes.values(), this.#engine];
-    this.#indexes.clear();
+    this.indexes.dispose();
+    const engine = this.#engine;
     this.#engine = undefined;
-    for (const handle of handles) this.#enter(() => handle?.delete());
+    this.#enter(() => engine?.delete());
   }
 
   #enter<T>(call: () => T): T {
@@ -274,12 +192,6 @@ export class EngineAdapter {
   #loaded(): Engine {
     if (!this.#engine) throw new EmbedError("internal", "the engine was not created");
     return this.#engine;
-  }
-
-  #index(id: number): Index {
-    const index = this.#indexes.get(id);
-    if (!index) throw new EmbedError("disposed", "the index was disposed");
-    return index;
   }
 
   #vector(call: () => Embedding): VectorResult {
@@ -296,14 +208,13 @@ export class EngineAdapter {
         warnings,
       } = call();
       check({ code, detail });
-      const sentences = warnings.split("\n").filter((line) => line !== "");
       return {
         vector: this.heap.copyFloats(pointer, count),
         tokens,
         totalTokens,
         truncated,
         unknownTokens,
-        warnings: sentences,
+        warnings,
       };
     });
   }
@@ -324,6 +235,3 @@ function packTexts(texts: readonly string[]): Uint8Array {
   }
   return packed;
 }
-
-const bytesOf = (floats: Float32Array) =>
-  new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);

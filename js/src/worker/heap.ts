@@ -3,7 +3,7 @@
 // The heap may grow in any call into the module, and views taken before are worthless then; so each use takes a new one.
 // Pointers above 2 GiB may arrive as negative numbers; they are made unsigned here. The memory may be shared between
 // threads, and many functions of the platform refuse shared views; so whatever leaves is a copy.
-import type { BaseModule } from "../generated/engine-module.js";
+import type { BaseModule } from "./engine-module.js";
 import { EmbedError } from "../errors.js";
 
 export type StageArray = Float32Array | Int32Array | Uint8Array | Int8Array;
@@ -53,3 +53,7 @@ export class Heap {
     }
   }
 }
+
+/** The bytes of `floats`, not copied. */
+export const bytesOf = (floats: Float32Array): Uint8Array =>
+  new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);

@@ -104,16 +104,13 @@ class Host {
       if (request.profile) engine.startProfile();
       this.#maxPixels = request.maxPixels;
       this.#engine = engine;
-      const info = {
-        ...(engine.info() as object),
+      const info: EngineInfo = {
+        ...engine.info(),
         variant: build.variant,
         numerics: variants[build.variant].relaxedSimd ? "relaxed-simd" : "simd",
         fallbacks,
       };
-      this.#platform.post(
-        { type: "ready", info: info as EngineInfo, cancelFlag: this.#cancelFlag },
-        [],
-      );
+      this.#platform.post({ type: "ready", info, cancelFlag: this.#cancelFlag }, []);
     } catch (error) {
       if (error instanceof EngineLost)
         this.#platform.post({ type: "lost", detail: error.message }, []);
@@ -243,18 +240,18 @@ class Host {
       case "count-tokens":
         return plain(engine.countTokens(call.text, call.settings));
       case "index-create":
-        return plain({ index: engine.createIndex(call.dimensions) });
+        return plain({ index: engine.indexes.create(call.dimensions) });
       case "index-add":
-        return plain({ firstRow: engine.addToIndex(call.index, call.rows) });
+        return plain({ firstRow: engine.indexes.add(call.index, call.rows) });
       case "index-search": {
-        const hits = engine.searchIndex(call.index, call.query, call.k);
+        const hits = engine.indexes.search(call.index, call.query, call.k);
         return { answer: hits, transfer: [hits.rows.buffer, hits.scores.buffer] };
       }
       case "index-clear":
-        engine.clearIndex(call.index);
+        engine.indexes.clear(call.index);
         return plain({});
       case "index-dispose":
-        engine.deleteIndex(call.index);
+        engine.indexes.delete(call.index);
         return plain({});
       case "profile":
         return plain(engine.profile());
@@ -263,7 +260,7 @@ class Host {
           heapBytes: engine.heap.bytes,
           allocatedBytes: engine.allocatedBytes(),
           threadsSeen: engine.threadsSeen(),
-          indexes: engine.indexes,
+          indexes: engine.indexes.count,
         });
     }
   }

@@ -1,6 +1,6 @@
 // Calls into a started module, the engine's or the converter's: a trap ends it for good, and errors become EmbedErrors.
 import { EmbedError, engineCode } from "../errors.js";
-import type { BaseModule, Memory, Range, Status } from "../generated/engine-module.js";
+import type { BaseModule, Memory, Range, Status } from "./engine-module.js";
 import type { Demand } from "../shared/demand.js";
 import { reasonOf } from "../shared/reason.js";
 import { Heap } from "./heap.js";
@@ -81,7 +81,3 @@ export function check({ code, detail }: Status): void {
   if (name === "cancelled") throw new Cancelled(detail);
   throw new EmbedError(name, detail);
 }
-
-/** "23,64" as the module writes shapes. */
-export const parseShape = (text: string): number[] =>
-  text === "" ? [] : text.split(",").map(Number);

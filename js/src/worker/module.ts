@@ -1,10 +1,5 @@
 // Starts one module: a build of the engine, or the converter.
-import type {
-  BaseModule,
-  EngineModule,
-  ModuleFactory,
-  ModuleSettings,
-} from "../generated/engine-module.js";
+import type { BaseModule, EngineModule, ModuleFactory, ModuleSettings } from "./engine-module.js";
 import { EmbedError } from "../errors.js";
 import { Watch } from "../platform/worker/watch.js";
 import type { EngineFiles, Thread, ThreadWay } from "../shared/platforms.js";

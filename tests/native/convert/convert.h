@@ -29,7 +29,7 @@ inline Status Convert(PackWriter& writer, const Files& files,
 // A pack of golden-a in the given number format, with the self-test that the converter computes.
 inline Files GoldenPack(WeightFormat format) {
   Files pack = MakePack(GoldenModel(), format, 1 << 20);
-  const auto writer = PackWriter::Create({true, true, std::string(TraitsOf(format).name)});
+  const auto writer = PackWriter::Create({true, true, format});
   EXPECT_TRUE(writer.ok());
   const Status status = Convert(**writer, GoldenModel(), [] { return true; });
   EXPECT_TRUE(status.ok()) << status.detail();

@@ -32,15 +32,16 @@ struct Handed {
   }
 };
 
-std::unique_ptr<PackWriter> Writer(const std::string& dtype, bool text = true, bool vision = true) {
-  auto writer = PackWriter::Create({text, vision, dtype});
+std::unique_ptr<PackWriter> Writer(WeightFormat format, bool text = true, bool vision = true) {
+  auto writer = PackWriter::Create({text, vision, format});
   EXPECT_TRUE(writer.ok());
   return std::move(*writer);
 }
 
 TEST(PackWriter, GivesThePlannedTensorsOnceInTheOrderOfGroups) {
-  for (const char* dtype : {"f32", "q8", "q4"}) {
-    const auto writer = Writer(dtype);
+  for (const WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kInt8PerRow, WeightFormat::kInt4Block32}) {
+    const auto writer = Writer(format);
     std::vector<std::string> groups;
     size_t at = 0, commits_with_tensors = 0;
     const Status status = Convert(*writer, GoldenModel(), [&] {
@@ -81,7 +82,7 @@ TEST(PackWriter, GivesTheBytesOfAWholePart) {
     testing::ReadModel model;
     ASSERT_TRUE(testing::Read(GoldenModel(), {true, true, format}, model).ok());
     const std::map<std::string, Bytes> expected = testing::AllNumbers(model);
-    const auto writer = Writer(std::string(TraitsOf(format).name));
+    const auto writer = Writer(format);
     Handed handed;
     ASSERT_TRUE(Convert(*writer, GoldenModel(), [&] { return handed.Take(*writer), true; }).ok());
     EXPECT_TRUE(handed.tensors == expected);
@@ -119,7 +120,7 @@ TEST(PackWriter, GivesALargeTableInBlocksAndResumesWithinIt) {
     testing::ReadModel model;
     ASSERT_TRUE(testing::Read(files, {true, true, WeightFormat::kF32}, model).ok());
     const std::map<std::string, Bytes> expected = testing::AllNumbers(model);
-    const auto writer = Writer("f32");
+    const auto writer = Writer(WeightFormat::kF32);
     Handed handed;
     Bytes state;
     ASSERT_TRUE(Convert(*writer, files, [&] {
@@ -132,7 +133,7 @@ TEST(PackWriter, GivesALargeTableInBlocksAndResumesWithinIt) {
     EXPECT_EQ(handed.names.back(),
               "text_model.transformer.roberta.embeddings.word_embeddings.weight.rows.0");
     EXPECT_EQ(handed.tensors.at(handed.names.back()).size(), size_t{16} << 20);
-    const auto second = Writer("f32");
+    const auto second = Writer(WeightFormat::kF32);
     ASSERT_TRUE(Convert(*second, files, [&] { return handed.Take(*second), true; }, state).ok());
     EXPECT_EQ(second->read_bytes(), second->total_bytes());
     EXPECT_EQ(handed.names[4],
@@ -148,7 +149,7 @@ TEST(PackWriter, ResumesFromEveryState) {
     std::vector<Bytes> states;
     std::vector<size_t> counts;
     Handed whole;
-    const auto writer = Writer("q8", text, vision);
+    const auto writer = Writer(WeightFormat::kInt8PerRow, text, vision);
     ASSERT_TRUE(Convert(*writer, GoldenModel(), [&] {
                   whole.Take(*writer);
                   const auto saved = writer->SaveState();
@@ -160,7 +161,7 @@ TEST(PackWriter, ResumesFromEveryState) {
     ASSERT_TRUE(expected.ok());
     for (size_t i = 0; i < states.size(); ++i) {
       if (i > 0 && counts[i] == counts[i - 1] && i + 1 < states.size()) continue;
-      const auto again = Writer("q8", text, vision);
+      const auto again = Writer(WeightFormat::kInt8PerRow, text, vision);
       Handed rest;
       const Status status =
           Convert(*again, GoldenModel(), [&] { return rest.Take(*again), true; }, states[i]);
@@ -178,29 +179,31 @@ TEST(PackWriter, ResumesFromEveryState) {
 }
 
 TEST(PackWriter, RejectsStatesOfOtherModels) {
-  const auto writer = Writer("q8");
+  const auto writer = Writer(WeightFormat::kInt8PerRow);
   Bytes state;
   ASSERT_TRUE(Convert(*writer, GoldenModel(), [&] {
                 const auto saved = writer->SaveState();
                 state.assign(saved.begin(), saved.end());
                 return true;
               }).ok());
-  const auto code = [&](const Bytes& bytes, const std::string& dtype, bool text, bool vision) {
-    const auto other = Writer(dtype, text, vision);
+  const auto code = [&](const Bytes& bytes, WeightFormat format, bool text, bool vision) {
+    const auto other = Writer(format, text, vision);
     return Convert(*other, GoldenModel(), [] { return true; }, bytes).code();
   };
-  EXPECT_EQ(code(state, "q8", true, true), Code::kOk);
-  EXPECT_EQ(code(state, "q8", false, true), Code::kInvalidArgument);
-  EXPECT_EQ(code(Bytes(state.begin(), state.end() - 1), "q8", true, true), Code::kInvalidArgument);
-  EXPECT_EQ(code(ToBytes("nonsense"), "q8", true, true), Code::kInvalidArgument);
+  EXPECT_EQ(code(state, WeightFormat::kInt8PerRow, true, true), Code::kOk);
+  EXPECT_EQ(code(state, WeightFormat::kInt8PerRow, false, true), Code::kInvalidArgument);
+  EXPECT_EQ(code(Bytes(state.begin(), state.end() - 1), WeightFormat::kInt8PerRow, true, true),
+            Code::kInvalidArgument);
+  EXPECT_EQ(code(ToBytes("nonsense"), WeightFormat::kInt8PerRow, true, true),
+            Code::kInvalidArgument);
   // A list that is said to be longer than all there is.
   Bytes longer = state;
   longer[4 * 8 + 7] = std::byte{0xFF};
-  EXPECT_EQ(code(longer, "q8", true, true), Code::kInvalidArgument);
+  EXPECT_EQ(code(longer, WeightFormat::kInt8PerRow, true, true), Code::kInvalidArgument);
 }
 
 TEST(PackWriter, MayRestartAfterAnError) {
-  const auto writer = Writer("f32", false, true);
+  const auto writer = Writer(WeightFormat::kF32, false, true);
   Files files = GoldenModel();
   files["model.safetensors"].resize(1'000'000);
   const Status status = Convert(*writer, files, [] { return true; });
@@ -219,10 +222,11 @@ TEST(PackWriter, MayRestartAfterAnError) {
 }
 
 TEST(PackWriter, RejectsUnknownOptionsAndPacks) {
-  EXPECT_EQ(PackWriter::Create({true, true, "q3"}).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(PackWriter::Create({false, false, "q8"}).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(PackWriter::Create({true, true, "q8", 0}).status().code(), Code::kInvalidArgument);
-  const auto writer = Writer("q8");
+  EXPECT_EQ(PackWriter::Create({false, false, WeightFormat::kInt8PerRow}).status().code(),
+            Code::kInvalidArgument);
+  EXPECT_EQ(PackWriter::Create({true, true, WeightFormat::kInt8PerRow, 0}).status().code(),
+            Code::kInvalidArgument);
+  const auto writer = Writer(WeightFormat::kInt8PerRow);
   EXPECT_EQ(writer->Reserve().status().code(), Code::kInvalidArgument);
   EXPECT_EQ(writer->Commit().code(), Code::kInvalidArgument);
   EXPECT_FALSE(writer->Want());

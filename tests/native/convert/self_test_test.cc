@@ -92,7 +92,7 @@ TEST(SelfTest, SoundPacksPass) {
 // checkpoint.
 TEST(SelfTest, TheVectorsAreTheCheckpointsInFloat32) {
   EngineOptions options = Options();
-  options.dtype = "f32";
+  options.format = WeightFormat::kF32;
   const auto engine = MakeEngine(GoldenModel(), options);
   ASSERT_TRUE(engine);
   for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kInt8PerRow}) {
@@ -162,7 +162,7 @@ TEST(SelfTest, LargeGridsAreReadInPart) {
   Files model = RandomModel(config, preprocessor);
   model["tokenizer.json"] = GoldenModel().at("tokenizer.json");
   Files pack = MakePack(model, WeightFormat::kF32, 1 << 20);
-  const auto writer = PackWriter::Create({true, true, "f32"});
+  const auto writer = PackWriter::Create({true, true, WeightFormat::kF32});
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE(Convert(**writer, model, [] { return true; }).ok());
   const json test = json::parse(*(*writer)->SelfTestJson());
@@ -181,7 +181,7 @@ TEST(SelfTest, LargeGridsAreReadInPart) {
     std::vector<float> values;
   } pixels;
   EngineOptions options = Options();
-  options.dtype = "f32";
+  options.format = WeightFormat::kF32;
   const auto engine = MakeEngine(model, options);
   ASSERT_TRUE(engine);
   std::vector<uint8_t> rgba;

@@ -23,9 +23,9 @@ class EngineTest : public ::testing::Test {
     static const Files files = ReadFolder("golden-a");
     return files;
   }
-  static EngineOptions Options(const char* dtype = "f32", size_t threads = 1) {
+  static EngineOptions Options(WeightFormat format = WeightFormat::kF32, size_t threads = 1) {
     EngineOptions options;
-    options.dtype = dtype;
+    options.format = format;
     options.threads = threads;
     return options;
   }
@@ -58,7 +58,6 @@ TEST_F(EngineTest, OptionsAreChecked) {
     EXPECT_EQ(code([&](EngineOptions& o) { o.max_tokens = tokens; }).code(),
               Code::kInvalidArgument);
   }
-  EXPECT_EQ(code([](EngineOptions& o) { o.dtype = "q3"; }).code(), Code::kInvalidArgument);
   EXPECT_EQ(code([](EngineOptions& o) { o.max_pixels = 0; }).code(), Code::kInvalidArgument);
   EXPECT_EQ(code([](EngineOptions& o) { o.text = o.vision = false; }).code(),
             Code::kInvalidArgument);
@@ -86,7 +85,8 @@ TEST_F(EngineTest, ATowerThatWasNotAskedForIsNotThere) {
   const auto refused = text->EmbedPixels({}, ImageOptions());
   EXPECT_EQ(refused.status().code(), Code::kNotLoaded);
   EXPECT_NE(refused.status().detail().find("vision"), std::string::npos);
-  EXPECT_NE(text->InfoJson().find("\"towers\":[\"text\"]"), std::string::npos) << text->InfoJson();
+  EXPECT_TRUE(text->Info().text);
+  EXPECT_FALSE(text->Info().vision);
 
   options.vision = true;
   options.text = false;
@@ -99,17 +99,18 @@ TEST_F(EngineTest, ATowerThatWasNotAskedForIsNotThere) {
 }
 
 TEST_F(EngineTest, InfoTellsWhatWasLoaded) {
-  const auto engine = MakeEngine(Golden(), Options("q8", 2));
+  const auto engine = MakeEngine(Golden(), Options(WeightFormat::kInt8PerRow, 2));
   ASSERT_NE(engine, nullptr);
-  const auto info = nlohmann::json::parse(engine->InfoJson());
-  EXPECT_EQ(info["dtype"], "q8");
-  EXPECT_EQ(info["threads"], 2);
-  EXPECT_EQ(info["fullDimensions"], 64);
-  EXPECT_EQ(info["dimensions"], (nlohmann::json{8, 16, 32, 64}));
-  EXPECT_EQ(info["maxTokens"], 512);
-  EXPECT_EQ(info["imageSize"], 56);
-  EXPECT_EQ(info["imageGrid"], 4);
-  EXPECT_GT(info["residentBytes"].get<size_t>(), 100000u);
+  const EngineInfo info = engine->Info();
+  EXPECT_TRUE(info.text && info.vision);
+  EXPECT_EQ(info.format, WeightFormat::kInt8PerRow);
+  EXPECT_EQ(info.threads, 2u);
+  EXPECT_EQ(info.full_dimensions, 64u);
+  EXPECT_EQ(info.dimensions, (std::vector<size_t>{8, 16, 32, 64}));
+  EXPECT_EQ(info.max_tokens, 512u);
+  EXPECT_EQ(info.image_size, 56u);
+  EXPECT_EQ(info.image_grid, 4u);
+  EXPECT_GT(info.resident_bytes, 100000u);
   EXPECT_EQ(engine->total_bytes(), engine->read_bytes());
   EXPECT_GT(engine->read_bytes(), 1000000u);
 }
@@ -197,10 +198,10 @@ TEST_F(EngineTest, AWrongTokenizerIsRejected) {
 TEST_F(EngineTest, TheSameBitsWithAnyNumberOfThreadsAndAfterAnyCall) {
   const std::string texts[] = {"", "cat", "A red bicycle on the quiet harbour wall.",
                                "Старый мост и дети у реки."};
-  for (const char* dtype : {"f32", "q8"}) {
+  for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kInt8PerRow}) {
     std::vector<std::vector<float>> first;
     for (const size_t threads : {size_t{1}, size_t{2}, size_t{3}}) {
-      const auto engine = MakeEngine(Golden(), Options(dtype, threads));
+      const auto engine = MakeEngine(Golden(), Options(format, threads));
       ASSERT_NE(engine, nullptr);
       for (int round = 0; round < 2; ++round) {
         for (size_t i = 0; i < std::size(texts); ++i) {
@@ -209,7 +210,8 @@ TEST_F(EngineTest, TheSameBitsWithAnyNumberOfThreadsAndAfterAnyCall) {
           const std::vector<float> vector =
               Copy(engine->EmbedText(texts[i], TextOptions())->vector);
           if (first.size() <= i) first.push_back(vector);
-          EXPECT_EQ(vector, first[i]) << dtype << ", " << threads << " threads, text " << i;
+          EXPECT_EQ(vector, first[i])
+              << TraitsOf(format).name << ", " << threads << " threads, text " << i;
         }
       }
     }
@@ -241,15 +243,16 @@ TEST_F(EngineTest, TextsTogetherHaveTheBitsOfEachAlone) {
     texts.push_back(text);
   }
   texts[10] = std::string(3000, 'x');
-  for (const char* dtype : {"f32", "q8", "q4"}) {
+  for (const WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kInt8PerRow, WeightFormat::kInt4Block32}) {
     for (const size_t threads : {size_t{1}, size_t{2}}) {
-      const auto engine = MakeEngine(Golden(), Options(dtype, threads));
+      const auto engine = MakeEngine(Golden(), Options(format, threads));
       ASSERT_NE(engine, nullptr);
       const std::vector<std::vector<float>> together = EmbedAll(*engine, texts);
       ASSERT_EQ(together.size(), texts.size());
       for (size_t i = 0; i < texts.size(); ++i) {
         EXPECT_EQ(Copy(engine->EmbedText(texts[i], TextOptions())->vector), together[i])
-            << dtype << ", " << threads << " threads, text " << i;
+            << TraitsOf(format).name << ", " << threads << " threads, text " << i;
       }
     }
   }
@@ -316,7 +319,7 @@ TEST_F(EngineTest, AGroupEndsBeforeATextThatFails) {
 }
 
 TEST_F(EngineTest, BothThreadsWork) {
-  const auto engine = MakeEngine(Golden(), Options("q8", 2));
+  const auto engine = MakeEngine(Golden(), Options(WeightFormat::kInt8PerRow, 2));
   ASSERT_NE(engine, nullptr);
   const std::string text(2000, 'x');
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(engine->EmbedText(text, TextOptions()).ok());
@@ -410,9 +413,10 @@ class StoppedFromOutside final : public CallObserver {
 };
 
 TEST_F(EngineTest, OneThreadLoadsAnotherCallsAThirdCancels) {
-  for (const char* dtype : {"f32", "q8", "q4"}) {
+  for (const WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kInt8PerRow, WeightFormat::kInt4Block32}) {
     std::unique_ptr<Engine> engine;
-    std::thread([&] { engine = MakeEngine(Golden(), Options(dtype, 4)); }).join();
+    std::thread([&] { engine = MakeEngine(Golden(), Options(format, 4)); }).join();
     ASSERT_NE(engine, nullptr);
     const std::string text(2000, 'x');
     std::vector<float> before;
@@ -424,12 +428,13 @@ TEST_F(EngineTest, OneThreadLoadsAnotherCallsAThirdCancels) {
                 Code::kCancelled);
       canceller.join();
     }
-    EXPECT_EQ(Copy(engine->EmbedText(text, TextOptions())->vector), before) << dtype;
+    EXPECT_EQ(Copy(engine->EmbedText(text, TextOptions())->vector), before)
+        << TraitsOf(format).name;
   }
 }
 
 TEST_F(EngineTest, EnginesOfTheirOwnThreadsDoNotMeet) {
-  const auto alone = MakeEngine(Golden(), Options("q8", 2));
+  const auto alone = MakeEngine(Golden(), Options(WeightFormat::kInt8PerRow, 2));
   ASSERT_NE(alone, nullptr);
   const std::vector<float> wanted =
       Copy(alone->EmbedText("A red bicycle on the quiet harbour wall.", TextOptions())->vector);
@@ -437,7 +442,7 @@ TEST_F(EngineTest, EnginesOfTheirOwnThreadsDoNotMeet) {
   std::vector<std::thread> threads;
   for (std::vector<float>& vector : vectors) {
     threads.emplace_back([&] {
-      const auto engine = MakeEngine(Golden(), Options("q8", 2));
+      const auto engine = MakeEngine(Golden(), Options(WeightFormat::kInt8PerRow, 2));
       vector = Copy(
           engine->EmbedText("A red bicycle on the quiet harbour wall.", TextOptions())->vector);
     });

@@ -34,7 +34,7 @@ double Cosine(std::span<const float> a, std::span<const float> b) {
 }
 
 struct Run {
-  const char* dtype;
+  WeightFormat format;
   Int8Isa isa;
   size_t threads;
 };
@@ -44,7 +44,7 @@ class GoldenRoad : public ::testing::TestWithParam<Run> {
   void SetUp() override {
     const ForcedInt8Isa forced(GetParam().isa);
     EngineOptions options;
-    options.dtype = GetParam().dtype;
+    options.format = GetParam().format;
     options.threads = GetParam().threads;
     options.max_tokens = 1024;
     engine_ = MakeEngine(ReadFolder(kGolden), options);
@@ -52,7 +52,7 @@ class GoldenRoad : public ::testing::TestWithParam<Run> {
     json_ = ReadJson(TestData("golden-a/expected.json"));
     tensors_ = GoldenTensors::Load(TestData("golden-a/expected.safetensors"));
   }
-  bool f32() const { return std::string(GetParam().dtype) == "f32"; }
+  bool f32() const { return GetParam().format == WeightFormat::kF32; }
 
   // Compares one vector, and gives its cosine so that the caller can average.
   double Check(std::span<const float> got, std::span<const float> expected,
@@ -175,14 +175,15 @@ TEST_P(GoldenRoad, ImagesBecomeUpstreamsVectors) {
 std::vector<Run> Runs() {
   std::vector<Run> runs;
   for (const size_t threads : {size_t{1}, size_t{4}}) {
-    runs.push_back({"f32", Int8Isa::kI16Madd, threads});
-    for (const Int8Path& path : Int8Paths()) runs.push_back({"q8", path.isa, threads});
+    runs.push_back({WeightFormat::kF32, Int8Isa::kI16Madd, threads});
+    for (const Int8Path& path : Int8Paths())
+      runs.push_back({WeightFormat::kInt8PerRow, path.isa, threads});
   }
   return runs;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenRoad, ::testing::ValuesIn(Runs()), [](const auto& run) {
-  return std::string(run.param.dtype) + "_" + TestName(run.param.isa) + "_" +
+  return std::string(TraitsOf(run.param.format).name) + "_" + TestName(run.param.isa) + "_" +
          std::to_string(run.param.threads) + "_threads";
 });
 

@@ -52,9 +52,9 @@ TEST(Grid, IsTheModelOfThatSize) {
   std::mt19937 random(5);
   std::vector<uint8_t> rgba(4 * 50 * 37);
   for (uint8_t& value : rgba) value = static_cast<uint8_t>(random());
-  for (const char* dtype : {"f32", "q8"}) {
+  for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kInt8PerRow}) {
     EngineOptions options;
-    options.dtype = dtype;
+    options.format = format;
     options.text = false;
     const auto engine = MakeEngine(GoldenModel(), options);
     ASSERT_NE(engine, nullptr);
@@ -63,7 +63,7 @@ TEST(Grid, IsTheModelOfThatSize) {
       const auto other = MakeEngine(ModelOf(grid), options);
       ASSERT_NE(other, nullptr);
       const std::vector<float> found = Embed(*engine, rgba, grid);
-      EXPECT_EQ(found, Embed(*other, rgba, 0)) << dtype << " " << grid;
+      EXPECT_EQ(found, Embed(*other, rgba, 0)) << TraitsOf(format).name << " " << grid;
       EXPECT_EQ(found == full, grid == kFullGrid);
       EXPECT_EQ(Embed(*engine, rgba, grid), found);
       if (grid % 2 == 0) {

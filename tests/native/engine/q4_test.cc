@@ -67,9 +67,9 @@ Files DequantizedPack(const Files& q4, const Files& f32) {
   return out;
 }
 
-EngineOptions Options(const char* dtype, size_t threads) {
+EngineOptions Options(WeightFormat format, size_t threads) {
   EngineOptions options;
-  options.dtype = dtype;
+  options.format = format;
   options.threads = threads;
   options.max_tokens = 1024;
   return options;
@@ -100,11 +100,12 @@ class Q4 : public ::testing::Test {
 
 TEST_F(Q4, EveryGoldenRowIsNearFloatsOnTheSameWeights) {
   const Files q4 = MakePack(model_, WeightFormat::kInt4Block32, kOneShard);
-  const auto engine = MakeEngine(q4, Options("q4", 1));
-  const auto judge = MakeEngine(
-      DequantizedPack(q4, MakePack(model_, WeightFormat::kF32, kOneShard)), Options("f32", 1));
+  const auto engine = MakeEngine(q4, Options(WeightFormat::kInt4Block32, 1));
+  const auto judge =
+      MakeEngine(DequantizedPack(q4, MakePack(model_, WeightFormat::kF32, kOneShard)),
+                 Options(WeightFormat::kF32, 1));
   ASSERT_TRUE(engine && judge);
-  EXPECT_EQ(nlohmann::json::parse(engine->InfoJson())["dtype"], "q4");
+  EXPECT_EQ(engine->Info().format, WeightFormat::kInt4Block32);
   size_t rows = 0;
   for (const auto& text : json_["texts"]) {
     if (text["ids_query"].size() > 1024) continue;
@@ -125,12 +126,12 @@ TEST_F(Q4, EveryGoldenRowIsNearFloatsOnTheSameWeights) {
 
 TEST_F(Q4, TheSameBitsOnEveryPath) {
   const Files q4 = MakePack(model_, WeightFormat::kInt4Block32, kOneShard);
-  const auto first = MakeEngine(q4, Options("q4", 1));
+  const auto first = MakeEngine(q4, Options(WeightFormat::kInt4Block32, 1));
   ASSERT_NE(first, nullptr);
   for (const Int8Path& path : Int8Paths()) {
     SCOPED_TRACE(path.name);
     const ForcedInt8Isa forced(path.isa);
-    const auto engine = MakeEngine(q4, Options("q4", 4));
+    const auto engine = MakeEngine(q4, Options(WeightFormat::kInt4Block32, 4));
     ASSERT_NE(engine, nullptr);
     for (const auto& text : json_["texts"]) {
       if (text["ids"].size() > 1024) continue;
@@ -142,12 +143,12 @@ TEST_F(Q4, TheSameBitsOnEveryPath) {
 }
 
 TEST_F(Q4, ACheckpointAndItsPackAreTheSameModelOnAnyThreads) {
-  const auto packed =
-      MakeEngine(MakePack(model_, WeightFormat::kInt4Block32, 100'000), Options("f32", 1));
-  const auto direct = MakeEngine(model_, Options("q4", 2));
+  const auto packed = MakeEngine(MakePack(model_, WeightFormat::kInt4Block32, 100'000),
+                                 Options(WeightFormat::kF32, 1));
+  const auto direct = MakeEngine(model_, Options(WeightFormat::kInt4Block32, 2));
   ASSERT_TRUE(packed && direct);
   for (const auto* engine : {&packed, &direct})
-    EXPECT_EQ(nlohmann::json::parse((*engine)->InfoJson())["dtype"], "q4");
+    EXPECT_EQ((*engine)->Info().format, WeightFormat::kInt4Block32);
   for (size_t i = json_["texts"].size(); i-- > 0;) {
     const auto& text = json_["texts"][i];
     if (text["ids"].size() > 1024) continue;
@@ -159,8 +160,9 @@ TEST_F(Q4, ACheckpointAndItsPackAreTheSameModelOnAnyThreads) {
 
 TEST_F(Q4, IsHalfTheSizeOfQ8) {
   const auto bytes = [&](WeightFormat format) {
-    const auto engine = MakeEngine(MakePack(model_, format, kOneShard), Options("f32", 1));
-    return nlohmann::json::parse(engine->InfoJson())["residentBytes"].get<double>();
+    const auto engine =
+        MakeEngine(MakePack(model_, format, kOneShard), Options(WeightFormat::kF32, 1));
+    return static_cast<double>(engine->Info().resident_bytes);
   };
   // The patch embedding and the positions are float32 in both.
   EXPECT_LT(bytes(WeightFormat::kInt4Block32), 0.75 * bytes(WeightFormat::kInt8PerRow));

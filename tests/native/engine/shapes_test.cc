@@ -94,7 +94,7 @@ TEST_P(Shapes, AgreesWithTheReference) {
   std::mt19937 random(3);
   for (const size_t threads : {size_t{1}, size_t{2}}) {
     EngineOptions options;
-    options.dtype = "f32";
+    options.format = WeightFormat::kF32;
     options.threads = threads;
     const auto engine = MakeEngine(files, options);
     ASSERT_NE(engine, nullptr);

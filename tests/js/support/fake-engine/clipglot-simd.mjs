@@ -1,4 +1,4 @@
-// A stand-in for the engine's module, with the same border (js/src/generated/engine-module.d.ts), in plain JavaScript: for
+// A stand-in for the engine's module, with the same border (js/src/worker/engine-module.d.ts), in plain JavaScript: for
 // tests of everything around the engine, and of what a real engine does only when it breaks. load({assetBase}) finds it.
 //
 // It wants every listed file once, in pieces of 1000 bytes. The vector of a text has 8 numbers and begins with the text's
@@ -86,12 +86,13 @@ export default async function createFakeModule(settings) {
     ready() {
       return !this.want().wanted;
     }
-    infoJson() {
-      return JSON.stringify({
+    info() {
+      return {
         modelId: "fake",
         revision: "1",
         license: "none",
-        towers: ["text", "vision"],
+        text: true,
+        vision: true,
         dtype: this.options.dtype,
         dimensions: [4, 8],
         fullDimensions: 8,
@@ -100,8 +101,8 @@ export default async function createFakeModule(settings) {
         imageSize: 8,
         imageGrid: 2,
         residentBytes: this.sum,
-        selfTest: this.options.selfTest,
-      });
+        selfTest: this.options.selfTest, // for a test; not of the border
+      };
     }
     embedText(pointer, bytes, options) {
       const given = text(pointer, bytes);
@@ -204,7 +205,7 @@ export default async function createFakeModule(settings) {
         totalTokens: numbers[0] ?? 0,
         truncated: false,
         unknownTokens: 0,
-        warnings: "",
+        warnings: [],
       };
     }
     threadsSeen() {

@@ -1,4 +1,7 @@
-// What wasm/bindings.cc binds and wasm/result_objects.h describes, as types. A test compares the names.
+// What the package relies on in the engine's module: the types of what wasm/bindings.cc binds and wasm/result_objects.h
+// describes. Checked against those that Emscripten writes from the bindings (tests/js/generated-types.test.mjs).
+import type { DType } from "../shared/engine-types.js";
+import type { ImageSettings, ProfileCategory, TextSettings } from "../shared/protocol.js";
 
 export interface Status {
   code: number;
@@ -18,26 +21,31 @@ export interface Range {
 export interface EngineOptions {
   text: boolean;
   vision: boolean;
-  dtype: string;
+  dtype: DType;
   threads: number;
   maxTokens: number;
   maxPixels: number;
   selfTest: boolean;
 }
-export interface TextOptions {
-  dimensions: number;
-  normalized: boolean;
-  task: string;
+export interface EngineInfo {
+  modelId: string;
+  revision: string;
+  license: string;
+  text: boolean;
+  vision: boolean;
+  dtype: DType;
+  dimensions: number[];
+  fullDimensions: number;
   maxTokens: number;
-  errorWhenTooLong: boolean;
-  normalizeNfc: boolean;
+  threads: number;
+  imageSize: number;
+  imageGrid: number;
+  residentBytes: number;
 }
-export interface ImageOptions {
-  dimensions: number;
-  normalized: boolean;
-  ignoreOrientation: boolean;
-  grid: number;
-  scaleGray16: boolean;
+export interface ProfileEntry {
+  kind: ProfileCategory;
+  calls: number;
+  nanoseconds: number;
 }
 export interface Embedding extends Status {
   pointer: number;
@@ -46,7 +54,7 @@ export interface Embedding extends Status {
   totalTokens: number;
   truncated: boolean;
   unknownTokens: number;
-  warnings: string;
+  warnings: string[];
 }
 export interface Embeddings extends Status {
   pointer: number;
@@ -62,7 +70,7 @@ export interface TokenCount extends Status {
 export interface Stage {
   name: string;
   dtype: string;
-  shape: string;
+  shape: number[];
   pointer: number;
   bytes: number;
 }
@@ -86,22 +94,22 @@ export interface Engine extends Handle {
   totalBytes(): number;
   readBytes(): number;
   ready(): boolean;
-  infoJson(): string;
-  embedText(text: number, bytes: number, options: TextOptions): Embedding;
-  embedTexts(texts: number, count: number, options: TextOptions): Embeddings;
-  embedEncodedImage(file: number, bytes: number, options: ImageOptions): Embedding;
+  info(): EngineInfo;
+  embedText(text: number, bytes: number, options: TextSettings): Embedding;
+  embedTexts(texts: number, count: number, options: TextSettings): Embeddings;
+  embedEncodedImage(file: number, bytes: number, options: ImageSettings): Embedding;
   embedPixels(
     rgba: number,
     bytes: number,
     width: number,
     height: number,
-    options: ImageOptions,
+    options: ImageSettings,
   ): Embedding;
   truncate(vector: number, count: number, dimensions: number): Embedding;
-  countTokens(text: number, bytes: number, options: TextOptions): TokenCount;
+  countTokens(text: number, bytes: number, options: TextSettings): TokenCount;
   threadsSeen(): number;
   startProfile(): void;
-  profileJson(): string;
+  takeProfile(): ProfileEntry[];
   setTracing(on: boolean): void;
   stageCount(): number;
   stage(index: number): Stage;
