@@ -1,7 +1,7 @@
 // node bench/fullsize.mjs [SOURCE] [--out DIR] [--dtypes q8,q4] [--threads 1,2] [--places chromium,node] [--variant simd|relaxed-simd]
 //                         [--keep-packs]
 //
-// The whole road at full size: converts SOURCE (default build/fullsize, made by npm run fullsize) to a pack of each dtype and watches
+// Everything at full size: converts SOURCE (default build/fullsize, made by npm run fullsize) to a pack of each dtype and watches
 // the converter's memory; then loads the packs from a server on this machine, text, vision and both, cold and from the cache, and
 // embeds (bench/load.mjs). Prints tables, says where a limit is passed, and writes build/bench/fullsize.json. Needs a built dist/.
 // Exits with 1 when a limit is passed.

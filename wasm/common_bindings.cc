@@ -12,7 +12,7 @@
 namespace clipglot {
 namespace {
 
-// Room for what JavaScript brings; 0 when the heap cannot give it.
+// Memory for what JavaScript passes in; 0 if the heap cannot grow enough.
 double Allocate(double bytes) {
   return bytes > 0 && bytes < 4294967296.0 ? Address(std::malloc(static_cast<size_t>(bytes))) : 0;
 }

@@ -26,7 +26,7 @@ struct MemoryObject : StatusObject {
   double bytes = 0;
 };
 
-// The bytes that loading needs next; `wanted` is false when there is nothing more to bring.
+// The bytes that loading needs next; `wanted` is false when nothing more is needed.
 struct RangeObject {
   bool wanted = false;
   double file = 0;  // place in the list given by addFile

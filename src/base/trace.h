@@ -11,7 +11,7 @@
 namespace clipglot {
 
 // Receives each stage while a call runs, on the calling thread. The data is valid only during the
-// call; a sink that keeps it must copy. Stage names, in the order of the road:
+// call; a sink that keeps it must copy. Stage names, in the order of computation:
 //   text:  "ids" I32 [tokens]; "hidden.0" (after emb_ln), "hidden.1" ... (after each layer) F32
 //   [tokens, hidden];
 //          "raw" F32 [hidden] (pooled, before truncation). Texts of one pass lie one behind the

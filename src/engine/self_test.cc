@@ -46,7 +46,7 @@ Status Compare(const std::string& name, std::span<const float> expected,
   return Status(
       Code::kCorruptModel,
       StrCat("self-test, ", name, ": cosine ", FormatDouble(cosine),
-             " to the vector that the pack brings, at least ", FormatDouble(lowest),
+             " to the vector in the pack, at least ", FormatDouble(lowest),
              " is expected; this build and this pack do not belong together, or one is damaged"));
 }
 

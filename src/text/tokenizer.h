@@ -4,7 +4,7 @@
 // Takes: UTF-8. Gives: ids with <s> and </s>. Never guesses: input that is not UTF-8 is refused.
 // Thread-safe after creation (const methods only).
 //
-// The road of a text: added tokens such as <mask> are cut out; each stretch between them is
+// How a text becomes tokens: added tokens such as <mask> are cut out; each stretch between them is
 // normalised (precompiled character map), split into words at white space or at U+2581, and each
 // word into the pieces with the best sum of scores. Source: huggingface/tokenizers 0.22 (Rust) and
 // the crate spm_precompiled, followed to the last tie and oddity.

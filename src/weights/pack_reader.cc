@@ -264,7 +264,7 @@ Status PackReader::FeedHeader(std::span<const std::byte>& bytes) {
   return OkStatus();
 }
 
-// Checks that `section` is the tensor whose turn it is.
+// Checks that `section` is the next expected tensor.
 Status PackReader::BeginTensor(const Section& section) {
   const auto corrupt = [&](const std::string& problem) {
     return Status(Code::kCorruptModel,

@@ -87,7 +87,7 @@ async function loadIn(page, server, options = {}) {
 const fromCache = ({ events }) => events.every((event) => event.fromCache);
 const cached = (page) => page.evaluate(() => window.clipglot.listCached());
 
-/** Waits until the page's load has brought so many bytes of the shard. */
+/** Waits until the page's load has fetched so many bytes of the shard. */
 async function downloading(page, server, bytes) {
   await page.evaluate((model) => {
     window.loaded = 0;
@@ -220,8 +220,8 @@ describe("the private file system", () => {
         return false;
       }, emoji[shard].length);
       assert.equal(flipped, true);
-      const mended = await load();
-      assert.deepEqual([mended.requests, mended.vector], [[`GET ${shard}`], vector]);
+      const repaired = await load();
+      assert.deepEqual([repaired.requests, repaired.vector], [[`GET ${shard}`], vector]);
       assert.deepEqual((await load()).requests, []);
       assert.equal(
         (await cached(page)).find(({ model }) => model === server.url).towers[0],

@@ -200,7 +200,7 @@ describe("a pack", () => {
     await checkpoint.dispose();
   });
 
-  test("one tower does not bring the bytes of the other", async () => {
+  test("one tower does not fetch the bytes of the other", async () => {
     const read = new Set();
     const given = source(files);
     const spied = {

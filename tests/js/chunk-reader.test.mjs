@@ -1,4 +1,4 @@
-// Hashed ranges, brought one ahead of the engine: js/src/loading/chunk-reader.ts.
+// Hashed ranges, fetched one ahead of the engine: js/src/loading/chunk-reader.ts.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
@@ -51,7 +51,7 @@ test("each range with its hash, and the next one is on its way", async () => {
   assert.equal(heard, bytes.length);
 });
 
-test("what was brought ahead and is not wanted is let go", async () => {
+test("what was fetched ahead and is not wanted is dropped", async () => {
   const from = source();
   const chunks = new ChunkReader(from, () => {});
   await chunks.read({ file, offset: 0, length: 1000 });

@@ -1,4 +1,4 @@
-// The worker's road of a picture: which decoder is asked, under which limits, and what is said when none can. The engine and
+// How the worker handles a picture: which decoder is asked, under which limits, and what is said when none can. The engine and
 // the platform's decoder are stand-ins; and the headers by which sizes are known.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

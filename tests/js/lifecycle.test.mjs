@@ -24,7 +24,7 @@ function jpeg(length) {
   return bytes;
 }
 
-test("load brings every byte and reports progress", async () => {
+test("load fetches every byte and reports progress", async () => {
   const events = [];
   const files = {
     "config.json": new Uint8Array(2500).fill(2),

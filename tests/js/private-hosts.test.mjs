@@ -89,7 +89,7 @@ describe("headers", () => {
 });
 
 describe("fetch", () => {
-  test("brings every byte, with headers and ranges filled in", () =>
+  test("fetches every byte, with headers and ranges filled in", () =>
     serve(files, async ({ url }) => {
       const calls = [];
       const own = (address, init) => {

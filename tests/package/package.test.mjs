@@ -67,14 +67,14 @@ test("it holds what is needed and nothing else", () => {
   assert.deepEqual(strange, []);
 });
 
-test("it brings no other package", () => {
+test("it has no dependencies", () => {
   assert.deepEqual(
     readdirSync(join(project, "node_modules")).filter((name) => !name.startsWith(".")),
     ["clipglot"],
   );
 });
 
-test("it brings its command", () => {
+test("it has its command", () => {
   const command = join(project, "node_modules/.bin/clipglot");
   assert.match(run(command, ["--version"]), /^\d+\.\d+\.\d+\n$/);
   run(command, [

@@ -3,7 +3,7 @@
 // Backends: native (XNNPACK's int8 kernels), native-<path> (the package's own int8 kernels on one path: i16-madd, u8s8-dot,
 // s8s8-dot or acc16; only q8), wasm-simd, wasm-relaxed-simd.
 //
-// Compares every stage of the road with what the upstream model gives for a golden set (tests/data/golden-a/README.md
+// Compares every stage of the computation with what the upstream model gives for a golden set (tests/data/golden-a/README.md
 // describes the layout), prints one line a stage and a verdict, and exits with 1 past the tolerances. Sets up and builds
 // what it needs. Without flags it runs every backend at f32 and q8 with 1 and 2 threads.
 import { existsSync, mkdtempSync, rmSync } from "node:fs";

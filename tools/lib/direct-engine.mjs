@@ -213,7 +213,7 @@ class DirectEngine {
 
   /**
    * Runs `call` (one embed… of this engine) with tracing: {…its result, stages}, where stages is a Map of
-   * name → {dtype, shape, data}, in the order of the road (src/base/trace.h).
+   * name → {dtype, shape, data}, in the order of computation (src/base/trace.h).
    */
   traced(call) {
     this.adapter.tracing.set(true);

@@ -1,5 +1,5 @@
 // Emscripten: an emcc that is there already, or a private one below build/toolchain made of Debian's
-// packages (no root, nothing installed). LLVM is Debian 12's own; Binaryen is Debian 13's and brings
+// packages (no root, nothing installed). LLVM is Debian 12's own; Binaryen is Debian 13's and needs
 // the C library it was linked with, beside which it is started by its own loader.
 import {
   existsSync,

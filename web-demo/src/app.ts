@@ -121,7 +121,7 @@ export class App {
     });
   }
 
-  /** Opens the model that the page brings. */
+  /** Opens the model that is part of the page. */
   run(): void {
     void this.#start(this.#request);
   }

@@ -145,7 +145,7 @@ export function completeTowers(
 }
 
 /**
- * Removes files that no account speaks of. What came since `before`, a list of what was there, is left alone: its account may
+ * Removes files that no account speaks of. What came since `before`, a list of what was there, is kept: its account may
  * be on its way. Files that are in use stay for another time; with `strict` that is an error.
  */
 export async function sweep(

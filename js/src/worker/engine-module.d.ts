@@ -148,7 +148,7 @@ export interface ModuleSettings {
    * out: no call can be stopped.
    */
   clipglotCancelFlag?: Int32Array;
-  /** Brings the instance; calls `done` with it later. Left out: the module fetches the .wasm itself. */
+  /** Supplies the instance: calls `done` with it later. Left out: the module fetches the .wasm itself. */
   instantiateWasm?(
     imports: WebAssembly.Imports,
     done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,

@@ -33,7 +33,7 @@ inline constexpr int16_t kOnes16[kLanes16] = {1, 1, 1, 1, 1, 1, 1, 1};
 #define CLIPGLOT_UNROLL
 #endif
 
-// Gives back `values`, of which the compiler then knows nothing, so that it loads from them. Wasm
+// Returns `values`. The compiler then knows nothing about them and must load them. Wasm
 // engines rematerialise vector constants in every iteration (up to four instructions); a load takes
 // one. And values for which no register is left are better read in place than copied to the stack.
 template <typename T>

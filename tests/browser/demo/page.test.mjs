@@ -94,7 +94,7 @@ test("a search works over what is read already and says so", () =>
     assert.equal(await page.locator("#notice-pictures").isHidden(), true);
   }));
 
-test("an empty field brings the gallery back, in its own order", () =>
+test("an empty field shows the gallery again, in its own order", () =>
   onPage({}, async (page) => {
     await waitUntilReady(page);
     await page.locator(".chip", { hasText: "고양이" }).click();

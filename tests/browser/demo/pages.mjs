@@ -107,7 +107,7 @@ export async function openDemo(
 
 /**
  * Runs `body` on a fresh page of the stand-in; anything the page reports as an error fails the test. The stand-in has no
- * stored vectors unless `routes` brings some, so the page reads the pictures.
+ * stored vectors unless `routes` has some, so the page reads the pictures.
  */
 export async function openPage(browser, url, { routes = {}, ...options }, body) {
   const { page, problems, close } = await openDemo(browser, url, {

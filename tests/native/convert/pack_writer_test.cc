@@ -75,7 +75,7 @@ TEST(PackWriter, GivesThePlannedTensorsOnceInTheOrderOfGroups) {
   }
 }
 
-// The reader's other road: whole parts, quantised while they are read.
+// The reader's other way: whole parts, quantised while they are read.
 TEST(PackWriter, GivesTheBytesOfAWholePart) {
   for (const WeightFormat format :
        {WeightFormat::kF32, WeightFormat::kInt8PerRow, WeightFormat::kInt4Block32}) {

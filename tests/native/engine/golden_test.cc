@@ -1,5 +1,5 @@
-// The whole road on a small golden checkpoint: bytes to vectors, against what the upstream model
-// gives. In 8 bits on every path that the package's builds take.
+// The whole engine on a small golden checkpoint: from bytes to vectors, against what the upstream
+// model gives. In 8 bits on every path that the package's builds take.
 #include <gtest/gtest.h>
 
 #include <cmath>

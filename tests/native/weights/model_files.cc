@@ -255,7 +255,7 @@ Status Read(const Files& files, const ReadOptions& options, ReadModel& model) {
     model.read_bytes = reader->read_bytes();
     if (!status.ok()) {
       if (const auto again = reader->Want()) {
-        // A damaged chunk may be brought again: the same range, and the same bytes fail as before.
+        // A damaged chunk may be passed again: the same range, and the same bytes fail as before.
         EXPECT_EQ(again->offset, range->offset);
         EXPECT_EQ(again->length, range->length);
         EXPECT_EQ(status.code(), Code::kCorruptModel);

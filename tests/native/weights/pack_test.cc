@@ -100,7 +100,7 @@ TEST(Pack, LargeMatricesComeInRowBlocks) {
   EXPECT_FALSE(numbers.contains(words));
 }
 
-// A caller that has a range's hash brings it along; a wrong one is refused, and the range may come
+// A caller that has a range's hash passes it; a wrong one is refused, and the range may come
 // again.
 TEST(Pack, TakesTheCallersHash) {
   const Files pack = MakePack(GoldenModel(), WeightFormat::kInt8PerRow, kOneShard);

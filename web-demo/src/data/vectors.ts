@@ -1,4 +1,4 @@
-// A Matryoshka vector is cut first and brought to unit length afterwards; the order matters.
+// A Matryoshka vector is truncated first and normalised afterwards; the order matters.
 
 /** A vector truncated to `dimensions`, normalised again. */
 export function shorten(vector: Float32Array, dimensions: number): Float32Array {

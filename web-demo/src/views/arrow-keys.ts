@@ -6,7 +6,7 @@ export interface ArrowKeys {
   focusFirst(): void;
 }
 
-/** `reveal`: for containers that hold only what is in sight; brings the first or last button into the document. */
+/** `reveal`: for containers that hold only what is in sight; adds the first or last button to the document. */
 export function enableArrowKeys(
   container: HTMLElement,
   onLeaveTop: () => void,

@@ -72,7 +72,7 @@ export class VirtualTiles {
     this.render();
   }
 
-  /** Brings the first or last tile into sight and gives it. */
+  /** Scrolls to the first or last tile and returns it. */
   reveal(edge: "first" | "last"): HTMLElement | undefined {
     const placed = edge === "first" ? this.#sections[0] : this.#sections.at(-1);
     const id = edge === "first" ? placed?.ids[0] : placed?.ids.at(-1);
