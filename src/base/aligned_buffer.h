@@ -10,7 +10,7 @@
 
 namespace clipglot {
 
-// Owns one block, aligned to 64 bytes, with kPadding readable bytes behind it (XNNPACK reads up to
+// Owns one block, aligned to 64 bytes, with kPadding readable bytes after it (XNNPACK reads up to
 // XNN_EXTRA_BYTES past the end of its inputs; src/nn asserts that the padding is enough).
 // Move-only. Not thread-safe.
 class AlignedBuffer {

@@ -14,7 +14,7 @@ namespace clipglot {
 // call; a sink that keeps it must copy. Stage names, in the order of computation:
 //   text:  "ids" I32 [tokens]; "hidden.0" (after emb_ln), "hidden.1" ... (after each layer) F32
 //   [tokens, hidden];
-//          "raw" F32 [hidden] (pooled, before truncation). Texts of one pass lie one behind the
+//          "raw" F32 [hidden] (pooled, before truncation). Texts of one pass lie one after the
 //          other; each has its "raw".
 //   image: "decoded_rgb" U8 [height, width, 3]; "resized_cropped" U8 [size, size, 3]; "pixels" F32
 //   [3, size, size];

@@ -140,7 +140,7 @@ Result<Section> ParseSection(std::string_view file, const std::string& name, con
   const uint64_t data_bytes = file_bytes - data_begin;
   if (static_cast<uint64_t>(*end) > data_bytes) {
     return corrupt(StrCat("its data ends ", static_cast<uint64_t>(*end) - data_bytes,
-                          " bytes behind the end of the file (", file_bytes, " bytes)"));
+                          " bytes past the end of the file (", file_bytes, " bytes)"));
   }
   section.offset = data_begin + static_cast<uint64_t>(*begin);
   return section;
@@ -205,14 +205,14 @@ Result<SectionTable> SectionTable::Parse(std::string_view file, std::string_view
       return Status(Code::kCorruptModel,
                     StrCat(TensorName(file, section.name), ": begins at byte ", section.offset,
                            section.offset < next ? ", inside the tensor before it, which ends at "
-                                                 : ", behind a hole that begins at ",
+                                                 : ", after a hole that begins at ",
                            next));
     }
     next += section.bytes;
   }
   if (next != file_bytes) {
     return Status(Code::kCorruptModel,
-                  StrCat(file, ": ", file_bytes - next, " bytes behind the last tensor"));
+                  StrCat(file, ": ", file_bytes - next, " bytes after the last tensor"));
   }
 
   table.by_name_.resize(table.sections_.size());

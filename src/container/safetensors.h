@@ -1,7 +1,7 @@
 // The table of a safetensors file, read strictly: which tensor lies where. Knows nothing of models.
 //
 // Takes: the first 8 bytes, then the header, and the file's length. Gives: a SectionTable in which
-// every byte of the file behind the header belongs to exactly one tensor. Never reads tensor data.
+// every byte of the file after the header belongs to exactly one tensor. Never reads tensor data.
 // Thread-safe: plain values. Format: https://github.com/huggingface/safetensors (README, "Format").
 #pragma once
 
@@ -31,7 +31,7 @@ struct Section {
 
 class SectionTable {
  public:
-  // `file`: the file's name, for errors. `header`: the JSON behind the prefix, padding included.
+  // `file`: the file's name, for errors. `header`: the JSON after the prefix, padding included.
   // `file_bytes`: length of the whole file, prefix and header included. Errors: kCorruptModel (not
   // JSON, a name twice, a shape that does not fit its bytes, offsets outside the file, holes,
   // overlaps, a file that is too short or too long), kUnsupportedModel (number format), naming the

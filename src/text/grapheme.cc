@@ -70,8 +70,8 @@ size_t GraphemeEnd(std::string_view text, size_t begin) {
   Conjunct conjunct(last);
   utf8proc_int32_t state = 0;
   while (end < text.size()) {
-    size_t behind = end;
-    const char32_t next = Known(NextCodePoint(text, &behind));
+    size_t after = end;
+    const char32_t next = Known(NextCodePoint(text, &after));
     if (last < 0x80 && next < 0x80 && last != '\r') break;
     // Must see every pair, since it keeps a state.
     const bool boundary = utf8proc_grapheme_break_stateful(
@@ -79,7 +79,7 @@ size_t GraphemeEnd(std::string_view text, size_t begin) {
     if (boundary && !conjunct.Joins(next)) break;
     conjunct.Next(next);
     last = next;
-    end = behind;
+    end = after;
   }
   return end;
 }

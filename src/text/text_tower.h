@@ -23,7 +23,7 @@ namespace clipglot {
 
 class TextTower {
  public:
-  // `max_tokens`: most tokens of one Forward. `workspace`: outlives the tower, shared with other
+  // `max_tokens`: maximum tokens of one Forward. `workspace`: outlives the tower, shared with other
   // towers. Errors: kOutOfMemory.
   static Result<std::unique_ptr<TextTower>> Create(const TextConfig& config, size_t max_tokens,
                                                    Workspace* workspace);

@@ -42,9 +42,9 @@ void ReplaceSpaces(std::string_view content, std::string* text) {
 void Strip(bool left, bool right, std::string* text) {
   size_t begin = 0, end = text->size();
   while (left && begin < end) {
-    size_t behind = begin;
-    if (!IsWhiteSpace(NextCodePoint(*text, &behind))) break;
-    begin = behind;
+    size_t after = begin;
+    if (!IsWhiteSpace(NextCodePoint(*text, &after))) break;
+    begin = after;
   }
   while (right && end > begin) {
     const size_t last = PreviousCharacter(*text, end);
@@ -109,15 +109,15 @@ Result<std::unique_ptr<Tokenizer>> FastTokenizer::Make(std::string_view what, To
 Status FastTokenizer::SetAddedTokens(std::string_view what, const TokenizerSpec& spec) {
   PieceList raw_contents, normalized_contents;
   std::vector<AddedTokens::Token> raw, normalized;
-  std::unordered_map<std::string, int32_t> behind;  // added tokens that are no pieces
+  std::unordered_map<std::string, int32_t> after;  // added tokens that are no pieces
   const auto find = [&](const std::string& content) {
     const int32_t id = unigram_.Find(content);
     if (id >= 0) return id;
-    const auto found = behind.find(content);
-    return found == behind.end() ? -1 : found->second;
+    const auto found = after.find(content);
+    return found == after.end() ? -1 : found->second;
   };
   vocab_size_ = unigram_.size();
-  // An added token that is a piece has the piece's id; others follow behind the vocabulary, as
+  // An added token that is a piece has the piece's id; others follow the vocabulary, as
   // upstream numbers them whatever the file says. A file that says otherwise was meant for another
   // vocabulary.
   for (const AddedToken& token : spec.added) {
@@ -125,7 +125,7 @@ Status FastTokenizer::SetAddedTokens(std::string_view what, const TokenizerSpec&
     int32_t id = find(token.content);
     if (id < 0) {
       id = static_cast<int32_t>(vocab_size_++);
-      behind.emplace(token.content, id);
+      after.emplace(token.content, id);
     }
     if (token.id && *token.id != id) {
       return Status(Code::kCorruptModel,

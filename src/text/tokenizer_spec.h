@@ -17,7 +17,7 @@ namespace clipglot {
 struct AddedToken {
   std::string content;
   bool strip_left = false;   // eats white space before it
-  bool strip_right = false;  // and behind it
+  bool strip_right = false;  // and after it
   bool normalized = false;   // sought in the normalised text, not in the raw one
   std::optional<int64_t> id =
       {};  // as the file states it; what counts is the content's place in the vocabulary
@@ -49,7 +49,7 @@ struct TokenizerSpec {
   bool prefix = true;          // each piece of text gets a leading U+2581 unless it has one
   bool split_at_marks = true;  // words start at each U+2581
 
-  // Before, behind and between texts; only content and id count.
+  // Before, after and between texts; only content and id count.
   AddedToken bos = {.content = "<s>"}, eos = {.content = "</s>"}, pad = {.content = "<pad>"};
 };
 

@@ -118,7 +118,7 @@ Status ReadBmpHeader(std::span<const std::byte> file, BmpHeader* bmp) {
   Masks masks;
   size_t table_at = kFileHeaderBytes + header;
   if (compression == kBitFields) {
-    // The masks follow the 40 bytes, inside the header or, if it has only these, behind it.
+    // The masks follow the 40 bytes, inside the header or, if it has only these, after it.
     masks = {in.U32Le(), in.U32Le(), in.U32Le(), 0};
     if (header >= 56) masks.alpha = in.U32Le();
     if (header == 40) table_at += 12;

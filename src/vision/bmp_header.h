@@ -40,7 +40,7 @@ struct BmpHeader {
   bool runs = false, nibbles = false;  // run lengths of bytes or of half bytes
   Palette palette;
   BmpChannel red, green, blue;
-  size_t offset = 0;  // of the pixels; may lie behind the end of the file
+  size_t offset = 0;  // of the pixels; may be past the end of the file
 
   uint64_t RowBytes() const { return CeilDiv(width * pixel_bits, 8); }
 };

@@ -17,7 +17,7 @@ struct JpegHeader {
   uint32_t components = 0;         // 1, 3 or 4
   // These point into the file and are often empty.
   std::span<const std::byte>
-      exif;              // the first EXIF segment with its name, even if there is nothing behind it
+      exif;              // the first EXIF segment with its name, even if there is nothing after it
   std::string_view xmp;  // the last XMP packet
 };
 

@@ -20,7 +20,7 @@ constexpr uint32_t Tag(const char (&name)[5]) {
 Status Damaged(std::string_view what) {
   return {Code::kInvalidImage, StrCat("damaged PNG: ", what)};
 }
-Status Cut() { return Damaged("a chunk ends behind the end of the file"); }
+Status Cut() { return Damaged("a chunk ends past the end of the file"); }
 
 std::string Name(uint32_t tag) {
   const char name[] = {static_cast<char>(tag >> 24), static_cast<char>(tag >> 16),
@@ -84,7 +84,7 @@ bool PngReader::NextChunk(Chunk* chunk) {
   return true;
 }
 
-// The reader stands behind the chunk's contents, which are there.
+// The reader is past the chunk's contents, which are there.
 bool PngReader::CheckChecksum(const Chunk& chunk, bool* stopped) {
   const auto covered = file_.subspan(chunk.body_at - 4, size_t{4} + chunk.length);
   uint32_t crc = 0xffffffffu;
@@ -235,7 +235,7 @@ Status PngReader::ReadHeader(std::span<const std::byte> body) {
   const uint32_t depth = in.U8(), color = in.U8();
   in.Skip(1);  // way of packing: PIL takes it for the only one there is
   const uint32_t filter = in.U8(), interlace = in.U8();
-  if (pixels_ && filter == 0) return OkStatus();  // a second header behind the pixels is too late
+  if (pixels_ && filter == 0) return OkStatus();  // a second header after the pixels is too late
   header_.width = width;
   header_.height = height;
   if (!KnownKind(depth, color) || filter != 0) {

@@ -1,4 +1,4 @@
-// The chunks of a PNG, walked as PIL walks them: strictly up to the pixels, leniently behind them.
+// The chunks of a PNG, walked as PIL walks them: strictly up to the pixels, leniently after them.
 //
 // Takes: the whole file. Gives: the header, the packed pixels piece by piece, the orientation. What
 // PIL refuses is an error here, what it passes over is passed over. Not thread-safe; `file` and
@@ -64,7 +64,7 @@ class PngReader {
   // Looks at what follows the pixels. To be called once they are complete.
   Status Finish();
 
-  // 1…8; also looks at what stands behind the pixels, whose faults do not matter here. Call after
+  // 1…8; also looks at what stands after the pixels, whose faults do not matter here. Call after
   // Open.
   Result<int> Orientation() const;
 
@@ -92,7 +92,7 @@ class PngReader {
   size_t palette_entries_ = 0;
   bool pixels_ = false;               // their first chunk was found
   uint64_t left_ = 0;                 // bytes left in the chunk of pixels
-  std::optional<Chunk> pushed_;       // the chunk behind the pixels, if its head was read
+  std::optional<Chunk> pushed_;       // the chunk after the pixels, if its head was read
   std::optional<uint32_t> frames_;    // of an animation
   std::optional<uint32_t> sequence_;  // last number of a frame's chunk
   bool has_frame_ = false;            // a frame control was read

@@ -55,7 +55,7 @@ const bad = {
     {
       ...golden,
       "model.safetensors": withHeader(golden["model.safetensors"], (h) => {
-        h["another.name"] = h[norm]; // its bytes stay, or the next tensor would lie behind a hole
+        h["another.name"] = h[norm]; // its bytes stay, or the next tensor would lie after a hole
         delete h[norm];
       }),
     },

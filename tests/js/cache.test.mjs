@@ -399,7 +399,7 @@ describe("models", () => {
       assert.deepEqual(server.requests.slice(1), [`GET ${shard} bytes=${chunk}-`]);
     }));
 
-  test("an address for each file: on disk, and behind URLs with the cache", () =>
+  test("an address for each file: on disk, and at URLs with the cache", () =>
     served({}, async ({ server, cache, vector }) => {
       const on = (base) => ({
         files: Object.fromEntries(Object.keys(emoji).map((path) => [path, new URL(path, base)])),

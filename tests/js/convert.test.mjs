@@ -173,7 +173,7 @@ test("a flipped bit anywhere is found and its file named", async () => {
   (await open(copy)).dispose();
 });
 
-test("the self-test finds wrong numbers behind right hashes, and can be skipped", async () => {
+test("the self-test finds wrong numbers with right hashes, and can be skipped", async () => {
   const copy = copyOf((await packOf("q8")).out, "tampered");
   const path = "vision-00.safetensors";
   changeTensors(join(copy, path), (tensors) =>
@@ -211,7 +211,7 @@ test("a pack of one tower", async () => {
   );
 });
 
-test("a source behind an address", async () => {
+test("a source at an address", async () => {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     let file;

@@ -43,7 +43,7 @@ function rankOf(vector, emoji) {
   return better;
 }
 
-/** A selector behind every character that may have one, as an over-eager keyboard would put them. */
+/** A selector after every character that may have one, as an over-eager keyboard would put them. */
 const selected = (emoji) =>
   [...emoji]
     .map((c) =>

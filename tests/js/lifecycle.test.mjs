@@ -332,7 +332,7 @@ test("abort of waiting, running and many-calls", async () => {
   await embedder.dispose();
 });
 
-test("a single call tells its layers when asked, stops behind one when aborted, and leaves nothing behind", async () => {
+test("a single call tells its layers when asked, stops after one when aborted, and leaves nothing behind", async () => {
   const embedder = await loadFake();
   const heard = [];
   await embedder.embedText("layers:9", { onProgress: (done, total) => heard.push([done, total]) });

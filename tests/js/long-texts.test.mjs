@@ -62,7 +62,7 @@ for (const dtype of ["f32", "q8", "q4"]) {
   });
 }
 
-test("8192 tokens tell how far they are, and stop behind a layer", async () => {
+test("8192 tokens tell how far they are, and stop after a layer", async () => {
   for (const [variant, threads] of [
     ["simd", 1],
     ["simd-threads", 2],

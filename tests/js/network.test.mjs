@@ -257,7 +257,7 @@ describe("what does not pass is a typed error, after as many attempts as are sta
     });
   });
 
-  test("a file without hashes that goes on behind its end", () =>
+  test("a file without hashes that goes on past its end", () =>
     serve(
       checkpoint,
       {

@@ -1,4 +1,4 @@
-// Models behind a URL, from servers of many habits: js/src/loading/url-source.ts with a real local server.
+// Models at a URL, from servers of many habits: js/src/loading/url-source.ts with a real local server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EmbedError } from "clipglot";

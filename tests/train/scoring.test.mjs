@@ -45,7 +45,7 @@ test("the best of several right ones counts, and of none there is no rank", () =
   assert.equal(rank([0.1, 0.9], [7]), Infinity);
 });
 
-test("a rank behind the last that is asked for is not looked for", () => {
+test("a rank after the last that is asked for is not looked for", () => {
   const scores = Array.from({ length: 100 }, (_, i) => -i);
   assert.equal(rank(scores, [9]), 9);
   assert.equal(rank(scores, [10]), Infinity);

@@ -107,7 +107,7 @@ if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
     else await buildFor({ native: { [PRESET]: [RUNNER] } });
     const rows = await measure(folder, loud, backend);
     console.log(
-      "\nmagnitudes behind each layer | and of what the next layer's first linear reads (loud: its loud channels, in medians)",
+      "\nmagnitudes after each layer | and of what the next layer's first linear reads (loud: its loud channels, in medians)",
     );
     for (const tower of ["text", "vision"]) console.log(statisticsTable(tower, rows[tower]));
     writeFileSync(

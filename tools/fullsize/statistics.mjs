@@ -19,7 +19,7 @@ export const measureRequests = {
 /**
  * `results`: what a backend gave for a request. `folder`: the model. `loud`: the tower's loud channels.
  * Gives one row a layer: { layer, stream: {median, max, kurtosis}, read: {median, max, kurtosis, loud} }. `stream` are the values
- * behind layer `layer` (0: the embeddings), `read` what the next layer's first linear reads, `loud` how many times as large as the
+ * after layer `layer` (0: the embeddings), `read` what the next layer's first linear reads, `loud` how many times as large as the
  * median of all the median of each loud channel is, on average.
  */
 export function measureTower(tower, stages, folder, loud) {

@@ -6,7 +6,7 @@
 // and what a layer adds to the stream then stay of one size from the first layer to the last.
 //
 // Vision tower (norms before each half of a layer): the stream itself has no loud channels, what the linears read has.
-// Text tower (norms behind each half): the stream is what the norms give. There every channel's size is followed from norm to norm
+// Text tower (norms after each half): the stream is what the norms give. There every channel's size is followed from norm to norm
 // with the gains that were drawn, and the gains of the loud channels are what brings them to LOUD times the median.
 import { Random, fromBf16, standardNormal, toBf16, within } from "./random.mjs";
 import { mlpHidden, patches } from "./shape.mjs";
@@ -83,7 +83,7 @@ function addText(shape, loud, draw, add) {
   table("embeddings.word_embeddings", V, 0.05);
   table("embeddings.token_type_embeddings", 1, 0.01);
 
-  // The stream: energy (mean square) of each channel behind the last norm; `added`: what has been added to each since.
+  // The stream: energy (mean square) of each channel after the last norm; `added`: what has been added to each since.
   let energy = new Float64Array(D).fill(1);
   const sum = () => energy.reduce((total, e) => total + e, 0);
   const norm = (name, added, wanted) => {
@@ -147,7 +147,7 @@ function addVision(shape, loud, draw, add) {
     add(`${name}.weight`, [size], { kind: "values", values: gains });
     add(`${name}.bias`, [size], normal(BIAS));
   };
-  const size = Math.sqrt(GAIN_ENERGY); // of a value behind a norm
+  const size = Math.sqrt(GAIN_ENERGY); // of a value after a norm
   add("cls_token", [1, 1, W], normal(0.5));
   add("pos_embed", [1, 1 + patches(shape), W], normal(0.5));
   add("patch_embed.proj.weight", [W, 3, patch, patch], normal(0.8 / Math.sqrt(3 * patch * patch)));

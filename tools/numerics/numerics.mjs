@@ -1,7 +1,7 @@
 // npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--grids N,N] [--wasm-texts N]
 //                         [--wasm-images N] [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]
 //
-// How far quantised arithmetic is from float32, and WebAssembly from native code: cosine and largest error behind every layer and
+// How far quantised arithmetic is from float32, and WebAssembly from native code: cosine and largest error after every layer and
 // of the final vector, for a model folder in upstream's layout: the full-size stand-in (npm run fullsize), a golden set, the real
 // weights. DIR may also be a pack of q8 or q4: then the judge is float32 arithmetic on the same rounded weights, and what is left is
 // the rounding of activations. One tower at a time, f32 first: at full size up to 2.3 GB of memory and 5 GB of disk below
@@ -33,7 +33,7 @@ const PRESET = "native-release",
 const USAGE =
   "usage: npm run numerics -- DIR [--dtypes q8,q4] [--towers text,vision] [--texts N] [--images N] [--grids N,N] [--wasm-texts N] [--wasm-images N] [--wasm-variants simd,relaxed-simd] [--threads N] [--json FILE]";
 const VARIANTS = ["simd", "relaxed-simd"];
-/** Lowest cosine of a final vector; of wasm to native with rounded activations, behind the first layer. Reasons: docs/NUMERICS.md. */
+/** Lowest cosine of a final vector; of wasm to native with rounded activations, after the first layer. Reasons: docs/NUMERICS.md. */
 export const BOUNDS = {
   q8: 0.985,
   wasm: 0.9999,

@@ -36,7 +36,7 @@ export interface LoadHooks {
   readonly onWarning: ((warning: LoadWarning) => void) | undefined;
   /** For a source that the user supplies. */
   readonly source: ModelSource | undefined;
-  /** The user's own, for models behind URLs. */
+  /** The user's own, for models at URLs. */
   readonly fetch: FetchLike | undefined;
 }
 

@@ -39,7 +39,7 @@ export function progressDisplay(
       }
       const reached = Math.floor(share * 10);
       if (tenth < 0 && resumed > 0)
-        screen.write(`goes on behind ${megabytes(resumed)} MB of an earlier run\n`);
+        screen.write(`continues after ${megabytes(resumed)} MB of an earlier run\n`);
       if (reached <= tenth) return;
       tenth = reached;
       screen.write(`${words.trim()}\n`);

@@ -1,4 +1,4 @@
-// An upstream checkpoint behind a URL: which of its files are there, and how long they are. Nothing verifies their bytes, so
+// An upstream checkpoint at a URL: which of its files are there, and how long they are. Nothing verifies their bytes, so
 // all of them are asked for past old answers in caches, and their versions are looked at again at the end.
 import { EmbedError } from "../errors.js";
 import type { HttpReader } from "./http-reader.js";

@@ -38,7 +38,7 @@ export interface HttpOptions {
   readonly headers?: readonly (readonly [string, string])[] | undefined;
 }
 
-/** A file behind an address, named in errors by that. */
+/** A file at an address, named in errors by that. */
 export interface RemoteFile {
   readonly href: string;
   readonly byteLength?: number;

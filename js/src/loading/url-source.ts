@@ -1,4 +1,4 @@
-// A model behind a URL, or behind one URL for each file. With a store, the files of a pack are kept in it as they come and
+// A model at a URL, or at one URL for each file. With a store, the files of a pack are kept in it as they come and
 // read from it the next time; what is there of a broken-off download is not fetched again. Bytes go from the response or the
 // stored file to the engine, piece by piece. A load uses one set of files: that of the server's manifest, or that of a
 // cached one. When the set turns out to be bad, `otherwise` looks for another, and the load starts again; sets never mix.
@@ -149,7 +149,7 @@ class UrlSource implements OpenSource {
     }
     if (this.#closings !== closings) throw networkError(file.remote.href, "the load was ended");
     if (at < end) {
-      if (!this.#sentFrom.has(file)) this.#sentFrom.set(file, at); // and so does all behind it
+      if (!this.#sentFrom.has(file)) this.#sentFrom.set(file, at); // and so does all after it
       // With a store, the browser's own cache would only hold everything once more. What no hash tells apart must be of today.
       const cache: CacheUse =
         this.#renewed.has(file) || this.#keeps ? "no-store" : file.entry ? "default" : "no-cache";

@@ -174,7 +174,7 @@ function icon(view: DataView): PictureSize[] {
 function jxl(file: Uint8Array, view: DataView): PictureSize[] {
   let at = 0;
   if (file[0] === 0) {
-    // A container: the code stream is in the box "jxlc", or begins in the first "jxlp" behind its number.
+    // A container: the code stream is in the box "jxlc", or begins in the first "jxlp" after its number.
     for (;;) {
       const length = view.getUint32(at);
       const kind = latin1(file.subarray(at + 4, at + 8));

@@ -28,7 +28,7 @@ export interface StoredFile {
   readonly size: number;
   /** `length` bytes from `offset`, valid until the next call. Fails when they cannot be read. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** Puts bytes behind the last ones. Fails when there is no room. */
+  /** Appends bytes. Fails when there is no room. */
   append(bytes: Uint8Array): void;
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ constexpr size_t kBlockVectors = kQ4Block / simd::kLanes;
 
 inline void StoreUnit(uint8_t* to, int32_t unit) { std::memcpy(to, &unit, sizeof(unit)); }
 
-// One block of one row; the next unit lies `stride` bytes behind the last.
+// One block of one row; the next unit lies `stride` bytes after the last.
 template <Int4Layout layout>
 inline void QuantizeBlock(const float* x, uint8_t* q, size_t stride, float* scale,
                           int32_t* offset) {

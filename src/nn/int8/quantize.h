@@ -48,7 +48,7 @@ constexpr size_t GroupPosition(size_t step, size_t quarter) {
 }
 // Position p of the row lies at element p · 4 · rows of `q` (kGroupPositions for each group
 // before, then GroupPosition); `columns` are filled up to kInt8ColumnMultiple. `params`: of group g
-// the bits of the step at element 2 · rows · g, and `rows` elements behind it -zero_point as an
+// the bits of the step at element 2 · rows · g, and `rows` elements after it -zero_point as an
 // int16, the other half zero. A group with a NaN or an infinity gets the step NaN.
 void QuantizeRowAcc16(const float* x, size_t columns, size_t rows, uint8_t* q, int32_t* params);
 

@@ -61,7 +61,7 @@ I32x4 Neighbours(I16x8 quads) {
 }
 
 // A pair of rows in plain order, `columns` of either half. `to`: its first quad; the next lies
-// `stride` values behind, the next product `product` values.
+// `stride` values later, the next product `product` values.
 CLIPGLOT_NOINLINE void CombineRows(const int16_t* first, const int16_t* second, size_t half,
                                    size_t columns, int16_t* to, size_t stride, size_t product,
                                    std::array<I32x4, kProducts>& neighbours) {

@@ -15,7 +15,7 @@ namespace clipglot {
 struct ScratchNeed {
   uint64_t activations = 0;  // quantised activations of all rows
   uint64_t row_params = 0;   // what belongs to rows or blocks of them: steps, zero points, offsets
-  uint64_t per_thread = 0;   // for each thread, behind the activations
+  uint64_t per_thread = 0;   // for each thread, after the activations
 
   // Enough for either of two calls that do not run at the same time.
   static ScratchNeed Max(const ScratchNeed& a, const ScratchNeed& b);

@@ -35,7 +35,7 @@ struct Workspace::Impl {
   std::atomic<uint64_t> seen = 0;  // bit t: thread t has run a task
 
   // Scratch of one call at a time: grown by Reserve, what it held is lost.
-  AlignedBuffer activations;  // and behind what the call needs of it its threads' own
+  AlignedBuffer activations;  // what the call needs, then what each thread needs
   AlignedBuffer row_params;
   // Errors: kOutOfMemory.
   Status Reserve(const ScratchNeed& need);

@@ -92,8 +92,8 @@ TEST(Safetensors, NamesTheTensorThatIsWrong) {
 
 TEST(Safetensors, CoversTheFileToItsEnd) {
   ExpectError(Parse(kGood, 27), Code::kCorruptModel,
-              "tensor b: its data ends 1 bytes behind the end of the file");
-  ExpectError(Parse(kGood, 29), Code::kCorruptModel, "1 bytes behind the last tensor");
+              "tensor b: its data ends 1 bytes past the end of the file");
+  ExpectError(Parse(kGood, 29), Code::kCorruptModel, "1 bytes after the last tensor");
 }
 
 TEST(Safetensors, RejectsDuplicateNames) {

@@ -20,8 +20,8 @@ nlohmann::json GoldenTokenizer();
 //   "newer"     as "new", with Strip on the right and U+2581 as replacement
 //   "nosplit"   as "new", words do not begin at U+2581
 //   "never"     as "old", no U+2581 in front
-//   "normmask"  as "new"; <mask> sought in the normalised text, two added tokens behind the
-//   vocabulary "strip2"    Sequence[Strip at both ends, Precompiled]; </s> eats white space behind
+//   "normmask"  as "new"; <mask> sought in the normalised text, two added tokens after the
+//   vocabulary "strip2"    Sequence[Strip at both ends, Precompiled]; </s> eats white space after
 //   it
 nlohmann::json ShapeOf(nlohmann::json tokenizer, const std::string& shape);
 

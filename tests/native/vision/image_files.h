@@ -30,7 +30,7 @@ std::vector<std::byte> FromHex(const std::string& hex);
 
 // A TIFF block with one orientation tag.
 std::vector<std::byte> Tiff(int orientation, bool big_endian, int type = 3);
-// A JPEG file with an APP1 segment of that TIFF block behind its start marker.
+// A JPEG file with an APP1 segment of that TIFF block after its start marker.
 std::vector<std::byte> WithExif(const std::vector<std::byte>& jpeg,
                                 const std::vector<std::byte>& tiff);
 

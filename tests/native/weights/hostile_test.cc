@@ -176,7 +176,7 @@ TEST(Hostile, TruncatedFilesAreFound) {
   }
   files["model.safetensors"] = whole;
   files["model.safetensors"].push_back(std::byte{0});
-  ExpectError(files, Code::kCorruptModel, "model.safetensors: 1 bytes behind the last tensor");
+  ExpectError(files, Code::kCorruptModel, "model.safetensors: 1 bytes after the last tensor");
 }
 
 TEST(Hostile, CutConfigurationsAreFound) {

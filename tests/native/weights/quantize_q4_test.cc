@@ -161,7 +161,7 @@ TEST(QuantizeQ4, BytesLieAsTheFormatSays) {
   EXPECT_EQ(q.values[0], 0xF0);   // -8 low, 7 high
   EXPECT_EQ(q.values[1], 0x89);   // 1 low, 0 high
   EXPECT_EQ(q.values[16], 0x0C);  // 4 low, -8 high
-  EXPECT_EQ(q.values[17], 0x8B);  // 3 low; the half behind the last column is 8
+  EXPECT_EQ(q.values[17], 0x8B);  // 3 low; the half after the last column is 8
 }
 
 TEST(QuantizeQ4, ScalesAreNormalWhateverTheNumbers) {
