@@ -11,6 +11,7 @@
 #include <emscripten/bind.h>
 
 #include "base/profile.h"
+#include "binding.h"
 #include "engine_handle.h"
 #include "index_handle.h"
 #include "js_types.h"

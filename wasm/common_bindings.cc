@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "binding.h"
 #include "conversions.h"
 #include "js_types.h"
 #include "result_objects.h"

@@ -6,6 +6,7 @@
 // static library the linker would drop it.
 #include <emscripten/bind.h>
 
+#include "binding.h"
 #include "convert_objects.h"
 #include "js_types.h"
 #include "pack_writer_handle.h"

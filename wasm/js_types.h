@@ -2,7 +2,6 @@
 // writes into the module's .d.ts.
 #pragma once
 
-#include <emscripten/bind.h>
 #include <emscripten/val.h>
 
 #include <span>
@@ -10,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/strings.h"
 #include "base/weight_format.h"
 
 namespace clipglot {
@@ -37,21 +35,6 @@ Name ToName(std::string_view name) {
 inline Result<WeightFormat> ToWeightFormat(const WeightFormatName& name) {
   if (!name.isString()) return Status(Code::kInvalidArgument, "dtype: a string is expected");
   return ParseWeightFormat(name.as<std::string>());
-}
-
-// A union of string literals, as TypeScript writes it.
-template <typename Values, typename NameOf>
-std::string UnionType(const Values& values, NameOf name_of) {
-  std::string type;
-  for (const auto& value : values)
-    type += StrCat(type.empty() ? "" : " | ", "\"", name_of(value), "\"");
-  return type;
-}
-
-// Binds the two fields of StatusObject, with which `Object` begins.
-template <typename Object>
-emscripten::value_object<Object>& Answer(emscripten::value_object<Object>&& object) {
-  return object.field("code", &Object::code).field("detail", &Object::detail);
 }
 
 }  // namespace clipglot
