@@ -22,8 +22,9 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 
 // `relaxed-simd` on Arm multiplies bytes as exactly as `simd`; only its fused multiply-adds round once instead of twice. In a
 // component of a vector that gives at most 6.9e-7 in float32. In front of a quantised product such a difference now and then
-// moves an activation to the next step: 4 of 49 vectors of q8 and 6 of q4 then differ by up to 3.4e-3, and the others by
-// rounding alone. The second bound is what `EngineInfo.numerics` promises.
+// moves an activation to the next step: of the golden set 4 of 49 vectors of q8 and 6 of q4 then differ by up to 3.4e-3, of the
+// emoji model 6 longer texts by up to 5.3e-5, and the others by rounding alone. Another product than the exact one would move
+// all of them. The second bound is what `EngineInfo.numerics` promises.
 const ROUNDED = 1e-6;
 const PROMISED = 5.8e-3;
 
@@ -87,13 +88,13 @@ function checkClose(found, other) {
       id,
       difference(normalized(stages), normalized(other.golden[dtype].get(id))),
     ]);
-    checkDifferences(dtype, pairs, dtype === "f32" ? 0 : 0.25);
+    checkDifferences(dtype, pairs, dtype === "f32" ? 0 : 0.5);
   }
   const pairs = Object.entries(found.emoji).map(([name, vector]) => [
     name,
     difference(vector, other.emoji[name]),
   ]);
-  checkDifferences("emoji", pairs, 0.25);
+  checkDifferences("emoji", pairs, 0.5);
 }
 
 /** `share`: of the vectors, those that may differ by more than rounding. */
