@@ -131,7 +131,7 @@ test("the summary holds the tables, and the card shows them", () => {
   for (const part of [
     "| text → picture, English | 10.0 / 20.0 / 30.0 |",
     "| emoji character → picture | 11.0 / 21.0 / 31.0 |",
-    "| emoji character, 2 numbers | 11.0 / 21.0 / 31.0 |",
+    "| emoji character, 2 dimensions | 11.0 / 21.0 / 31.0 |",
     "themselves at other number formats: f32 Twemoji 11.0 / 21.0 / 31.0; q4 Twemoji",
     "| worst listed language | de: 1.0 / 2.0 / 3.0 |",
     "ko → en 1.0 / 2.0 / 3.0 of 641",
