@@ -81,9 +81,16 @@ function readOptions() {
     return value;
   };
   const quick = values.quick;
+  const places = list(
+    "places",
+    quick ? "chromium" : values.base ? "chromium,node" : PLACES.join(),
+    PLACES,
+  );
+  if (values.base && places.includes("native"))
+    throw new SetupError("--base: builds for WebAssembly only; --places chromium,node");
   return {
     layers: number("layers", quick ? 2 : LAYERS, 1, LAYERS),
-    places: list("places", quick ? "chromium" : PLACES.join(), PLACES),
+    places,
     dtypes: list("dtypes", quick ? "q8" : "q8,q4", ["q8", "q4"]),
     variants: list("variants", "", OURS),
     threads: list("threads", quick ? "1" : "1,2", ["1", "2", "3", "4"]).map(Number),

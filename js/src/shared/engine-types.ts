@@ -37,7 +37,8 @@ export interface EngineInfo {
   readonly residentBytes: number;
   /**
    * "simd": the same input gives the same bits on every machine. "relaxed-simd": rounding differs from "simd", by
-   * up to 5.8e-3 in a component (cosine at least 0.99965), and between machines in the last digits.
+   * up to 5.8e-3 in a component (cosine at least 0.99965); machines whose instructions differ (x86 with or without VNNI, Arm)
+   * differ from each other in the same order.
    */
   readonly numerics: "simd" | "relaxed-simd";
   /** Builds that were tried before this one, in order, and why they did not start. Usually empty. */
