@@ -32,7 +32,8 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .field("threads", &EngineOptionsObject::threads)
       .field("maxTokens", &EngineOptionsObject::max_tokens)
       .field("maxPixels", &EngineOptionsObject::max_pixels)
-      .field("selfTest", &EngineOptionsObject::self_test);
+      .field("selfTest", &EngineOptionsObject::self_test)
+      .field("unfinishedPack", &EngineOptionsObject::unfinished_pack);
   value_object<EngineInfoObject>("EngineInfo")
       .field("modelId", &EngineInfoObject::model_id)
       .field("revision", &EngineInfoObject::revision)
@@ -101,6 +102,7 @@ EMSCRIPTEN_BINDINGS(clipglot) {
       .function("commit", &EngineHandle::Commit)
       .function("totalBytes", &EngineHandle::TotalBytes)
       .function("readBytes", &EngineHandle::ReadBytes)
+      .function("testSelf", &EngineHandle::TestSelf)
       .function("ready", &EngineHandle::Ready)
       .function("info", &EngineHandle::Info)
       .function("embedText", &EngineHandle::EmbedText)

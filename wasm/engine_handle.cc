@@ -20,6 +20,7 @@ Result<EngineOptions> ToOptions(const EngineOptionsObject& in) {
   CLIPGLOT_RETURN_IF_ERROR(ToSize(in.max_tokens, "maxTokens", &out.max_tokens));
   CLIPGLOT_ASSIGN_OR_RETURN(out.max_pixels, Count(in.max_pixels, "maxPixels"));
   out.self_test = in.self_test;
+  out.unfinished_pack = in.unfinished_pack;
   return out;
 }
 
@@ -74,6 +75,10 @@ StatusObject EngineHandle::Create(const EngineOptionsObject& in) {
 
 void EngineHandle::AddFile(const std::string& path, double bytes) {
   files_.push_back({path, static_cast<uint64_t>(bytes)});
+}
+
+StatusObject EngineHandle::TestSelf(const std::string& json) {
+  return Failed<StatusObject>(engine_->TestSelf(json));
 }
 
 StatusObject EngineHandle::BeginLoad() {

@@ -27,6 +27,8 @@ class EngineHandle {
   MemoryObject Reserve();
   // `sha256`: of the range, or empty.
   StatusObject Commit(const std::string& sha256);
+  // After the load: `json` as Engine::TestSelf takes it.
+  StatusObject TestSelf(const std::string& json);
   double TotalBytes() const { return static_cast<double>(engine_->total_bytes()); }
   double ReadBytes() const { return static_cast<double>(engine_->read_bytes()); }
   bool Ready() const { return engine_->ready(); }

@@ -43,6 +43,7 @@ struct EngineOptionsObject {
   double max_tokens = 512;
   double max_pixels = 0;
   bool self_test = true;
+  bool unfinished_pack = false;
 };
 
 struct TextOptionsObject {

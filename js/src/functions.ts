@@ -6,7 +6,7 @@ import { cacheNames, loadNames } from "./client/option-names.js";
 import { startEngine } from "./client/start.js";
 import { Embedder } from "./embedder.js";
 import type { PagePlatform } from "./shared/platforms.js";
-import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "./types.js";
+import type { CachedModel, CacheOptions, HubModel, LoadOptions, ModelAddresses } from "./types.js";
 
 export function loadOn(platform: PagePlatform, options: LoadOptions): Promise<Embedder> {
   return fenced(
@@ -25,7 +25,7 @@ export function listCachedOn(
 
 export function deleteCachedOn(
   platform: PagePlatform,
-  model: URL | string | ModelAddresses,
+  model: URL | string | HubModel | ModelAddresses,
   options: CacheOptions,
 ): Promise<boolean> {
   return fenced(cacheNames, options, (given) => deleteModel(platform, model, given));

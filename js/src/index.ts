@@ -3,7 +3,7 @@
 import type { Embedder } from "./embedder.js";
 import { deleteCachedOn, listCachedOn, loadOn } from "./functions.js";
 import { browserPlatform } from "./platform/client/browser.js";
-import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "./types.js";
+import type { CachedModel, CacheOptions, HubModel, LoadOptions, ModelAddresses } from "./types.js";
 
 /**
  * Starts an engine in a worker of its own (in Node, a worker thread) and loads a model into it.
@@ -23,7 +23,7 @@ export function listCached(options: CacheOptions = {}): Promise<CachedModel[]> {
  * one. Rejects with an `EmbedError`.
  */
 export function deleteCached(
-  model: URL | string | ModelAddresses,
+  model: URL | string | HubModel | ModelAddresses,
   options: CacheOptions = {},
 ): Promise<boolean> {
   return deleteCachedOn(browserPlatform, model, options);

@@ -43,6 +43,26 @@ export interface ModelAddresses {
   readonly files: { readonly [path: string]: URL | string };
 }
 
+/** A model on a hub: Hugging Face, or a mirror of it. Its checkpoint is converted while it is downloaded; see `LoadOptions.model`. */
+export interface HubModel {
+  /** Which model. */
+  readonly hub: HubOptions;
+}
+
+/** Which model on which hub. */
+export interface HubOptions {
+  /** "OWNER/NAME". */
+  readonly repo: string;
+  /** A branch, a tag or a commit. Default "main". */
+  readonly revision?: string;
+  /** Address of the hub. Default "https://huggingface.co". */
+  readonly endpoint?: URL | string;
+  /** For models that are not public. Sent to `endpoint` and to no other server; appears in no error, event or file name. */
+  readonly token?: string;
+  /** Fetches the model's files, instead of `fetch` of `load`. */
+  readonly fetch?: FetchLike;
+}
+
 /** What `fetch` of `load` resolves to: a `Response`, described by the members that are used. */
 export interface ResponseLike {
   /** HTTP status. */
@@ -74,8 +94,12 @@ export type FetchLike = (
 
 /** Options of `load`. Unknown names are refused with "invalid-argument"; null means "not given". */
 export interface LoadOptions {
-  /** A model's folder (a pack, or an upstream checkpoint): its URL, in Node also its path, or its files. */
-  model: URL | string | ModelAddresses | ArrayLike<FileLike> | ModelSource;
+  /**
+   * A model's folder (a pack, or an upstream checkpoint): its URL, in Node also its path, or its files. Or the name of a checkpoint on
+   * Hugging Face: "hf:OWNER/NAME", "hf:OWNER/NAME@REVISION". That is converted to a pack while it is downloaded, and the pack is
+   * cached: later loads need no network.
+   */
+  model: URL | string | HubModel | ModelAddresses | ArrayLike<FileLike> | ModelSource;
   /** The towers to load: "text", "vision" or both. Each takes memory of its own. Default: both. */
   towers?: readonly Tower[];
   /** The engine's build. "auto" takes the fastest that runs here; any other value, that build or an error. Default "auto". */
@@ -89,7 +113,7 @@ export interface LoadOptions {
   maxTokens?: number;
   /** Pixels of the largest picture that is decoded: 1 … 2147483648. Default 64 million. */
   maxPixels?: number;
-  /** Arithmetic for an unquantised checkpoint; a pack has its own. Default "q8". */
+  /** Format of the weights that a checkpoint is quantised to; a pack has its own. Default "q8". */
   dtype?: DType;
   /** Folder of the engine's files (clipglot-<variant>.mjs and .wasm), if they were moved. */
   assetBase?: URL | string;

@@ -54,7 +54,7 @@ bool IsPlainPath(std::string_view path) {
   return true;
 }
 
-Status ParseFile(const Json& json, PackFile& file) {
+Status ParseFile(const Json& json, PackHashes hashes_are, PackFile& file) {
   CLIPGLOT_ASSIGN_OR_RETURN(file.path, json["path"].AsString());
   if (!IsPlainPath(file.path))
     return json["path"].Error(StrCat("not a plain relative path: ", Printable(file.path)));
@@ -64,6 +64,7 @@ Status ParseFile(const Json& json, PackFile& file) {
   }
   file.bytes = static_cast<uint64_t>(bytes);
   const Json hashes = json["sha256"];
+  if (hashes_are == PackHashes::kOptional && !hashes.exists()) return OkStatus();
   const uint64_t chunks = CeilDiv(file.bytes, kPackChunk);
   if (!hashes.is_array() || hashes.size() != chunks) {
     return hashes.Error(StrCat("a list of ", chunks, " hashes is expected, one for each 4 MiB"));
@@ -79,7 +80,7 @@ Status ParseFile(const Json& json, PackFile& file) {
 
 }  // namespace
 
-Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes) {
+Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes, PackHashes hashes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   CLIPGLOT_RETURN_IF_ERROR(VerifySelf(text));
   Json::Limits limits;
@@ -102,7 +103,7 @@ Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes) {
 
   std::set<std::string> paths = {std::string(kFile)};
   if (json["tokenizer"].exists() && !json["tokenizer"].is_null()) {
-    CLIPGLOT_RETURN_IF_ERROR(ParseFile(json["tokenizer"], manifest.tokenizer));
+    CLIPGLOT_RETURN_IF_ERROR(ParseFile(json["tokenizer"], hashes, manifest.tokenizer));
     paths.insert(manifest.tokenizer.path);
   }
   const Json shards = json["shards"];
@@ -110,7 +111,7 @@ Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes) {
     return shards.Error("a list of at most 4096 shards is expected");
   for (size_t i = 0; i < shards.size(); ++i) {
     PackShard shard;
-    CLIPGLOT_RETURN_IF_ERROR(ParseFile(shards.At(i), shard));
+    CLIPGLOT_RETURN_IF_ERROR(ParseFile(shards.At(i), hashes, shard));
     CLIPGLOT_ASSIGN_OR_RETURN(shard.tower, shards.At(i)["tower"].AsString());
     if (shard.tower != "text" && shard.tower != "vision") {
       return shards.At(i)["tower"].Error(

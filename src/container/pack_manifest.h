@@ -26,8 +26,14 @@ struct PackFile {
   std::string path;  // relative: names of letters, digits, '_', '.', '-' with '/' between, none of
                      // dots alone
   uint64_t bytes = 0;
-  std::vector<std::string>
-      sha256;  // of each kPackChunk, the last one shorter; 64 lower-case hexadecimal digits
+  // Of each kPackChunk, the last one shorter; 64 lower-case hexadecimal digits. Empty where hashes
+  // are optional and there are none.
+  std::vector<std::string> sha256;
+};
+
+enum class PackHashes {
+  kRequired,
+  kOptional,  // for a pack that this process is making
 };
 
 struct PackShard : PackFile {
@@ -44,9 +50,11 @@ struct PackManifest {
 
 // `bytes`: the whole manifest.json. Verifies its own hash first: the text ends with a member
 // "sha256" whose digits are the hash of everything before them. Unknown members are ignored.
+// `hashes`: whether each file must have its own.
 // Errors: kCorruptModel (hash, JSON, a member missing or implausible), kUnsupportedVersion (another
 // formatVersion).
-Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes);
+Result<PackManifest> ParsePackManifest(std::span<const std::byte> bytes,
+                                       PackHashes hashes = PackHashes::kRequired);
 
 // Compares `chunk`, which begins at `offset` (a multiple of kPackChunk), with the hash that `file`
 // has for it. `sha256`: the chunk's hash where it is known already (64 lower-case digits); empty:

@@ -40,6 +40,7 @@ class EngineImpl final : public Engine, private ModelSink {
   uint64_t total_bytes() const override { return reader_ ? reader_->total_bytes() : loaded_bytes_; }
   uint64_t read_bytes() const override { return reader_ ? reader_->read_bytes() : loaded_bytes_; }
   bool ready() const override { return ready_; }
+  Status TestSelf(std::string_view json) override;
   EngineInfo Info() const override;
 
   Result<EmbeddingView> EmbedText(std::string_view utf8, const TextOptions& options,
@@ -66,6 +67,8 @@ class EngineImpl final : public Engine, private ModelSink {
   Status OnPart(PartId id, PartData part) override;
 
   Status FinishLoad();
+  Status TakeTest(const Json& json);
+  Status RunTest();
   Status NeedTower(bool wanted, const char* name) const;
   // What every embedding begins with: the tower is there, the wanted length is possible.
   Status BeginEmbedding(bool tower, const char* name, const VectorOptions& options) const;
@@ -117,6 +120,7 @@ Status EngineImpl::BeginLoad(std::vector<FileEntry> files) {
   read.text = options_.text;
   read.vision = options_.vision;
   read.format = options_.format;
+  read.hashes_optional = options_.unfinished_pack;
   CLIPGLOT_ASSIGN_OR_RETURN(reader_, ModelReader::Create(std::move(files), read, this));
   return OkStatus();
 }
@@ -140,6 +144,28 @@ Status EngineImpl::FinishLoad() {
   loaded_bytes_ = reader_->read_bytes();
   reader_.reset();
   ready_ = true;
+  return RunTest();
+}
+
+Status EngineImpl::TestSelf(std::string_view json) {
+  if (!ready_) return Status(Code::kNotLoaded, "a self-test before the model was loaded");
+  CLIPGLOT_ASSIGN_OR_RETURN(const Json parsed, Json::Parse(json, "selfTest"));
+  CLIPGLOT_RETURN_IF_ERROR(TakeTest(parsed));
+  return RunTest();
+}
+
+// Parses a self-test, to be run when the model is complete.
+Status EngineImpl::TakeTest(const Json& json) {
+  CLIPGLOT_ASSIGN_OR_RETURN(self_test_,
+                            ParseSelfTest(json, config_.dimensions, config_.vision.grid()));
+  // Skip the image test if the image exceeds the caller's `max_pixels`.
+  const std::optional<SelfTest::Image>& image = self_test_->image;
+  if (image && uint64_t{image->width} * image->height > options_.max_pixels)
+    self_test_->image.reset();
+  return OkStatus();
+}
+
+Status EngineImpl::RunTest() {
   if (!self_test_) return OkStatus();
   const SelfTest test = *std::exchange(self_test_, std::nullopt);
   SelfTestEngine engine;
@@ -157,14 +183,8 @@ Status EngineImpl::OnModel(const ModelConfig& config) {
                             AlignedBuffer::TryAllocateArray<float>(numbers, "vectors of a group"));
   CLIPGLOT_ASSIGN_OR_RETURN(vectors_,
                             AlignedBuffer::TryAllocateArray<float>(numbers, "vectors of a group"));
-  if (options_.self_test && config.self_test.exists() && !config.self_test.is_null()) {
-    CLIPGLOT_ASSIGN_OR_RETURN(
-        self_test_, ParseSelfTest(config.self_test, config.dimensions, config.vision.grid()));
-    // Skip the image test if the image exceeds the caller's `max_pixels`.
-    const std::optional<SelfTest::Image>& image = self_test_->image;
-    if (image && uint64_t{image->width} * image->height > options_.max_pixels)
-      self_test_->image.reset();
-  }
+  if (options_.self_test && config.self_test.exists() && !config.self_test.is_null())
+    CLIPGLOT_RETURN_IF_ERROR(TakeTest(config.self_test));
   config_.self_test = Json();  // drop it: it keeps the whole manifest alive
   if (options_.text) {
     const TextConfig& text = config.text;

@@ -34,6 +34,9 @@ struct EngineOptions {
   // picture, and fails with kCorruptModel when the vectors are not those of the pack. Costs about
   // one call for each.
   bool self_test = true;
+  // The bytes are those of a pack that this process is making, so its files may lack hashes, and
+  // its self-test is not known before its end: TestSelf.
+  bool unfinished_pack = false;
 };
 
 struct VectorOptions {
@@ -120,6 +123,11 @@ class Engine {
   virtual uint64_t total_bytes() const = 0;
   virtual uint64_t read_bytes() const = 0;
   virtual bool ready() const = 0;  // loaded completely
+
+  // Runs a self-test that came after the model: `json` is the member `selfTest` of a manifest.
+  // Errors: kNotLoaded; kCorruptModel when the vectors are not those of the test: the engine is not
+  // ready then.
+  virtual Status TestSelf(std::string_view json) = 0;
 
   virtual EngineInfo Info() const = 0;  // once it is ready
 

@@ -29,6 +29,8 @@ struct ReadOptions {
   // word rows then as now. Packs ignore both.
   size_t first_part = 0;
   size_t first_word_row = 0;
+  // The files of a pack may lack hashes: they come from this process, not from outside.
+  bool hashes_optional = false;
 };
 
 class ModelReader {

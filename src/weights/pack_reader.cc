@@ -105,11 +105,14 @@ Status PackReader::Plan() {
   switch (stage_) {
     case Stage::kManifest:
       stage_ = Stage::kTokenizer;
-      return AddWholeFile(kManifestFile, kMaxPackManifest,
-                          [this](std::span<const std::byte> bytes) -> Status {
-                            CLIPGLOT_ASSIGN_OR_RETURN(manifest_, ParsePackManifest(bytes));
-                            return OkStatus();
-                          });
+      return AddWholeFile(
+          kManifestFile, kMaxPackManifest, [this](std::span<const std::byte> bytes) -> Status {
+            CLIPGLOT_ASSIGN_OR_RETURN(
+                manifest_,
+                ParsePackManifest(bytes, options_.hashes_optional ? PackHashes::kOptional
+                                                                  : PackHashes::kRequired));
+            return OkStatus();
+          });
     case Stage::kTokenizer:
       stage_ = Stage::kShards;
       CLIPGLOT_RETURN_IF_ERROR(OnManifest());
@@ -191,13 +194,13 @@ Status PackReader::PlanFile(const PackFile& file, bool counted,
   }
   for (uint64_t offset = 0; offset < file.bytes; offset += kPackChunk) {
     const uint64_t length = std::min(kPackChunk, file.bytes - offset);
-    Add({{place, offset, length},
-         counted,
-         handle,
-         false,
-         [&file, offset](std::span<const std::byte> bytes, std::string_view sha256) {
-           return VerifyPackChunk(file, offset, bytes, sha256);
-         }});
+    Step step{{place, offset, length}, counted, handle};
+    if (!file.sha256.empty()) {
+      step.verify = [&file, offset](std::span<const std::byte> bytes, std::string_view sha256) {
+        return VerifyPackChunk(file, offset, bytes, sha256);
+      };
+    }
+    Add(std::move(step));
   }
   return OkStatus();
 }

@@ -19,9 +19,9 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { convertModel } from "../../dist/js/convert/convert.js";
-import { signedManifest } from "../../dist/js/convert/manifest.js";
+import { signedManifest } from "../../dist/js/worker/convert/manifest.js";
 import { progressDisplay } from "../../dist/js/convert/progress.js";
-import { planShards } from "../../dist/js/convert/shards.js";
+import { planShards } from "../../dist/js/worker/convert/shards.js";
 import { openEngine } from "../../tools/lib/direct-engine.mjs";
 import { readSafetensors } from "../../tools/lib/safetensors.mjs";
 import { changeTensors, golden } from "./support/checkpoint.mjs";
@@ -60,10 +60,10 @@ function copyOf(from, name) {
   return folder;
 }
 /** Writes the pack's manifest anew, changed and signed. */
-function changeManifest(folder, change) {
+async function changeManifest(folder, change) {
   const { sha256, ...manifest } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
   change(manifest);
-  writeFileSync(join(folder, "manifest.json"), signedManifest(manifest));
+  writeFileSync(join(folder, "manifest.json"), await signedManifest(manifest));
 }
 
 async function vectors(folder, options) {
@@ -180,7 +180,7 @@ test("the self-test finds wrong numbers with right hashes, and can be skipped", 
     tensors.get("vision_model.blocks.1.norm1.weight").bytes.fill(0),
   );
   const file = readFileSync(join(copy, path));
-  changeManifest(copy, ({ shards }) =>
+  await changeManifest(copy, ({ shards }) =>
     Object.assign(shards[2], {
       bytes: file.length,
       sha256: [createHash("sha256").update(file).digest("hex")],

@@ -10,7 +10,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 const modules = [
   { name: "simd", type: "EngineModule", file: "worker/engine-module" },
-  { name: "convert", type: "ConvertModule", file: "convert/convert-module" },
+  { name: "convert", type: "ConvertModule", file: "worker/convert/convert-module" },
 ];
 for (const { name, type, file } of modules)
   test(`js/src/${file}.d.ts fits the module clipglot-${name}`, () => {

@@ -35,7 +35,7 @@ test("bound names: wasm/*_bindings.cc, bindings.cc and what TypeScript declares 
     },
     declared(
       read("js/src/worker/engine-module.d.ts"),
-      read("js/src/convert/convert-module.d.ts"),
+      read("js/src/worker/convert/convert-module.d.ts"),
       read("js/src/shared/protocol.ts"),
     ),
   );

@@ -1,14 +1,16 @@
 // listCached() and deleteCached(), whatever the platform.
 import { EmbedError } from "../errors.js";
 import { deleteCachedModel, listCachedModels } from "../loading/cached-models.js";
+import { shownHub } from "../shared/hub-address.js";
 import { keyOf, type ModelAddress } from "../loading/model-key.js";
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
 import type { ModelStore } from "../shared/store.js";
-import type { CachedModel, CacheOptions, ModelAddresses } from "../types.js";
+import type { CachedModel, CacheOptions, HubModel, ModelAddresses } from "../types.js";
 import { reasonOf } from "../shared/reason.js";
 import { checkAddress } from "./arguments.js";
 import { reading } from "./fence.js";
+import { readHub } from "./hub-input.js";
 import { describeAddresses } from "./model-input.js";
 
 export async function listModels(
@@ -25,15 +27,19 @@ export async function listModels(
 
 export async function deleteModel(
   platform: PagePlatform,
-  model: URL | string | ModelAddresses,
+  model: URL | string | HubModel | ModelAddresses,
   options: CacheOptions,
 ): Promise<boolean> {
   const store = await openStore(platform, options);
-  const address = reading("model", () => addressOf(model, platform));
+  const hub = reading("model", () => readHub(model));
+  const address = hub
+    ? undefined
+    : reading("model", () => addressOf(model as ModelAddresses, platform));
   if (!store) return false;
   try {
     // A name of listCached() first; anything else is a folder, as in load().
-    if (typeof model === "string" && (await deleteCachedModel(store, model))) return true;
+    const name = hub ? shownHub(hub.hub) : model;
+    if (typeof name === "string" && (await deleteCachedModel(store, name))) return true;
     const key = address && (await keyOf(address));
     return key !== undefined && (await deleteCachedModel(store, key));
   } catch (cause) {

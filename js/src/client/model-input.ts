@@ -1,11 +1,13 @@
 // The kinds of models that callers hand over, as the worker wants them described.
+import { shownHub } from "../shared/hub-address.js";
 import { modelNames } from "../shared/model-files.js";
 import type { PagePlatform } from "../shared/platforms.js";
 import type { SourceDescription } from "../shared/protocol.js";
-import type { FileLike, LoadOptions, ModelAddresses, ModelSource } from "../types.js";
+import type { FetchLike, FileLike, LoadOptions, ModelAddresses, ModelSource } from "../types.js";
 import { isUrl, member } from "../shared/values.js";
 import { invalid, shown } from "./arguments.js";
 import { readOptions, reading } from "./fence.js";
+import { describeHub, readHub } from "./hub-input.js";
 import { addressNames } from "./option-names.js";
 import { pickedFiles } from "./picked-files.js";
 
@@ -14,16 +16,35 @@ export interface ModelInput {
   /** Asked once, when the load begins. */
   describe(): Promise<SourceDescription>;
   readonly source: ModelSource | undefined;
+  /** Fetches the model's files, before the `fetch` of `load`. */
+  readonly fetch?: FetchLike | undefined;
 }
 
-export function readModel(model: LoadOptions["model"], platform: PagePlatform): ModelInput {
-  return reading("model", () => read(model, platform));
+/** `assetBase`: the folder of the engine's files, if they were moved. */
+export function readModel(
+  model: LoadOptions["model"],
+  platform: PagePlatform,
+  assetBase: string | undefined,
+): ModelInput {
+  return reading("model", () => read(model, platform, assetBase));
 }
 
-function read(model: LoadOptions["model"] | undefined, platform: PagePlatform): ModelInput {
+function read(
+  model: LoadOptions["model"] | undefined,
+  platform: PagePlatform,
+  assetBase: string | undefined,
+): ModelInput {
   if (model === undefined)
     throw invalid("model is missing: a URL, files, addresses or a ModelSource");
   if (model === "") throw invalid("model must not be an empty string");
+  const hub = readHub(model);
+  if (hub)
+    return {
+      name: shownHub(hub.hub),
+      describe: async () => describeHub(hub, assetBase),
+      source: undefined,
+      fetch: hub.fetch,
+    };
   if (typeof model === "string" || isUrl(model)) {
     const name = typeof model === "string" ? model : model.href;
     const folder = platform.describeFolder(name);

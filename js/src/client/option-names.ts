@@ -3,6 +3,8 @@
 import type {
   CacheOptions,
   EmbedOptions,
+  HubModel,
+  HubOptions,
   ImageOptions,
   IndexOptions,
   LoadOptions,
@@ -64,6 +66,14 @@ export const imageNames: OptionNames<ImageOptions & ManyOptions> = {
 export const indexNames: OptionNames<IndexOptions> = { dimensions: "value" };
 export const searchNames: OptionNames<SearchOptions> = { k: "value", signal: "signal" };
 export const cacheNames: OptionNames<CacheOptions> = { cache: "value" };
+export const hubModelNames: OptionNames<HubModel> = { hub: "value" };
+export const hubNames: OptionNames<HubOptions> = {
+  repo: "value",
+  revision: "value",
+  endpoint: "value",
+  token: "value",
+  fetch: "value",
+};
 export const addressNames: OptionNames<ModelAddresses> = { files: "value" };
 
 /** The known name that `name` was probably meant to be; nothing when none is like it. */

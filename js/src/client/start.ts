@@ -53,7 +53,13 @@ export async function startEngine(
   const dtype = checkWord("dtype", options.dtype, ["f32", "q8", "q4"], "q8");
   const maxTokens = checkInteger("maxTokens", options.maxTokens ?? 512, 2, 8192);
   const maxPixels = checkInteger("maxPixels", options.maxPixels ?? 64_000_000, 1, 2 ** 31);
-  const model = readModel(options.model, platform);
+  const assetBase =
+    options.assetBase === undefined
+      ? undefined
+      : reading("assetBase", () =>
+          platform.resolveFolder(checkAddress("assetBase", options.assetBase)),
+        );
+  const model = readModel(options.model, platform, assetBase);
   const { cache: keep } = options;
   const cache = reading("cache", () =>
     platform.describeCache(
@@ -70,9 +76,7 @@ export async function startEngine(
   const choice = chooseVariant(wanted, threads, can);
   const locate = (build: typeof choice) => ({
     ...build,
-    ...(options.assetBase === undefined
-      ? assetUrls(build.variant)
-      : movedAssets(platform, options.assetBase, build.variant)),
+    ...(assetBase === undefined ? assetUrls(build.variant) : movedAssets(assetBase, build.variant)),
   });
   const builds = [
     locate(choice),
@@ -90,7 +94,7 @@ export async function startEngine(
     startTimeout,
     cache,
     headers,
-    fetches: options.fetch !== undefined,
+    fetches: (model.fetch ?? options.fetch) !== undefined,
     selfTest,
     profile,
     towers,
@@ -103,7 +107,7 @@ export async function startEngine(
     onProgress: options.onProgress,
     onWarning: options.onWarning,
     source: model.source,
-    fetch: options.fetch,
+    fetch: model.fetch ?? options.fetch,
   });
   return {
     client,
@@ -133,14 +137,7 @@ function checkTowers(towers: readonly Tower[] | undefined): readonly Tower[] {
   return [...new Set(towers)];
 }
 
-function movedAssets(
-  platform: PagePlatform,
-  base: URL | string,
-  variant: string,
-): { moduleUrl: string; wasmUrl: string } {
-  const folder = reading("assetBase", () =>
-    platform.resolveFolder(checkAddress("assetBase", base)),
-  );
+function movedAssets(folder: string, variant: string): { moduleUrl: string; wasmUrl: string } {
   return {
     moduleUrl: `${folder}clipglot-${variant}.mjs`,
     wasmUrl: `${folder}clipglot-${variant}.wasm`,

@@ -14,7 +14,8 @@ const usage = `usage: clipglot convert SOURCE --out DIR [options]
 Makes a pack for clipglot of a checkpoint of jina-clip-v2 (config.json, preprocessor_config.json, tokenizer.json or
 sentencepiece.bpe.model, model.safetensors). A run that was cut short goes on where it was.
 
-  SOURCE               folder, or http(s) address of one
+  SOURCE               folder, http(s) address of one, or a model on Hugging Face: hf:OWNER/NAME[@REVISION]. What Hugging Face's
+                       own tools have downloaded is used. A token for models that are not public: variable HF_TOKEN
   --out DIR            folder of the pack
   --dtype q8|q4|f32    number format of the weights (q8)
   --towers LIST        text, vision or text,vision (both)
@@ -22,6 +23,7 @@ sentencepiece.bpe.model, model.safetensors). A run that was cut short goes on wh
   --revision TEXT      revision of the source (unknown)
   --license SPDX       licence of the weights (unknown)
   --parameters N       refuse a source of another number of parameters
+  --endpoint URL       another hub than https://huggingface.co (HF_ENDPOINT)
   --threads N          threads for the self-test's vectors, 1 to 64 (1)
   --quiet              no progress
 `;
@@ -43,6 +45,13 @@ function integer(
   return number;
 }
 
+function endpoint(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (!/^https?:\/\/[^/?#@]+(\/[^?#]*)?$/i.test(text) || !URL.canParse(text))
+    fail(`--endpoint ${text}: an http(s) address is expected`);
+  return text.replace(/\/+$/, "");
+}
+
 function readArguments(args: string[]): { options: ConvertOptions; quiet: boolean } {
   const texts = [
     "out",
@@ -51,6 +60,7 @@ function readArguments(args: string[]): { options: ConvertOptions; quiet: boolea
     "model-id",
     "revision",
     "license",
+    "endpoint",
     "parameters",
     "threads",
   ] as const;
@@ -87,6 +97,8 @@ function readArguments(args: string[]): { options: ConvertOptions; quiet: boolea
     modelId: values["model-id"],
     revision: values.revision,
     license: values.license,
+    endpoint: endpoint(values.endpoint ?? (process.env.HF_ENDPOINT || undefined)),
+    token: process.env.HF_TOKEN || undefined,
     parameters: integer("parameters", values.parameters, 1, 2 ** 53),
     threads: integer("threads", values.threads, 1, 64),
   };

@@ -1,5 +1,5 @@
-// A checkpoint in upstream's layout to a pack (docs/FORMAT.md). The converter's module (converter.ts) reads, checks, folds
-// adapters, quantises and computes the self-test, one piece after another; here are only files.
+// A checkpoint in upstream's layout to a pack (docs/FORMAT.md), on a disk. The converter's module reads, checks, folds adapters,
+// quantises and computes the self-test, one piece after another (../worker/convert/pack-maker.ts); here are only files.
 //
 // What is finished stays finished: after each shard a state is saved, from which the same command goes on. Without its
 // manifest, which is written last, a folder is no pack.
@@ -8,12 +8,18 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { EmbedError } from "../errors.js";
 import type { RetryPolicy } from "../loading/retry.js";
-import { transfer } from "../loading/transfer.js";
 import { nodeEngineFiles } from "../platform/node/engine-files.js";
 import type { DType, Tower } from "../shared/engine-types.js";
 import { chunkBytes } from "../shared/limits.js";
-import { converterUrls } from "./assets.js";
-import { Converter, type FinishedTensor, type PackConversation } from "./converter.js";
+import { converterUrls } from "../platform/client/assets.js";
+import { Converter } from "../worker/convert/converter.js";
+import { formatVersion, packManifest, signedManifest } from "../worker/convert/manifest.js";
+import {
+  PackMaker,
+  StateRefused,
+  type FileEntry,
+  type ShardSink,
+} from "../worker/convert/pack-maker.js";
 import {
   ConvertError,
   diskError,
@@ -21,13 +27,11 @@ import {
   NewFile,
   writeToDisk,
   writeWhole,
-  type FileEntry,
   type Write,
 } from "./disk.js";
-import { formatVersion, removeOldPack, signedManifest } from "./manifest.js";
-import { planShards, type PlannedShard } from "./shards.js";
+import { removeOldPack } from "./old-pack.js";
 import { openConvertSource, readJson, readRange, type ConvertSource } from "./source.js";
-import { loadState, removeState, saveState, stateName, type ConvertState } from "./state.js";
+import { loadState, removeState, saveState, type ConvertState } from "./state.js";
 
 /** Numbers of checkpoints that are known by name. */
 const knownParameters: { readonly [modelId: string]: number } = {
@@ -43,8 +47,14 @@ const lost = (reason: string) => {
 const passingCodes: ReadonlySet<string> = new Set(["network", "unreadable", "out-of-memory"]);
 
 export interface ConvertOptions {
-  /** A folder, or the address of one. */
+  /** A folder, the address of one, or the name of a model on a hub: "hf:OWNER/NAME", "hf:OWNER/NAME@REVISION". */
   readonly source: string;
+  /** The hub that "hf:" means; default: huggingface.co. */
+  readonly endpoint?: string | undefined;
+  /** For models that the hub gives only to some. Sent to the hub and to nobody else. */
+  readonly token?: string | undefined;
+  /** The folder in which Hugging Face's own tools keep what they downloaded; what is there is not downloaded. */
+  readonly hubCache?: string | undefined;
   /** The pack's folder; made if it is not there. */
   readonly out: string;
   readonly dtype?: DType;
@@ -86,7 +96,7 @@ export interface ConvertResult {
 
 /** Errors: EmbedError for the source, ConvertError for arguments and the disk. */
 export async function convertModel(options: ConvertOptions): Promise<ConvertResult> {
-  const source = await openConvertSource(options.source, options.retry);
+  const source = await openConvertSource(options);
   try {
     return await new Conversion(options, source).run();
   } finally {
@@ -103,12 +113,9 @@ class Conversion {
   readonly #threads: number;
   readonly #write: Write;
   readonly #identity: string;
-  #shards: PlannedShard[] = [];
-  #entries: FileEntry[] = [];
-  #resumedBytes = 0;
   #file: NewFile | undefined;
-  /** Tensors of the current shard that are written. */
-  #written = 0;
+  /** Whatever was begun, for the end of a source that is no good. */
+  readonly #begun = new Set<string>();
 
   constructor(options: ConvertOptions, source: ConvertSource) {
     this.#options = options;
@@ -128,15 +135,20 @@ class Conversion {
 
   async run(): Promise<ConvertResult> {
     let state = this.#prepareFolder();
+    await this.#source.resume?.(this.#folder, state?.source);
     const converter = await this.#startConverter();
     try {
-      const selfTest = await this.#convert(converter, state).catch((error: unknown) => {
+      const maker = await this.#convert(converter, state).catch((error: unknown) => {
         // A state that the core or the plan does not take: from the beginning, once.
         if (!(error instanceof StateRefused)) throw error;
         state = undefined;
         return this.#convert(converter, state);
       });
-      return await this.#finish(selfTest, state?.shards.length ?? 0);
+      try {
+        return await this.#finish(maker);
+      } finally {
+        maker.dispose();
+      }
     } catch (error) {
       this.#file?.abandon();
       if (error instanceof EmbedError && !passingCodes.has(error.code)) this.#removeAll();
@@ -175,81 +187,59 @@ class Conversion {
     });
   }
 
-  async #convert(converter: Converter, state: ConvertState | undefined): Promise<unknown> {
-    const { open } = this.#source;
+  async #convert(converter: Converter, state: ConvertState | undefined): Promise<PackMaker> {
     const options = {
       text: this.#towers.includes("text"),
       vision: this.#towers.includes("vision"),
       dtype: this.#dtype,
       threads: this.#threads,
     };
-    this.#shards = [];
-    this.#entries = [...(state?.shards ?? [])];
-    this.#written = 0;
-    let conversation: PackConversation;
+    const sink: ShardSink = {
+      begin: ({ path }) => {
+        this.#begun.add(path);
+        this.#file = new NewFile(this.#folder, path, this.#write);
+      },
+      add: (piece) => this.#file?.add(piece),
+      finish: () => {
+        const entry = this.#file?.finish();
+        this.#file = undefined;
+        if (!entry) throw new EmbedError("internal", "a shard ended that had not begun");
+        return entry;
+      },
+    };
+    const maker = new PackMaker(converter, this.#source.open, options, sink, state);
     try {
-      conversation = converter.begin(options, open.files, state?.core);
+      for (let isPlanned = false; await maker.step(); ) {
+        if (!isPlanned && maker.shards.length > 0) {
+          isPlanned = true;
+          this.#checkSpace(maker);
+        }
+        const { total, done, resumed } = maker.progress;
+        if (total > 0) this.#checkParameters();
+        if (maker.isResumable) await this.#saveState(maker);
+        const file = maker.shards[maker.entries.length]?.path ?? "";
+        this.#options.onProgress?.({ total, done, resumed, file });
+      }
+      return maker;
     } catch (error) {
-      throw state ? new StateRefused() : error;
-    }
-    try {
-      const demand = { ...conversation, commit: () => this.#commit(conversation, state) };
-      await transfer(open, demand, (pointer, piece) => converter.heap.copyIn(pointer, piece));
-      if (!conversation.done() || this.#entries.length < this.#shards.length)
-        throw new EmbedError("internal", "not everything was read");
-      return conversation.selfTest();
-    } finally {
-      conversation.dispose();
+      maker.dispose();
+      throw error;
     }
   }
 
-  #commit(conversation: PackConversation, state: ConvertState | undefined): void {
-    try {
-      conversation.commit();
-    } catch (error) {
-      // Before the first tensor, only a state can be an invalid argument.
-      throw state &&
-        this.#shards.length === 0 &&
-        error instanceof EmbedError &&
-        error.code === "invalid-argument"
-        ? new StateRefused()
-        : error;
-    }
-    if (this.#shards.length === 0) this.#plan(conversation, state);
-    const total = conversation.totalBytes();
-    if (total > 0) {
-      if (this.#resumedBytes === 0 && state) this.#resumedBytes = conversation.readBytes();
-      this.#checkParameters();
-    }
-    const finished = conversation.tensors();
-    for (const tensor of finished) this.#take(tensor);
-    const last = this.#shards[this.#entries.length - 1];
-    if (finished.length > 0 && this.#written === 0 && last?.complete)
-      saveState(
-        this.#folder,
-        { identity: this.#identity, shards: this.#entries, core: conversation.saveState() },
-        this.#write,
-      );
-    this.#options.onProgress?.({
-      total,
-      done: conversation.readBytes(),
-      resumed: this.#resumedBytes,
-      file: this.#shards[this.#entries.length]?.path ?? "",
-    });
+  async #saveState(maker: PackMaker): Promise<void> {
+    const { save, release } = this.#source;
+    saveState(
+      this.#folder,
+      { identity: this.#identity, ...maker.saveState(), source: save?.() },
+      this.#write,
+    );
+    await release?.();
   }
 
-  #plan(conversation: PackConversation, state: ConvertState | undefined): void {
-    const tensors = conversation.plan();
-    if (tensors.length === 0) return;
-    this.#shards = planShards(tensors);
-    if (
-      state?.shards.some(
-        ({ path, bytes }, i) => this.#shards[i]?.path !== path || this.#shards[i]?.bytes !== bytes,
-      )
-    )
-      throw new StateRefused();
-    const wanted = this.#shards
-      .slice(this.#entries.length)
+  #checkSpace(maker: PackMaker): void {
+    const wanted = maker.shards
+      .slice(maker.entries.length)
       .reduce((sum, shard) => sum + shard.bytes, 0);
     let free = Infinity;
     try {
@@ -266,7 +256,8 @@ class Conversion {
   }
 
   #checkParameters(): void {
-    const { modelId, parameters = knownParameters[modelId ?? ""] } = this.#options;
+    const { modelId = this.#source.modelId, parameters = knownParameters[modelId ?? ""] } =
+      this.#options;
     if (parameters !== undefined && parameters !== this.#source.parameters)
       throw new EmbedError(
         "corrupt-model",
@@ -274,53 +265,31 @@ class Conversion {
       );
   }
 
-  #take(tensor: FinishedTensor): void {
-    const shard = this.#shards[this.#entries.length];
-    const planned = shard?.tensors[this.#written];
-    if (!shard || planned?.name !== tensor.name || planned.bytes !== tensor.bytes)
-      throw new EmbedError(
-        "internal",
-        `tensor ${tensor.name} came where ${planned?.name ?? "none"} was planned`,
-      );
-    if (this.#written === 0) {
-      this.#file = new NewFile(this.#folder, shard.path, this.#write);
-      this.#file.add(shard.head);
-    }
-    for (const piece of tensor.pieces()) this.#file?.add(piece);
-    if (++this.#written < shard.tensors.length || !this.#file) return;
-    this.#entries.push(this.#file.finish());
-    this.#file = undefined;
-    this.#written = 0;
-  }
-
-  async #finish(selfTest: unknown, resumedShards: number): Promise<ConvertResult> {
-    const {
-      modelId = this.#source.name,
-      revision = "unknown",
-      license = "unknown",
-    } = this.#options;
+  async #finish(maker: PackMaker): Promise<ConvertResult> {
     const { open } = this.#source;
+    const {
+      modelId = this.#source.modelId ?? this.#source.name,
+      revision = this.#source.revision ?? "unknown",
+      license = this.#source.license ?? "unknown",
+    } = this.#options;
+    await open.finished?.(); // the hub's hash over the whole file
+    const selfTest = maker.selfTest();
     const config = await readJson(open, "config.json");
     const preprocessor = await readJson(open, "preprocessor_config.json");
-    const tokenizer = this.#towers.includes("text") ? await this.#copyTokenizer() : undefined;
-    const shards = this.#entries.map((entry, i) => ({
-      tower: this.#shards[i]?.tower,
-      ...entry,
-      tensors: this.#shards[i]?.tensors.map(({ name }) => name),
-    }));
-    const text = signedManifest({
-      formatVersion,
-      modelId,
-      revision,
-      license,
-      dtype: this.#dtype,
-      config,
-      preprocessor,
-      selfTest,
-      ...(tokenizer ? { tokenizer } : {}),
-      shards,
-    });
-    const files = [...(tokenizer ? [tokenizer] : []), ...this.#entries].map(({ path, bytes }) => ({
+    const tokenizer = this.#towers.includes("text")
+      ? await this.#copyTokenizer(maker.tokenizerFile())
+      : undefined;
+    const text = await signedManifest(
+      packManifest({
+        about: { modelId, revision, license, dtype: this.#dtype },
+        config,
+        preprocessor,
+        selfTest,
+        tokenizer,
+        shards: maker.shards.map((shard, i) => ({ ...shard, ...maker.entries[i] })),
+      }),
+    );
+    const files = [...(tokenizer ? [tokenizer] : []), ...maker.entries].map(({ path, bytes }) => ({
       path,
       bytes,
     }));
@@ -329,19 +298,17 @@ class Conversion {
     const { minCosine, reached } = selfTest as ConvertResult["selfTest"];
     return {
       files: [{ path: manifest.path, bytes: manifest.bytes }, ...files],
-      resumedShards,
+      resumedShards: maker.resumedShards,
       parameters: this.#source.parameters,
       selfTest: { minCosine, reached },
     };
   }
 
-  async #copyTokenizer(): Promise<FileEntry> {
+  async #copyTokenizer(name: string): Promise<FileEntry> {
     const { open } = this.#source;
-    // The order in which the core looks for it.
-    const from = ["tokenizer.json", "sentencepiece.bpe.model"]
-      .map((path) => open.files.find((file) => file.path === path))
-      .find((file) => file);
+    const from = open.files.find((file) => file.path === name);
     if (!from) throw new EmbedError("internal", "the tokenizer has gone");
+    this.#begun.add(name);
     const to = new NewFile(this.#folder, from.path, this.#write);
     this.#file = to;
     for (let at = 0; at < from.byteLength; at += chunkBytes)
@@ -353,13 +320,9 @@ class Conversion {
 
   /** The source is not to be had as it is: nothing that was made of it is worth keeping. */
   #removeAll(): void {
-    for (const name of [
-      stateName,
-      ...this.#shards.map((shard) => shard.path),
-      ...this.#entries.map((entry) => entry.path),
-    ])
+    const state = loadState(this.#folder, this.#identity);
+    for (const name of [...this.#begun, ...(state?.shards.map(({ path }) => path) ?? [])])
       rmSync(join(this.#folder, name), { force: true });
+    removeState(this.#folder);
   }
 }
-
-class StateRefused extends Error {}

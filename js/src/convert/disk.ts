@@ -4,6 +4,7 @@ import { createHash, type Hash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { chunkBytes } from "../shared/limits.js";
+import type { FileEntry } from "../worker/convert/pack-maker.js";
 
 const partial = ".partial";
 
@@ -34,13 +35,6 @@ export function diskError(path: string, cause: unknown): ConvertError {
       { cause },
     );
   return new ConvertError("disk", `${path}: ${message}`, { cause });
-}
-
-/** A file as the manifest lists it. */
-export interface FileEntry {
-  readonly path: string;
-  readonly bytes: number;
-  readonly sha256: readonly string[];
 }
 
 /** The hash of each 4 MiB of a file that comes in pieces. */

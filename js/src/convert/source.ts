@@ -6,12 +6,19 @@ import { fileURLToPath } from "node:url";
 import { EmbedError } from "../errors.js";
 import { defaultRetryPolicy, type RetryPolicy } from "../loading/retry.js";
 import { HttpReader } from "../loading/http-reader.js";
+import { openHubSource, type HubState } from "../loading/hub-source.js";
+import { Journal, storedPlace } from "../loading/journal.js";
 import { addressOf } from "../loading/model-key.js";
 import { openUrlSource } from "../loading/url-source.js";
 import { folderAddress } from "../platform/client/addresses.js";
+import { nodeStore } from "../platform/node/store.js";
 import { openPath } from "../platform/node/worker.js";
+import { defaultEndpoint, isHubName, parseHubName } from "../shared/hub-address.js";
 import type { OpenSource } from "../shared/source.js";
 import { reasonOf } from "../shared/reason.js";
+import { ConvertError } from "./disk.js";
+import { defaultHubCache, findInHubCache } from "./hub-cache.js";
+import { downloadFolder } from "./state.js";
 
 const tensorFile = "model.safetensors";
 const smallFileBytes = 64 << 20;
@@ -23,18 +30,42 @@ export interface ConvertSource {
   readonly name: string;
   /** The folder, for sources on disk. */
   readonly folder?: string;
+  /** What a hub says of it, and the commit. */
+  readonly modelId?: string;
+  readonly revision?: string;
+  readonly license?: string;
   /** Hash over the sizes of its files, the small ones whole, and the header of the tensors; over dates where there are any. */
   readonly identity: string;
   /** Numbers in model.safetensors, single ones left out, as model hubs count; 0 when its header cannot be read, which the core will say. */
   readonly parameters: number;
+  /** Of downloads that can be continued. What came is kept in the pack's folder, from `state` of an earlier run on. */
+  resume?(folder: string, state: unknown): Promise<void>;
+  /** What `resume` takes. */
+  save?(): unknown;
+  /** Lets go of what is not needed after the last `save`. */
+  release?(): Promise<void>;
 }
 
-/** `address`: a path, or an http:, https: or file: URL of the folder. Errors: EmbedError "network" or "unreadable". */
-export async function openConvertSource(
-  address: string,
-  retry: RetryPolicy = defaultRetryPolicy,
-): Promise<ConvertSource> {
-  const { open, name, folder, date } = await openAddress(address, retry);
+export interface ConvertAddress {
+  /** A path, an http:, https: or file: URL of the folder, or "hf:OWNER/NAME". */
+  readonly source: string;
+  readonly endpoint?: string | undefined;
+  readonly token?: string | undefined;
+  readonly hubCache?: string | undefined;
+  readonly retry?: RetryPolicy | undefined;
+}
+
+interface Opened extends Omit<ConvertSource, "identity" | "parameters"> {
+  /** What else tells it from another. */
+  readonly date: string;
+}
+
+/** Errors: EmbedError "network" or "unreadable". */
+export async function openConvertSource(address: ConvertAddress): Promise<ConvertSource> {
+  const { date, ...opened } = isHubName(address.source)
+    ? await openHub(address)
+    : await openAddress(address.source, address.retry ?? defaultRetryPolicy);
+  const { open } = opened;
   try {
     const hash = createHash("sha256");
     for (const { path, byteLength } of [...open.files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
@@ -45,23 +76,45 @@ export async function openConvertSource(
     }
     const header = await readHeader(open);
     hash.update(header).update(date);
-    return {
-      open,
-      name,
-      ...(folder === undefined ? {} : { folder }),
-      identity: hash.digest("hex"),
-      parameters: countParameters(header),
-    };
+    return { ...opened, identity: hash.digest("hex"), parameters: countParameters(header) };
   } catch (error) {
     await open.close();
     throw error;
   }
 }
 
-async function openAddress(
-  address: string,
-  retry: RetryPolicy,
-): Promise<{ open: OpenSource; name: string; folder?: string; date: string }> {
+async function openHub(address: ConvertAddress): Promise<Opened> {
+  const parsed = parseHubName(address.source);
+  if (!parsed)
+    throw new ConvertError(
+      "usage",
+      `${address.source}: "hf:OWNER/NAME" or "hf:OWNER/NAME@REVISION" is expected`,
+    );
+  const { repo, revision } = parsed;
+  const found = findInHubCache(address.hubCache ?? defaultHubCache(), repo, revision);
+  if (found) {
+    const open = await openPath(found.folder);
+    return { open, name: repo, modelId: repo, revision: found.commit, date: found.commit };
+  }
+  const hub = { endpoint: address.endpoint ?? defaultEndpoint, repo, revision };
+  const open = await openHubSource(hub, { token: address.token, retry: address.retry });
+  return {
+    open,
+    name: repo,
+    modelId: repo,
+    revision: open.revision.commit,
+    license: open.revision.license,
+    date: open.identity,
+    resume: (folder, state) => {
+      const place = storedPlace(nodeStore(folder), downloadFolder);
+      return open.keepIn(new Journal(place), state as HubState | undefined);
+    },
+    save: () => open.save(),
+    release: () => open.release(),
+  };
+}
+
+async function openAddress(address: string, retry: RetryPolicy): Promise<Opened> {
   if (/^https?:/i.test(address)) {
     const folder = folderAddress(new URL(address));
     const open = await openUrlSource(folder, { retry });

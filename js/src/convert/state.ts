@@ -3,10 +3,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { isIntact, writeWhole, type FileEntry, type Write } from "./disk.js";
+import type { FileEntry } from "../worker/convert/pack-maker.js";
+import { isIntact, writeWhole, type Write } from "./disk.js";
 
 export const stateName = ".clipglot-convert.state";
-const version = 1;
+/** What came of a download and is still needed lies here. */
+export const downloadFolder = ".clipglot-download";
+const version = 2;
 
 export interface ConvertState {
   /** Source, options and program; another conversion has another. */
@@ -15,19 +18,22 @@ export interface ConvertState {
   readonly shards: readonly FileEntry[];
   /** From the core. */
   readonly core: Uint8Array;
+  /** From the source, if its download can be continued. */
+  readonly source?: unknown;
 }
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 export function saveState(
   folder: string,
-  { identity, shards, core }: ConvertState,
+  { identity, shards, core, source }: ConvertState,
   write: Write,
 ): void {
   const line = JSON.stringify({
     version,
     identity,
     shards,
+    source,
     coreBytes: core.length,
     coreSha256: sha256(core),
   });
@@ -47,6 +53,7 @@ export function loadState(folder: string, identity: string): ConvertState | unde
       version: number;
       identity: string;
       shards: FileEntry[];
+      source?: unknown;
       coreSha256: string;
     };
     const core = file.subarray(end + 1);
@@ -57,7 +64,7 @@ export function loadState(folder: string, identity: string): ConvertState | unde
       head.coreSha256 === sha256(core) &&
       head.shards.every((entry) => isIntact(folder, entry))
     )
-      return { identity, shards: head.shards, core };
+      return { identity, shards: head.shards, core, source: head.source };
   } catch {
     // None, or not one.
   }
@@ -67,5 +74,6 @@ export function loadState(folder: string, identity: string): ConvertState | unde
 }
 
 export function removeState(folder: string): void {
+  rmSync(join(folder, downloadFolder), { recursive: true, force: true });
   rmSync(join(folder, stateName), { force: true });
 }

@@ -64,6 +64,16 @@ const advice: { readonly [status: number]: string } = {
   451: " (withheld for legal reasons)",
 };
 
+/**
+ * Whether 401 or 403 is about a signature in the address that `href` led to: it comes from another server. Where the address of the
+ * answer is not known (the caller fetched it), a hub's own refusal is told by its header.
+ */
+export function isSignature(href: string, response: Response): boolean {
+  if (response.status !== 401 && response.status !== 403) return false;
+  if (!response.url) return !response.headers.get("X-Error-Code");
+  return new URL(response.url).origin !== new URL(href).origin;
+}
+
 /** Servers of single-page applications answer any address with their start page, and networks with a page to sign in. */
 export const isPage = (response: Response): boolean =>
   /^(text\/html|application\/xhtml\+xml)\b/i.test(response.headers.get("Content-Type") ?? "");

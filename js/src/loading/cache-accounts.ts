@@ -7,6 +7,7 @@ import type { Tower } from "../shared/engine-types.js";
 import type { ModelStore } from "../shared/store.js";
 import { chunkBytes } from "../shared/limits.js";
 import { filesOfManifest, type ManifestFile } from "../shared/model-files.js";
+import { readConversions } from "./conversions.js";
 import { isWhole, hexSha256 } from "./sha256.js";
 
 const accounts = "models";
@@ -155,9 +156,9 @@ export async function sweep(
   strict = false,
 ): Promise<void> {
   const wanted = new Set<string | undefined>();
-  for (const { versions } of spared) {
-    for (const { files } of versions) for (const file of files) wanted.add(await nameOf(file));
-  }
+  const conversions = [...(await readConversions(store)).values()];
+  for (const { files } of [...spared.flatMap(({ versions }) => versions), ...conversions])
+    for (const file of files) wanted.add(await nameOf(file));
   for (const name of before) {
     if (wanted.has(name)) continue;
     const removed = store.remove(content, name);

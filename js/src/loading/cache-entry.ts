@@ -80,6 +80,17 @@ export class CacheEntry {
     );
   }
 
+  /** Writes a whole file, unless it is there. Errors: those of the store. */
+  async write(file: ManifestFile, bytes: Uint8Array): Promise<void> {
+    const stored = await this.open(file);
+    if (!stored) throw new Error(`${file.path}: another load writes it`);
+    try {
+      if (stored.size < bytes.length) stored.append(bytes.subarray(stored.size));
+    } finally {
+      await stored.close();
+    }
+  }
+
   /**
    * A load has ended well. Lets go of older versions that newer ones make up for, of the copy of another address that the
    * model's releases have left behind, and of files that nobody speaks of any more.

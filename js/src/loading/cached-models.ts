@@ -9,6 +9,7 @@ import {
   sizesOf,
   sweep,
 } from "./cache-accounts.js";
+import { downloadedBytes, readConversions, removeConversion } from "./conversions.js";
 import type { ModelKey } from "./model-key.js";
 
 /** Errors: those of the store. */
@@ -25,16 +26,23 @@ export async function listCachedModels(store: ModelStore): Promise<CachedModel[]
     const towers = new Set<Tower>();
     for (const { files } of versions)
       for (const tower of completeTowers(files, await sizesOf(store, files))) towers.add(tower);
-    const { modelId, revision, license } = newest.about;
+    const { modelId, revision, license, dtype } = newest.about;
     models.push({
       model,
       modelId,
       revision,
       license,
+      dtype,
       bytes,
       totalBytes,
       towers: (["text", "vision"] as const).filter((tower) => towers.has(tower)),
     });
+  }
+  for (const [name, conversion] of await readConversions(store)) {
+    const { model, modelId, revision, license, dtype, files, totalBytes } = conversion;
+    let bytes = await downloadedBytes(store, name);
+    for (const held of (await sizesOf(store, files)).values()) bytes += held;
+    models.push({ model, modelId, revision, license, dtype, bytes, totalBytes, towers: [] });
   }
   return models.sort((a, b) => (a.model < b.model ? -1 : 1));
 }
@@ -45,11 +53,17 @@ export async function deleteCachedModel(
   address: string | ModelKey,
 ): Promise<boolean> {
   const accounts = await readAccounts(store);
+  const conversions = await readConversions(store);
   const isMeant = (name: string, model: string) =>
     typeof address === "string" ? model === address : name === address.name;
   const gone = [...accounts].filter(([name, { model }]) => isMeant(name, model));
-  if (gone.length === 0) return false;
+  const ended = [...conversions].filter(([name, { model }]) => isMeant(name, model));
+  if (gone.length === 0 && ended.length === 0) return false;
   const names = new Set<string>();
+  for (const [name, { files }] of ended) {
+    await removeConversion(store, name);
+    for (const file of files) names.add((await nameOf(file)) ?? "");
+  }
   for (const [name, { versions }] of gone) {
     accounts.delete(name);
     for (const file of versions.flatMap(({ files }) => files))

@@ -11,6 +11,7 @@ import {
   networkError,
   shownAddress,
   totalBytes,
+  isSignature,
   versionOf,
   type Verdict,
   type Wanted,
@@ -36,6 +37,8 @@ export interface HttpOptions {
   readonly fetch?: Fetch | undefined;
   /** Sent with every request. Never part of a message. */
   readonly headers?: readonly (readonly [string, string])[] | undefined;
+  /** The server answers with redirects to signed addresses, which expire; the next request gets a new one. */
+  readonly signs?: boolean;
 }
 
 /** A file at an address, named in errors by that. */
@@ -48,8 +51,20 @@ export interface RemoteFile {
 
 /** A file that was fetched whole, or why there is none. */
 export type Whole =
-  | { readonly bytes: Uint8Array<ArrayBuffer>; readonly version: string }
-  | { readonly bytes?: undefined; readonly why: string };
+  | {
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly version: string;
+      /** The header Link, where a page may read it. */
+      readonly link: string;
+    }
+  | NoFile;
+/** `status`: where a server said no. `errorCode`: the header X-Error-Code, which hubs send. */
+export interface NoFile {
+  readonly bytes?: undefined;
+  readonly why: string;
+  readonly status?: number;
+  readonly errorCode?: string;
+}
 /** How long a file is; `bytes` when it had to be fetched to know that. */
 export type Size =
   | { readonly byteLength: number; readonly bytes?: Uint8Array<ArrayBuffer> }
@@ -64,6 +79,8 @@ interface OpenFile {
   readonly stop: AbortController;
   readonly watch: Watch;
   at: number;
+  /** No more was asked for. */
+  readonly end: number;
   /** Came with the last piece, but lies after the wanted range. */
   rest: Uint8Array;
 }
@@ -73,6 +90,7 @@ export class HttpReader {
   readonly #attempts: Attempts;
   readonly #fetch: Fetch;
   readonly #headers: readonly (readonly [string, string])[];
+  readonly #signs: boolean;
   /** Version of each unverified file. */
   readonly #versions = new Map<string, string>();
   readonly #room: Room = { buffer: new ArrayBuffer(0) };
@@ -80,7 +98,8 @@ export class HttpReader {
   /** Counts the calls of close(): reads that began before one end. */
   #closings = 0;
 
-  constructor({ retry, fetch: own, headers }: HttpOptions) {
+  constructor({ retry, fetch: own, headers, signs = false }: HttpOptions) {
+    this.#signs = signs;
     this.#retry = retry;
     this.#attempts = new Attempts(retry);
     this.#fetch = own ?? ((href, init) => fetch(href, init));
@@ -91,12 +110,16 @@ export class HttpReader {
     this.#retry = this.#attempts.policy = retry;
   }
 
-  /** Gives exactly `length` bytes from `offset`. Errors: "network". */
+  /**
+   * Gives exactly `length` bytes from `offset`. `until`: more than these are not asked for at once; Infinity for servers that may
+   * send the rest of the file. Errors: "network".
+   */
   async read(
     file: RemoteFile,
     offset: number,
     length: number,
     cache: CacheUse,
+    until: number,
     take: (piece: Uint8Array) => void,
   ): Promise<void> {
     const end = offset + length;
@@ -105,11 +128,12 @@ export class HttpReader {
     await this.#attempts.until(async () => {
       while (given < end) {
         if (this.#closings !== closings) throw networkError(file.href, "the load was ended");
-        const open = await this.#openAt(file, given, cache);
-        while (open.at < end) {
-          const piece = await this.#next(open, end);
+        const open = await this.#openAt(file, given, cache, until);
+        const last = Math.min(end, open.end);
+        while (open.at < last) {
+          const piece = await this.#next(open, last);
           const skip = Math.min(piece.length, Math.max(0, given - open.at));
-          const used = Math.min(piece.length, end - open.at);
+          const used = Math.min(piece.length, last - open.at);
           open.rest = piece.subarray(used);
           open.at += used;
           if (used <= skip) continue;
@@ -217,10 +241,21 @@ export class HttpReader {
     return piece;
   }
 
-  async #openAt(file: RemoteFile, offset: number, cache: CacheUse): Promise<OpenFile> {
+  async #openAt(
+    file: RemoteFile,
+    offset: number,
+    cache: CacheUse,
+    until: number,
+  ): Promise<OpenFile> {
     const open = this.#open;
-    if (open?.href === file.href && offset >= open.at && offset - open.at <= maxSkipBytes)
+    if (
+      open?.href === file.href &&
+      offset >= open.at &&
+      offset < open.end &&
+      offset - open.at <= maxSkipBytes
+    )
       return open;
+    if (open?.href === file.href && open.at === open.end) this.finish();
     await this.#drop();
     const { href } = file;
     const stop = new AbortController();
@@ -228,13 +263,15 @@ export class HttpReader {
       offset,
       ...(file.byteLength === undefined ? {} : { wholeBytes: file.byteLength }),
     };
-    let response = await this.#ask(href, { method: "GET", cache, ...from(offset) }, stop);
+    const isPart = until < (file.byteLength ?? Infinity);
+    const range = isPart ? { headers: { Range: `bytes=${offset}-${until - 1}` } } : from(offset);
+    let response = await this.#ask(href, { method: "GET", cache, ...range }, stop);
     // A range of a compressed response is none of the file.
     if (response.status === 206 && isEncoded(response)) {
       void response.body?.cancel().catch(() => {});
       response = await this.#ask(href, { method: "GET", cache: "no-store" }, stop);
     }
-    this.#accept(href, judge(response, wanted), stop);
+    this.#accept(href, this.#judge(href, response, wanted), stop);
     if (file.unverified) {
       this.#checkVersion(href, response, stop);
       const length =
@@ -258,9 +295,17 @@ export class HttpReader {
       stop,
       watch: new Watch(this.#retry, () => stop.abort()),
       at,
+      end: isPart && response.status === 206 ? until : Infinity,
       rest: new Uint8Array(0),
     };
     return this.#open;
+  }
+
+  #judge(href: string, response: Response, wanted: Wanted): Verdict {
+    const verdict = judge(response, wanted);
+    return verdict.kind === "refused" && this.#signs && isSignature(href, response)
+      ? { kind: "transient", why: verdict.why, pause: 0 }
+      : verdict;
   }
 
   #accept(href: string, verdict: Verdict, stop: AbortController): void {
@@ -283,18 +328,20 @@ export class HttpReader {
         stop,
         "is a web page, of the server or of a network that wants a sign-in",
       );
-    const verdict = judge(response, { offset: 0 });
+    const verdict = this.#judge(href, response, { offset: 0 });
     if (verdict.kind === "absent" || verdict.kind === "refused")
-      return this.#without(stop, verdict.why);
+      return this.#without(stop, verdict.why, response);
     this.#accept(href, verdict, stop);
     const bytes = await this.#collect(href, response, limit, stop);
     this.#attempts.reset();
-    return { bytes, version: versionOf(response) };
+    return { bytes, version: versionOf(response), link: response.headers.get("Link") ?? "" };
   }
 
-  #without(stop: AbortController, why: string): { readonly why: string } {
+  #without(stop: AbortController, why: string, response?: Response): NoFile {
     stop.abort();
-    return { why };
+    return response
+      ? { why, status: response.status, errorCode: response.headers.get("X-Error-Code") ?? "" }
+      : { why };
   }
 
   async #collect(

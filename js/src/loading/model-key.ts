@@ -1,5 +1,7 @@
 // Under which name a model is known in the cache: its address, without what changes while the model stays the same.
 import { shownAddress } from "./answers.js";
+import type { DType, Tower } from "../shared/engine-types.js";
+import { shownHub, type HubAddress } from "../shared/hub-address.js";
 import { manifestName } from "../shared/model-files.js";
 import { hexSha256 } from "./sha256.js";
 
@@ -23,6 +25,17 @@ export async function keyOf(address: ModelAddress): Promise<ModelKey | undefined
   const href = typeof address === "string" ? address : (address[manifestName] ?? "");
   if (href === "") return undefined;
   return { name: (await hexSha256(lasting(href))).slice(0, 32), shown: shownAddress(href) };
+}
+
+/** Of a pack that is made here of a hub's model: one for each number format and choice of towers. */
+export async function hubKeyOf(
+  hub: HubAddress,
+  dtype: DType,
+  towers: readonly Tower[],
+): Promise<ModelKey> {
+  const { endpoint, repo, revision } = hub;
+  const parts = ["hub", endpoint, repo, revision, dtype, ...[...towers].sort()];
+  return { name: (await hexSha256(JSON.stringify(parts))).slice(0, 32), shown: shownHub(hub) };
 }
 
 function lasting(href: string): string {

@@ -20,7 +20,14 @@ export class ProgressMeter implements TransferProgress {
   #total: number | undefined;
   #percent = 0;
   #unreportedBytes = 0;
+  #downloadReported = 0;
+  #finished = false;
   #allFromCache = true;
+  /** Of a download that is converted: it is what people wait for, not the pack that comes of it. */
+  #download: { loaded: number; total: number; resumed: number } | undefined;
+  readonly #began = performance.now();
+  /** SPDX identifier of the licence of the weights, to be shown. */
+  license: string | undefined;
 
   constructor(name: string, report: (progress: LoadProgress) => void) {
     this.#name = name;
@@ -36,6 +43,23 @@ export class ProgressMeter implements TransferProgress {
     this.#of(file);
     this.#reportFile("initiate", file);
     this.#reportFile("download", file);
+  }
+
+  /** The model is downloaded and converted; from now on the total is that of the download. */
+  download(progress: { loaded: number; total: number; resumed: number }): void {
+    if (this.#finished) return;
+    const before = this.#download?.loaded ?? -Infinity;
+    this.#download = {
+      ...progress,
+      loaded: Math.max(progress.loaded, before),
+    };
+    if (
+      this.#download.loaded - this.#downloadReported < reportBytes &&
+      progress.loaded < progress.total
+    )
+      return;
+    this.#downloadReported = this.#download.loaded;
+    this.#reportTotal();
   }
 
   /** The last `bytes` bytes of the file are read again. */
@@ -76,16 +100,18 @@ export class ProgressMeter implements TransferProgress {
   finish(): void {
     this.#leave();
     this.#current = undefined;
+    this.#finished = true;
     this.#total = this.#all;
     this.#reportTotal();
+    const bytes = this.#download?.total ?? this.#all;
     this.#report({
       status: "ready",
       name: this.#name,
       file: "",
-      loaded: this.#all,
-      total: this.#all,
+      loaded: bytes,
+      total: bytes,
       progress: 100,
-      fromCache: this.#allFromCache && this.#all > 0,
+      fromCache: this.#download === undefined && this.#allFromCache && this.#all > 0,
     });
   }
 
@@ -117,17 +143,27 @@ export class ProgressMeter implements TransferProgress {
   }
 
   #reportTotal(): void {
-    if (this.#total)
-      this.#percent = Math.max(this.#percent, Math.min(100, (100 * this.#all) / this.#total));
-    const fromCache = this.#allFromCache && this.#all > 0;
+    const loaded = this.#download?.loaded ?? this.#all;
+    const total = this.#download?.total ?? this.#total;
+    if (total) this.#percent = Math.max(this.#percent, Math.min(100, (100 * loaded) / total));
     this.#report({
       status: "progress_total",
       name: this.#name,
       file: "",
-      loaded: this.#all,
-      total: this.#total,
+      loaded,
+      total,
       progress: this.#percent,
-      fromCache,
+      fromCache: this.#download === undefined && this.#allFromCache && this.#all > 0,
+      ...this.#secondsLeft(loaded, total),
+      ...(this.license === undefined ? {} : { license: this.license }),
     });
+  }
+
+  // At the speed so far, which a few seconds must have shown.
+  #secondsLeft(loaded: number, total: number | undefined): { secondsLeft?: number } {
+    const seconds = (performance.now() - this.#began) / 1000;
+    const came = loaded - (this.#download?.resumed ?? 0);
+    if (total === undefined || came <= 0 || seconds < 2) return {};
+    return { secondsLeft: Math.max(0, ((total - loaded) / came) * seconds) };
   }
 }

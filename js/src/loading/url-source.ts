@@ -153,7 +153,7 @@ class UrlSource implements OpenSource {
       // With a store, the browser's own cache would only hold everything once more. What no hash tells apart must be of today.
       const cache: CacheUse =
         this.#renewed.has(file) || this.#keeps ? "no-store" : file.entry ? "default" : "no-cache";
-      await this.#http.read(file.remote, at, end - at, cache, (piece) => {
+      await this.#http.read(file.remote, at, end - at, cache, Infinity, (piece) => {
         this.#keep(at, piece);
         at += piece.length;
         take(piece, false);

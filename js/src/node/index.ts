@@ -3,7 +3,7 @@
 import type { Embedder } from "../embedder.js";
 import { deleteCachedOn, listCachedOn, loadOn } from "../functions.js";
 import { nodePlatform } from "../platform/node/client.js";
-import type { CachedModel, CacheOptions, LoadOptions, ModelAddresses } from "../types.js";
+import type { CachedModel, CacheOptions, HubModel, LoadOptions, ModelAddresses } from "../types.js";
 
 export function load(options: LoadOptions): Promise<Embedder> {
   return loadOn(nodePlatform, options);
@@ -14,7 +14,7 @@ export function listCached(options: CacheOptions = {}): Promise<CachedModel[]> {
 }
 
 export function deleteCached(
-  model: URL | string | ModelAddresses,
+  model: URL | string | HubModel | ModelAddresses,
   options: CacheOptions = {},
 ): Promise<boolean> {
   return deleteCachedOn(nodePlatform, model, options);

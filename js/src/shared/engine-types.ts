@@ -79,6 +79,10 @@ export interface LoadProgress {
   readonly progress: number;
   /** Whether the bytes come from the cache. */
   readonly fromCache: boolean;
+  /** Of "progress_total": seconds that the rest will take at the speed so far; left out while that is not known. */
+  readonly secondsLeft?: number;
+  /** Of "progress_total": SPDX identifier of the licence of the weights, to be shown; left out while it is not known. */
+  readonly license?: string;
 }
 
 /** A model in the cache. */
@@ -91,6 +95,8 @@ export interface CachedModel {
   readonly revision: string;
   /** SPDX identifier of the licence of the weights. */
   readonly license: string;
+  /** Format of the weights: "f32", "q8" or "q4". */
+  readonly dtype: string;
   /** Bytes in the cache. */
   readonly bytes: number;
   /** Bytes of the whole pack. */

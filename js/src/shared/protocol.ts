@@ -11,6 +11,7 @@ import type {
   Tower,
   Variant,
 } from "./engine-types.js";
+import type { HubAddress } from "./hub-address.js";
 
 /** A file whose bytes come through `slice(…).arrayBuffer()`: a Blob, without naming the platform's type. */
 export interface BlobLike {
@@ -26,6 +27,13 @@ export interface BlobLike {
 export type SourceDescription =
   | { readonly kind: "url"; readonly href: string } // a folder; its path ends with "/", a query goes with each file
   | { readonly kind: "addresses"; readonly addresses: { readonly [path: string]: string } } // a URL for each file
+  | {
+      readonly kind: "hub";
+      readonly hub: HubAddress;
+      readonly token: string | undefined;
+      /** The converter's module and its .wasm. */
+      readonly converter: { readonly moduleUrl: string; readonly wasmUrl: string };
+    }
   | { readonly kind: "path"; readonly path: string; readonly hint?: string } // a folder on disk, in Node; a hint for when it is missing
   | { readonly kind: "paths"; readonly paths: { readonly [path: string]: string } } // a path for each file, in Node
   | {

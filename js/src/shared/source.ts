@@ -21,6 +21,10 @@ export interface OpenSource {
   readonly failureCode: Extract<ErrorCode, "network" | "unreadable">;
   /** Reads `length` bytes of a file from `offset`. Errors: EmbedError with `failureCode`. */
   read(file: SourceFile, offset: number, length: number, take: Take): Promise<void>;
+  /** The pack is being made: its files have no hashes, and its self-test comes last. */
+  readonly isUnfinished?: boolean;
+  /** SPDX identifier of the licence of the weights, once it is known. */
+  readonly license?: string | undefined;
   /**
    * The bytes from `offset` on are damaged. Resolves to whether they can be fetched again, then from their origin instead of a
    * cache. Left out by sources that would only give the same bytes.

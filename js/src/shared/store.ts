@@ -19,6 +19,11 @@ export interface ModelStore {
     bytes: number,
     keep: (size: number) => number,
   ): Promise<StoredFile | undefined>;
+  /**
+   * Waits until nobody else holds the lock of this name, in any tab or process, and takes it. Gives the function that lets it go;
+   * the end of the worker does so, too.
+   */
+  lock(name: string): Promise<() => void>;
   /** A file, or the whole folder. Whether there was one. */
   remove(folder: string, name?: string): Promise<boolean>;
 }

@@ -31,6 +31,9 @@ export interface VectorsResult {
   readonly unknownTokens: readonly number[];
 }
 
+type CreateOptions = Omit<EngineOptions, "selfTest" | "unfinishedPack"> &
+  Partial<Pick<EngineOptions, "selfTest" | "unfinishedPack">>;
+
 const encoder = new TextEncoder();
 
 export class EngineAdapter {
@@ -47,12 +50,12 @@ export class EngineAdapter {
     this.tracing = new TracingAdapter(this.#calls, () => this.#loaded());
   }
 
-  /** Makes the engine, before anything else; again after a load that failed. `selfTest`: true unless told otherwise. */
-  create(options: Omit<EngineOptions, "selfTest"> & { readonly selfTest?: boolean }): void {
+  /** Makes the engine, before anything else; again after a load that failed. */
+  create({ selfTest = true, unfinishedPack = false, ...options }: CreateOptions): void {
     this.#enter(() => {
       this.#engine?.delete();
       this.#engine = new this.#calls.module.Engine();
-      check(this.#engine.create({ selfTest: true, ...options }));
+      check(this.#engine.create({ ...options, selfTest, unfinishedPack }));
     });
   }
 
@@ -64,6 +67,11 @@ export class EngineAdapter {
       check(engine.beginLoad());
     });
     return this.#calls.demand(engine, (sha256) => engine.commit(sha256));
+  }
+
+  /** After the load of a pack that was unfinished: the manifest's member `selfTest`. Errors: "corrupt-model". */
+  testSelf(selfTest: unknown): void {
+    this.#enter(() => check(this.#loaded().testSelf(JSON.stringify(selfTest))));
   }
 
   get ready(): boolean {

@@ -26,6 +26,7 @@ export interface EngineOptions {
   maxTokens: number;
   maxPixels: number;
   selfTest: boolean;
+  unfinishedPack: boolean;
 }
 export interface EngineInfo {
   modelId: string;
@@ -93,6 +94,7 @@ export interface Engine extends Handle {
   commit(sha256: string): Status;
   totalBytes(): number;
   readBytes(): number;
+  testSelf(json: string): Status;
   ready(): boolean;
   info(): EngineInfo;
   embedText(text: number, bytes: number, options: TextSettings): Embedding;

@@ -16,12 +16,15 @@ import type {
   CancelFlag,
   FetchAnswer,
   LoadRequest,
+  SourceDescription,
   WireError,
 } from "../shared/protocol.js";
 import { isErrorLike, nameOf, reasonOf } from "../shared/reason.js";
 import type { OpenSource } from "../shared/source.js";
 import type { ModelStore } from "../shared/store.js";
 import { variants } from "../shared/variants.js";
+import { Converter } from "./convert/converter.js";
+import { openHubPack, type HubPackOptions } from "./convert/hub-pack.js";
 import { EngineAdapter } from "./engine-adapter.js";
 import { Cancelled } from "./module-calls.js";
 import { embedPicture, timed } from "./image-road.js";
@@ -79,9 +82,17 @@ class Host {
       // The engine starts, with its threads, while the source is asked what it has.
       const starting = this.#start(request);
       starting.catch(() => {}); // it is heard below
-      source = await this.#open(request);
-      const { build, module, fallbacks } = await starting;
-      const engine = new EngineAdapter(module);
+      const meter = new ProgressMeter(request.sourceName, (progress) =>
+        this.#platform.post({ type: "progress", progress }, []),
+      );
+      const test = async (selfTest: unknown) => {
+        if (request.selfTest) (await adapter).testSelf(selfTest);
+      };
+      const adapter = starting.then(({ module }) => new EngineAdapter(module));
+      adapter.catch(() => {}); // it is heard below
+      source = await this.#open(request, meter, test);
+      const { build, fallbacks } = await starting;
+      const engine = await adapter;
       const options = {
         text: request.towers.includes("text"),
         vision: request.towers.includes("vision"),
@@ -91,11 +102,9 @@ class Host {
         maxPixels: request.maxPixels,
         selfTest: request.selfTest,
       };
-      const meter = new ProgressMeter(request.sourceName, (progress) =>
-        this.#platform.post({ type: "progress", progress }, []),
-      );
       const begin = (files: OpenSource["files"]) => {
-        engine.create(options);
+        meter.license = source?.license;
+        engine.create({ ...options, unfinishedPack: source?.isUnfinished ?? false });
         return engine.beginLoad(files);
       };
       await load(source, begin, (pointer, piece) => engine.heap.copyIn(pointer, piece), meter);
@@ -166,9 +175,15 @@ class Host {
     this.#fetches.receive(answer);
   }
 
-  async #open(request: LoadRequest): Promise<OpenSource> {
+  async #open(
+    request: LoadRequest,
+    meter: ProgressMeter,
+    test: HubPackOptions["test"],
+  ): Promise<OpenSource> {
     const { source } = request;
     switch (source.kind) {
+      case "hub":
+        return this.#openHub(source, request, meter, test);
       case "url":
         return this.#openUrl(source.href, request);
       case "addresses":
@@ -192,28 +207,59 @@ class Host {
     address: ModelAddress,
     { cache, headers, fetches, towers }: LoadRequest,
   ): Promise<OpenSource> {
-    const onNotKept = (why: string) =>
-      this.#platform.post(
-        { type: "warning", warning: { code: "not-kept", detail: `the model is not kept: ${why}` } },
-        [],
-      );
-    let store: ModelStore | undefined;
-    try {
-      store = cache === false ? undefined : await this.#platform.openStore(cache);
-      if (cache !== false && !store)
-        onNotKept(
-          "there is no private file system here (no https, a private window, or an older browser)",
-        );
-    } catch (error) {
-      onNotKept(reasonOf(error));
-    }
     return openUrlSource(address, {
-      store,
+      store: await this.#openStore(cache),
       headers,
       fetch: fetches ? this.#fetches.fetch : undefined,
       towers,
-      onNotKept,
+      onNotKept: (why) => this.#notKept(why),
     });
+  }
+
+  async #openHub(
+    { hub, token, converter }: SourceDescription & { kind: "hub" },
+    { cache, headers, fetches, towers, dtype, startTimeout }: LoadRequest,
+    meter: ProgressMeter,
+    test: HubPackOptions["test"],
+  ): Promise<OpenSource> {
+    return openHubPack(hub, {
+      store: await this.#openStore(cache),
+      token,
+      headers,
+      fetch: fetches ? this.#fetches.fetch : undefined,
+      towers,
+      dtype,
+      startConverter: () =>
+        Converter.start({
+          ...converter,
+          threads: 1,
+          files: this.#platform.engineFiles(startTimeout),
+          onLost: (detail) => this.#platform.post({ type: "lost", detail }, []),
+        }),
+      test,
+      onNotKept: (why) => this.#notKept(why),
+      onDownload: (progress) => meter.download(progress),
+    });
+  }
+
+  async #openStore(cache: boolean | string): Promise<ModelStore | undefined> {
+    if (cache === false) return undefined;
+    try {
+      const store = await this.#platform.openStore(cache);
+      if (!store)
+        this.#notKept(
+          "there is no private file system here (no https, a private window, or an older browser)",
+        );
+      return store;
+    } catch (error) {
+      this.#notKept(reasonOf(error));
+      return undefined;
+    }
+  }
+
+  #notKept(why: string): void {
+    const detail = `the model is not kept: ${why}`;
+    this.#platform.post({ type: "warning", warning: { code: "not-kept", detail } }, []);
   }
 
   #ask(path: string, offset: number, length: number): Promise<Uint8Array> {

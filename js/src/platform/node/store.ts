@@ -2,9 +2,12 @@
 //
 // Several processes may fill one file at once: each writes its bytes at their places, and since a file's name comes from its
 // hashes, they are the same bytes. What went wrong nevertheless is found by the engine, which verifies all it is given.
+import { createHash } from "node:crypto";
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { ModelStore, StoredFile } from "../../shared/store.js";
 
 // What somebody else has put into the folder is passed over: other files, pipes, links that lead nowhere, what vanishes.
@@ -50,6 +53,7 @@ export function nodeStore(root: string): ModelStore {
       closeSync(openSync(path, "a")); // made if need be
       return new DiskFile(openSync(path, "r+"), keep);
     },
+    lock: (name) => takeLock(`${resolve(root)} ${name}`),
     async remove(folder, name) {
       const path = join(root, folder, name ?? "");
       const there = (await ifThere(stat(path))) !== undefined;
@@ -91,6 +95,32 @@ class DiskFile implements StoredFile {
 
   async close(): Promise<void> {
     closeSync(this.#file);
+  }
+}
+
+// A socket (on Windows a pipe) that one owner listens at: the system closes it when the thread or the process ends, however that
+// ends. Others wait for the end of their connection.
+async function takeLock(name: string): Promise<() => void> {
+  const file = `clipglot-${createHash("sha256").update(name).digest("hex").slice(0, 32)}`;
+  const isPipe = process.platform === "win32";
+  const path = isPipe ? `\\\\.\\pipe\\${file}` : join(tmpdir(), `${file}.lock`);
+  for (;;) {
+    const server = createServer().unref();
+    const listening = new Promise<void>((resolve, reject) =>
+      server.once("error", reject).listen(path, resolve),
+    );
+    const refused = await listening.then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error,
+    );
+    if (!refused) return () => server.close();
+    if (refused.code !== "EADDRINUSE") throw refused;
+    const isLeft = await new Promise<boolean>((resolve) => {
+      const socket = connect(path);
+      socket.on("error", () => resolve(true));
+      socket.on("close", () => resolve(false));
+    });
+    if (isLeft && !isPipe) await rm(path, { force: true });
   }
 }
 

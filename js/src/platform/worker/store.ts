@@ -107,6 +107,15 @@ class BrowserStore implements ModelStore {
     return known;
   }
 
+  lock(name: string): Promise<() => void> {
+    if (!navigator.locks) return Promise.resolve(() => {});
+    return new Promise((resolve, reject) => {
+      navigator.locks
+        .request(`clipglot:${name}`, () => new Promise<void>((done) => resolve(done)))
+        .catch(reject);
+    });
+  }
+
   async remove(folder: string, name?: string): Promise<boolean> {
     if (name === undefined) this.#folders.delete(folder);
     const parent =

@@ -2,13 +2,12 @@
 // converts loads it, and it starts as they do. This file knows neither files nor Node: a worker of a browser may use it as it is.
 //
 // Synchronous, one call at a time.
-import type { Demand } from "../shared/demand.js";
-import { pieceBytes } from "../shared/limits.js";
-import type { EngineFiles } from "../shared/platforms.js";
-import type { Heap } from "../worker/heap.js";
-import { startModule } from "../worker/module.js";
-import { check, ModuleCalls } from "../worker/module-calls.js";
-import type { ConverterUrls } from "./assets.js";
+import type { Demand } from "../../shared/demand.js";
+import { pieceBytes } from "../../shared/limits.js";
+import type { EngineFiles } from "../../shared/platforms.js";
+import type { Heap } from "../heap.js";
+import { startModule } from "../module.js";
+import { check, ModuleCalls } from "../module-calls.js";
 import type { ConvertModule, PackOptions, PackTensor, PackWriter } from "./convert-module.js";
 
 export type { PackOptions };
@@ -45,7 +44,10 @@ export interface PackConversation extends Demand {
   dispose(): void;
 }
 
-export interface ConverterStart extends ConverterUrls {
+export interface ConverterStart {
+  /** Addresses of the converter's module and of its .wasm. */
+  readonly moduleUrl: string;
+  readonly wasmUrl: string;
   /** 1 … 64, for the vectors of the self-test. Above 1, the URLs are those of the module with threads. */
   readonly threads: number;
   /** How the module's files and threads come. */

@@ -1,6 +1,6 @@
 // Which tensor goes into which shard (docs/FORMAT.md). All of it is known before the first number, so that a shard can be
 // written as a stream: its header comes first.
-import { EmbedError } from "../errors.js";
+import { EmbedError } from "../../errors.js";
 import type { PackedTensor } from "./converter.js";
 
 /**
@@ -77,10 +77,10 @@ function safetensorsHead(tensors: readonly PackedTensor[]): Uint8Array {
     header[name] = { dtype, shape, data_offsets: [offset, offset + bytes] };
     offset += bytes;
   }
-  const text = Buffer.from(JSON.stringify(header));
+  const text = new TextEncoder().encode(JSON.stringify(header));
   // Spaces up to a multiple of 8, so that the numbers are aligned for whoever maps the file.
-  const head = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, " ");
-  head.writeBigUInt64LE(BigInt(head.length - 8));
-  text.copy(head, 8);
+  const head = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(text, 8);
   return head;
 }

@@ -1,6 +1,6 @@
 // What the converter's module binds (wasm/convert_bindings.cc), as types. A test compares them with those that Emscripten writes.
-import type { DType } from "../shared/engine-types.js";
-import type { BaseModule, Handle, Memory, Range, Status } from "../worker/engine-module.js";
+import type { DType } from "../../shared/engine-types.js";
+import type { BaseModule, Handle, Memory, Range, Status } from "../engine-module.js";
 
 export interface PackOptions {
   text: boolean;

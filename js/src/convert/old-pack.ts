@@ -1,17 +1,8 @@
-// The manifest of a pack, and the end of an older pack in the same folder.
-import { createHash } from "node:crypto";
+// The end of an older pack in the folder of a new one.
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { manifestName } from "../shared/model-files.js";
 import { ConvertError } from "./disk.js";
-
-export const formatVersion = 1;
-
-/** The manifest's text. It ends with the hash of everything before the hash's digits. */
-export function signedManifest(manifest: object): Uint8Array {
-  const body = JSON.stringify(manifest, null, 1).replace(/\n\}$/, ',\n "sha256": "');
-  return Buffer.from(`${body}${createHash("sha256").update(body).digest("hex")}"\n}\n`);
-}
 
 /** Removes an older pack from `folder`, its manifest first, but for the files in `kept`. A manifest that is not a pack's is refused. */
 export function removeOldPack(folder: string, kept: readonly string[]): void {

@@ -1,0 +1,346 @@
+// A checkpoint on a hub, verified: small files by the hub's hash before anything else is done, the tensors by one hash over the
+// whole file, which goes through it in order while the reader takes what it needs first. Bytes that came too early for the hash, and
+// all that a later load would have to ask for again, are kept in a journal.
+import { EmbedError } from "../errors.js";
+import { shownHub, type HubAddress } from "../shared/hub-address.js";
+import { textBytes } from "../shared/limits.js";
+import { checkpointTexts } from "../shared/model-files.js";
+import { reasonOf } from "../shared/reason.js";
+import type { OpenSource, SourceFile, Take } from "../shared/source.js";
+import { networkError } from "./answers.js";
+import {
+  readRevision,
+  refusal,
+  resolveAddress,
+  type HubFile,
+  type HubRevision,
+} from "./hub-api.js";
+import { HttpReader, type HttpOptions, type RemoteFile } from "./http-reader.js";
+import { IncrementalSha256, type HashState } from "./incremental-sha256.js";
+import { Intervals } from "./intervals.js";
+import { Journal } from "./journal.js";
+import { defaultRetryPolicy, type RetryPolicy } from "./retry.js";
+import { canHash, hexSha256 } from "./sha256.js";
+
+const tensorFile = "model.safetensors";
+/** Of a safetensors file: before its header. */
+const prefixBytes = 8;
+/** Bytes from the journal are hashed in such pieces. */
+const pieceBytes = 1 << 20;
+/** What lies between two wanted ranges is read with them up to this size; the hash needs it anyway. */
+const maxGapBytes = 1 << 20;
+
+/** For the tensors: minutes of a limited server or a lost network are outlasted. */
+const longRetryPolicy: RetryPolicy = {
+  backoffMs: [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 60_000, 60_000],
+  idleTimeoutMs: 30_000,
+  maxBackoffMs: 60_000,
+};
+
+export interface HubSourceOptions {
+  /** Sent to the hub as a bearer token. Never part of a message or a name. */
+  readonly token?: string | undefined;
+  readonly headers?: HttpOptions["headers"];
+  readonly fetch?: HttpOptions["fetch"];
+  /** Default: of `retry.ts` for questions, longer for the tensors. */
+  readonly retry?: RetryPolicy | undefined;
+}
+
+/** What a later load needs to go on. Plain values, for JSON. */
+export interface HubState {
+  readonly hash: HashState;
+  /** Ranges of the tensors that the reader has had and will not ask for again. */
+  readonly had: readonly (readonly [number, number])[];
+}
+
+/** Errors: EmbedError "network", "corrupt-model", and "start-failed" where the platform has no hashes. */
+export async function openHubSource(
+  hub: HubAddress,
+  options: HubSourceOptions,
+): Promise<HubSource> {
+  if (!canHash())
+    throw new EmbedError(
+      "start-failed",
+      `${shownHub(hub)}: this page has no WebCrypto to verify the download with; serve it by https`,
+    );
+  const { token, headers = [], fetch, retry = defaultRetryPolicy } = options;
+  const http: HttpOptions = {
+    retry,
+    fetch,
+    headers: token === undefined ? headers : [...headers, ["Authorization", `Bearer ${token}`]],
+    signs: true,
+  };
+  const revision = await readRevision(new HttpReader(http), hub);
+  return new HubSource(hub, revision, { ...http, retry: options.retry ?? longRetryPolicy });
+}
+
+interface Listed extends SourceFile {
+  readonly hub: HubFile;
+  readonly remote: RemoteFile;
+}
+
+export class HubSource implements OpenSource {
+  readonly files: Listed[];
+  readonly failureCode = "network";
+  readonly hub: HubAddress;
+  readonly revision: HubRevision;
+  readonly #http: HttpReader;
+  /** Files that were read whole. */
+  readonly #whole = new Map<string, Promise<Uint8Array>>();
+  #journal = new Journal();
+  #hash = new IncrementalSha256();
+  #had = new Intervals();
+  #layers: TensorRuns | undefined;
+
+  constructor(hub: HubAddress, revision: HubRevision, http: HttpOptions) {
+    this.hub = hub;
+    this.revision = revision;
+    this.#http = new HttpReader(http);
+    const wanted = new Set<string>([...checkpointTexts, tensorFile, "sentencepiece.bpe.model"]);
+    this.files = revision.files
+      .filter(({ path }) => wanted.has(path))
+      .map((file) => ({
+        path: file.path,
+        byteLength: file.byteLength,
+        hub: file,
+        remote: {
+          href: resolveAddress(hub, revision.commit, file.path),
+          byteLength: file.byteLength,
+        },
+      }));
+    if (!this.files.some(({ path }) => path === tensorFile))
+      throw new EmbedError("unsupported-model", `${shownHub(hub)}: has no ${tensorFile}`);
+  }
+
+  /** What tells this content from any other: the hub's hashes of the files. */
+  get identity(): string {
+    return JSON.stringify(
+      this.files.map(({ path, hub }) => [path, hub.byteLength, hub.sha256 ?? hub.gitOid]).sort(),
+    );
+  }
+
+  /** Bytes of the tensors. */
+  get byteLength(): number {
+    return this.#tensors.byteLength;
+  }
+
+  /**
+   * Keeps what comes in `journal`, until `release`. `state`: of `save` of an earlier load, whose journal it is. Before the first
+   * read of tensors. Errors: those of the store.
+   */
+  async keepIn(journal: Journal, state: HubState | undefined): Promise<void> {
+    await journal.resume(this.identity);
+    this.#journal = journal;
+    this.#hash = (state && IncrementalSha256.restore(state.hash)) ?? new IncrementalSha256();
+    this.#had = new Intervals(state?.had);
+  }
+
+  save(): HubState {
+    return { hash: this.#hash.save(), had: this.#had.save() };
+  }
+
+  /** Everything that was read is used up and `save`d: lets go of what no later load needs. */
+  async release(): Promise<void> {
+    const { bytes } = this.#hash;
+    await this.#journal.release((begin, end) => end > bytes || !this.#had.has(begin, end));
+  }
+
+  /** A small file, whole and verified. Errors: "network". */
+  readSmall(path: string): Promise<Uint8Array> {
+    const file = this.files.find((listed) => listed.path === path);
+    if (!file) throw new EmbedError("unsupported-model", `${shownHub(this.hub)}: has no ${path}`);
+    return this.#readWhole(file);
+  }
+
+  async readJson(path: string): Promise<unknown> {
+    const bytes = await this.readSmall(path);
+    try {
+      return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+    } catch (cause) {
+      throw new EmbedError("corrupt-model", `${path}: ${reasonOf(cause)}`, { cause });
+    }
+  }
+
+  async read(listed: SourceFile, offset: number, length: number, take: Take): Promise<void> {
+    const file = listed as Listed;
+    if (file.path !== tensorFile) {
+      const bytes = await this.#readWhole(file);
+      return take(bytes.subarray(offset, offset + length), false);
+    }
+    const end = offset + length;
+    const header = offset === prefixBytes && !this.#layers ? new Uint8Array(length) : undefined;
+    await this.#walk(this.#begin(offset), end, (at, piece, isKept) => {
+      const skip = Math.max(0, offset - at);
+      if (skip >= piece.length) return;
+      header?.set(piece.subarray(skip), at + skip - offset);
+      take(piece.subarray(skip), isKept);
+    });
+    if (header) this.#layers = new TensorRuns(header);
+    this.#had.add(offset, end);
+    await this.#catchUp();
+  }
+
+  /**
+   * The reader has all it wants. Reads what is left of the file if that is little, and compares the whole file's hash. Resolves to
+   * whether the whole file was verified: one tower alone leaves too much unread. Errors: "corrupt-model", "network".
+   */
+  async finished(): Promise<void> {
+    await this.verify();
+  }
+
+  async verify(): Promise<boolean> {
+    const { byteLength, hub } = this.#tensors;
+    for (;;) {
+      await this.#catchUp();
+      const at = this.#hash.bytes;
+      if (at === byteLength) break;
+      const next = Math.min(byteLength, this.#journal.next(at));
+      if (next - at > maxGapBytes) return false;
+      await this.#walk(at, next, () => {});
+    }
+    this.#http.finish();
+    const found = IncrementalSha256.restore(this.#hash.save())?.digest();
+    if (hub.sha256 !== undefined && found !== hub.sha256)
+      throw new EmbedError(
+        "corrupt-model",
+        `${shownHub(this.hub)}: ${tensorFile}: its SHA-256 is ${found}, the hub says ${hub.sha256} (damaged on its way; load again)`,
+      );
+    return hub.sha256 !== undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close();
+    await this.#journal.close();
+  }
+
+  get #tensors(): Listed {
+    return this.files.find(({ path }) => path === tensorFile) as Listed;
+  }
+
+  // Where to begin to read so that no small gap is left for the hash.
+  #begin(offset: number): number {
+    const { bytes } = this.#hash;
+    const reached = bytes + this.#journal.available(bytes);
+    return reached < offset && offset - reached <= maxGapBytes ? reached : offset;
+  }
+
+  // Gives the bytes from `begin` to `end` in order, from the journal or the network.
+  async #walk(
+    begin: number,
+    end: number,
+    give: (at: number, piece: Uint8Array, isKept: boolean) => void,
+  ): Promise<void> {
+    const { remote, byteLength } = this.#tensors;
+    for (let at = begin; at < end; ) {
+      const kept = this.#journal.available(at);
+      const piece = kept > 0 && (await this.#journal.read(at, Math.min(pieceBytes, end - at)));
+      if (piece) {
+        this.#hashNext(at, piece);
+        give(at, piece, true);
+        at += piece.length;
+        continue;
+      }
+      const next = Math.min(end, this.#journal.next(at));
+      // Not further than the reader will go on from here, or a server would send what nobody takes.
+      const until = this.#layers?.endOf(at, byteLength) ?? next;
+      // In memory, only what is too early for the hash.
+      const isWanted = this.#journal.keeps || at > this.#hash.bytes;
+      if (isWanted) await this.#journal.prepare(at);
+      await this.#http.read(remote, at, next - at, "no-store", Math.max(next, until), (bytes) => {
+        if (isWanted) this.#journal.append(bytes);
+        this.#hashNext(at, bytes);
+        give(at, bytes, false);
+        at += bytes.length;
+      });
+    }
+  }
+
+  #hashNext(at: number, piece: Uint8Array): void {
+    const skip = this.#hash.bytes - at;
+    if (skip >= 0 && skip < piece.length) this.#hash.update(piece.subarray(skip));
+  }
+
+  // Hashes what came too early, as far as there is no gap.
+  async #catchUp(): Promise<void> {
+    for (;;) {
+      const at = this.#hash.bytes;
+      if (this.#journal.available(at) === 0) return;
+      const piece = await this.#journal.read(at, pieceBytes);
+      if (!piece) return;
+      this.#hashNext(at, piece);
+    }
+  }
+
+  #readWhole(file: Listed): Promise<Uint8Array> {
+    const known = this.#whole.get(file.path) ?? this.#fetchWhole(file);
+    this.#whole.set(file.path, known);
+    return known;
+  }
+
+  // A damaged answer is asked for once more, past every cache.
+  async #fetchWhole({ path, hub, remote }: Listed): Promise<Uint8Array> {
+    const name = hub.sha256 ?? hub.gitOid ?? "";
+    const kept = await this.#journal.readWhole(name);
+    if (kept && (await isOf(hub, kept))) return kept;
+    for (const cache of ["no-cache", "reload"] as const) {
+      const came = await this.#http.whole(remote.href, textBytes, cache);
+      if (!came.bytes) throw refusal(this.hub, { ...came, why: `${path}: ${came.why}` });
+      if (!(await isOf(hub, came.bytes))) continue;
+      await this.#journal.keepWhole(name, came.bytes);
+      return came.bytes;
+    }
+    throw networkError(
+      `${shownHub(this.hub)}: ${path}`,
+      "is not the file that the hub's list names (its hash differs)",
+    );
+  }
+}
+
+async function isOf(
+  { byteLength, sha256, gitOid }: HubFile,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  if (bytes.length !== byteLength) return false;
+  if (sha256 !== undefined) return (await hexSha256(bytes)) === sha256;
+  const head = new TextEncoder().encode(`blob ${bytes.length}\0`);
+  const object = new Uint8Array(head.length + bytes.length);
+  object.set(head);
+  object.set(bytes, head.length);
+  const digest = await crypto.subtle.digest("SHA-1", object);
+  return (
+    Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("") ===
+    gitOid
+  );
+}
+
+// Where the tensors of one layer lie together: a reader that takes layer after layer goes on from one tensor to the next inside of
+// them, and elsewhere after them.
+class TensorRuns {
+  /** Ends of runs, ascending. */
+  readonly #ends: number[] = [];
+
+  constructor(header: Uint8Array) {
+    const first = prefixBytes + header.length;
+    let table: [name: string, end: number][] = [];
+    try {
+      const given = JSON.parse(new TextDecoder().decode(header)) as {
+        readonly [name: string]: { readonly data_offsets?: readonly number[] };
+      };
+      table = Object.entries(given).flatMap(([name, { data_offsets: place }]) =>
+        typeof place?.[1] === "number" ? [[name, first + place[1]]] : [],
+      );
+    } catch {
+      // The engine says what is wrong with it.
+    }
+    table.sort((a, b) => a[1] - b[1]);
+    const layer = (name: string | undefined) => /^.*?\.\d+\./.exec(name ?? "")?.[0];
+    table.forEach(([name, end], i) => {
+      if (layer(name) !== layer(table[i + 1]?.[0])) this.#ends.push(end);
+    });
+  }
+
+  /** The end of the run that `at` lies in. */
+  endOf(at: number, byteLength: number): number {
+    return this.#ends.find((end) => end > at) ?? byteLength;
+  }
+}

@@ -1,0 +1,49 @@
+// A shard on its way into the cache: whole in memory, which it leaves when the next one begins.
+import { chunkBytes } from "../../shared/limits.js";
+import { hexSha256 } from "../../loading/sha256.js";
+import type { FileEntry, ShardSink } from "./pack-maker.js";
+import type { PlannedShard } from "./shards.js";
+
+/** Hears of each shard when it is whole. */
+export type OnShard = (entry: FileEntry, bytes: Uint8Array) => Promise<void>;
+
+export class MemoryShards implements ShardSink {
+  readonly #onShard: OnShard;
+  #path = "";
+  #bytes = new Uint8Array(0);
+  #filled = 0;
+
+  constructor(onShard: OnShard) {
+    this.#onShard = onShard;
+  }
+
+  begin({ path, bytes }: PlannedShard): void {
+    this.#path = path;
+    this.#bytes = new Uint8Array(bytes);
+    this.#filled = 0;
+  }
+
+  add(piece: Uint8Array): void {
+    this.#bytes.set(piece, this.#filled);
+    this.#filled += piece.length;
+  }
+
+  async finish(): Promise<FileEntry> {
+    const entry = await entryOf(this.#path, this.#bytes);
+    await this.#onShard(entry, this.#bytes);
+    return entry;
+  }
+
+  /** The shard that was finished last, until the next begins. */
+  last(path: string): Uint8Array | undefined {
+    return path === this.#path && this.#filled === this.#bytes.length ? this.#bytes : undefined;
+  }
+}
+
+/** A file as the manifest lists it. */
+export async function entryOf(path: string, bytes: Uint8Array): Promise<FileEntry> {
+  const sha256: string[] = [];
+  for (let at = 0; at < bytes.length; at += chunkBytes)
+    sha256.push(await hexSha256(bytes.subarray(at, at + chunkBytes)));
+  return { path, bytes: bytes.length, sha256 };
+}
