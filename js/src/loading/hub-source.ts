@@ -17,10 +17,12 @@ import {
 } from "./hub-api.js";
 import { HttpReader, type HttpOptions, type RemoteFile } from "./http-reader.js";
 import { IncrementalSha256, type HashState } from "./incremental-sha256.js";
+import { BlockReader } from "./block-reader.js";
 import { Intervals } from "./intervals.js";
 import { Journal } from "./journal.js";
 import { defaultRetryPolicy, type RetryPolicy } from "./retry.js";
 import { canHash, hexSha256 } from "./sha256.js";
+import { TensorRuns } from "./tensor-runs.js";
 
 const tensorFile = "model.safetensors";
 /** Of a safetensors file: before its header. */
@@ -85,12 +87,13 @@ export class HubSource implements OpenSource {
   readonly hub: HubAddress;
   readonly revision: HubRevision;
   readonly #http: HttpReader;
+  readonly #blocks: BlockReader;
   /** Files that were read whole. */
   readonly #whole = new Map<string, Promise<Uint8Array>>();
   #journal = new Journal();
   #hash = new IncrementalSha256();
   #had = new Intervals();
-  #layers: TensorRuns | undefined;
+  #runs: TensorRuns | undefined;
 
   constructor(hub: HubAddress, revision: HubRevision, http: HttpOptions) {
     this.hub = hub;
@@ -110,6 +113,18 @@ export class HubSource implements OpenSource {
       }));
     if (!this.files.some(({ path }) => path === tensorFile))
       throw new EmbedError("unsupported-model", `${shownHub(hub)}: has no ${tensorFile}`);
+    this.#blocks = new BlockReader(
+      this.#tensors.remote,
+      [new HttpReader(http), new HttpReader(http)],
+      {
+        endOf: (at) =>
+          Math.min(this.#journal.next(at), this.#runs?.endOf(at) ?? this.#tensors.byteLength),
+        after: (end) => {
+          const next = this.#runs?.after(end);
+          return next === undefined || this.#journal.available(next) > 0 ? undefined : next;
+        },
+      },
+    );
   }
 
   /** What tells this content from any other: the hub's hashes of the files. */
@@ -168,14 +183,14 @@ export class HubSource implements OpenSource {
       return take(bytes.subarray(offset, offset + length), false);
     }
     const end = offset + length;
-    const header = offset === prefixBytes && !this.#layers ? new Uint8Array(length) : undefined;
+    const header = offset === prefixBytes && !this.#runs ? new Uint8Array(length) : undefined;
     await this.#walk(this.#begin(offset), end, (at, piece, isKept) => {
       const skip = Math.max(0, offset - at);
       if (skip >= piece.length) return;
       header?.set(piece.subarray(skip), at + skip - offset);
       take(piece.subarray(skip), isKept);
     });
-    if (header) this.#layers = new TensorRuns(header);
+    if (header) this.#runs = new TensorRuns(header);
     this.#had.add(offset, end);
     await this.#catchUp();
   }
@@ -198,7 +213,6 @@ export class HubSource implements OpenSource {
       if (next - at > maxGapBytes) return false;
       await this.#walk(at, next, () => {});
     }
-    this.#http.finish();
     const found = IncrementalSha256.restore(this.#hash.save())?.digest();
     if (hub.sha256 !== undefined && found !== hub.sha256)
       throw new EmbedError(
@@ -210,6 +224,7 @@ export class HubSource implements OpenSource {
 
   async close(): Promise<void> {
     await this.#http.close();
+    await this.#blocks.close();
     await this.#journal.close();
   }
 
@@ -230,7 +245,6 @@ export class HubSource implements OpenSource {
     end: number,
     give: (at: number, piece: Uint8Array, isKept: boolean) => void,
   ): Promise<void> {
-    const { remote, byteLength } = this.#tensors;
     for (let at = begin; at < end; ) {
       const kept = this.#journal.available(at);
       const piece = kept > 0 && (await this.#journal.read(at, Math.min(pieceBytes, end - at)));
@@ -241,12 +255,10 @@ export class HubSource implements OpenSource {
         continue;
       }
       const next = Math.min(end, this.#journal.next(at));
-      // Not further than the reader will go on from here, or a server would send what nobody takes.
-      const until = this.#layers?.endOf(at, byteLength) ?? next;
       // In memory, only what is too early for the hash.
       const isWanted = this.#journal.keeps || at > this.#hash.bytes;
       if (isWanted) await this.#journal.prepare(at);
-      await this.#http.read(remote, at, next - at, "no-store", Math.max(next, until), (bytes) => {
+      await this.#blocks.read(at, next, (bytes) => {
         if (isWanted) this.#journal.append(bytes);
         this.#hashNext(at, bytes);
         give(at, bytes, false);
@@ -311,36 +323,4 @@ async function isOf(
     Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("") ===
     gitOid
   );
-}
-
-// Where the tensors of one layer lie together: a reader that takes layer after layer goes on from one tensor to the next inside of
-// them, and elsewhere after them.
-class TensorRuns {
-  /** Ends of runs, ascending. */
-  readonly #ends: number[] = [];
-
-  constructor(header: Uint8Array) {
-    const first = prefixBytes + header.length;
-    let table: [name: string, end: number][] = [];
-    try {
-      const given = JSON.parse(new TextDecoder().decode(header)) as {
-        readonly [name: string]: { readonly data_offsets?: readonly number[] };
-      };
-      table = Object.entries(given).flatMap(([name, { data_offsets: place }]) =>
-        typeof place?.[1] === "number" ? [[name, first + place[1]]] : [],
-      );
-    } catch {
-      // The engine says what is wrong with it.
-    }
-    table.sort((a, b) => a[1] - b[1]);
-    const layer = (name: string | undefined) => /^.*?\.\d+\./.exec(name ?? "")?.[0];
-    table.forEach(([name, end], i) => {
-      if (layer(name) !== layer(table[i + 1]?.[0])) this.#ends.push(end);
-    });
-  }
-
-  /** The end of the run that `at` lies in. */
-  endOf(at: number, byteLength: number): number {
-    return this.#ends.find((end) => end > at) ?? byteLength;
-  }
 }
