@@ -149,7 +149,7 @@ export async function measure(load, settings, peak = async () => 0) {
   return figures;
 }
 
-async function inChromium(settings, profile, site) {
+export async function inChromium(settings, profile, site) {
   const { chromium } = await import("playwright-core");
   const context = await chromium.launchPersistentContext(join(profile, "chromium"), {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -220,7 +220,7 @@ function isRenderer(pid) {
 }
 
 // The package, the pack, and a page that measures; isolated, so that threads run. Counts the bytes of the pack.
-async function serve(pack) {
+export async function serve(pack) {
   const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
     import { load } from "/dist/js/index.js";
     ${measure}

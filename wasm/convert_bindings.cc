@@ -1,17 +1,36 @@
 // The border between the converter and JavaScript: with common_bindings.cc every name that
-// JavaScript can call in the converter's modules. Only js/src/convert/converter.ts calls it.
-// js/src/convert/convert-module.d.ts mirrors this page; a test compares the two.
+// JavaScript can call in the converter's modules. Only js/src/worker/convert/converter.ts calls it.
+// js/src/worker/convert/convert-module.d.ts mirrors this page; a test compares the two.
 //
 // These bindings are static constructors, so this file is a source of each executable: from a
 // static library the linker would drop it.
 #include <emscripten/bind.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
 #include "binding.h"
+#include "container/sha256.h"
+#include "conversions.h"
 #include "convert_objects.h"
 #include "js_types.h"
 #include "pack_writer_handle.h"
 
 namespace clipglot {
+namespace {
+
+// `words`: the eight of the state, `data`: a multiple of 64 bytes.
+void HashBlocks(double words, double data, double bytes) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  auto* state = reinterpret_cast<uint32_t*>(static_cast<uintptr_t>(words));
+  Sha256State values;
+  std::copy_n(state, values.size(), values.begin());
+  Sha256Blocks(values, Span<std::byte>(data, bytes));
+  std::copy(values.begin(), values.end(), state);
+}
+
+}  // namespace
 
 EMSCRIPTEN_BINDINGS(clipglot_convert) {
   using emscripten::class_;
@@ -48,6 +67,7 @@ EMSCRIPTEN_BINDINGS(clipglot_convert) {
       .function("saveState", &PackWriterHandle::SaveState)
       .function("tokenizerFile", &PackWriterHandle::TokenizerFile)
       .function("selfTestJson", &PackWriterHandle::SelfTestJson);
+  emscripten::function("hashBlocks", &HashBlocks);
 }
 
 }  // namespace clipglot

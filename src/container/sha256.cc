@@ -22,13 +22,25 @@ constexpr std::array<uint32_t, 64> kRound = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 // FIPS 180-4 §5.3.3.
-constexpr std::array<uint32_t, 8> kStart = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                            0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+constexpr Sha256State kStart = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 constexpr size_t kBlock = 64;
 
-// FIPS 180-4 §6.2.2, one block of 64 bytes.
-void Compress(std::array<uint32_t, 8>& state, const std::byte* block) {
+// FIPS 180-4 §6.2.2, one round. The caller turns the names instead of moving the values.
+inline void Round(uint32_t a, uint32_t b, uint32_t c, uint32_t& d, uint32_t e, uint32_t f,
+                  uint32_t g, uint32_t& h, uint32_t constant, uint32_t word) {
+  const uint32_t s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
+  const uint32_t choice = (e & f) ^ (~e & g);
+  const uint32_t t1 = h + s1 + choice + constant + word;
+  const uint32_t s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
+  const uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
+  d += t1;
+  h = t1 + s0 + majority;
+}
+
+// One block of 64 bytes.
+void Compress(Sha256State& state, const std::byte* block) {
   uint32_t w[64];
   for (size_t t = 0; t < 16; ++t) {
     w[t] = static_cast<uint32_t>(block[4 * t]) << 24 |
@@ -42,14 +54,15 @@ void Compress(std::array<uint32_t, 8>& state, const std::byte* block) {
     w[t] = w[t - 16] + s0 + w[t - 7] + s1;
   }
   auto [a, b, c, d, e, f, g, h] = state;
-  for (int t = 0; t < 64; ++t) {
-    const uint32_t s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
-    const uint32_t choice = (e & f) ^ (~e & g);
-    const uint32_t t1 = h + s1 + choice + kRound[t] + w[t];
-    const uint32_t s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
-    const uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
-    h = g, g = f, f = e, e = d + t1;
-    d = c, c = b, b = a, a = t1 + s0 + majority;
+  for (size_t t = 0; t < 64; t += 8) {
+    Round(a, b, c, d, e, f, g, h, kRound[t], w[t]);
+    Round(h, a, b, c, d, e, f, g, kRound[t + 1], w[t + 1]);
+    Round(g, h, a, b, c, d, e, f, kRound[t + 2], w[t + 2]);
+    Round(f, g, h, a, b, c, d, e, kRound[t + 3], w[t + 3]);
+    Round(e, f, g, h, a, b, c, d, kRound[t + 4], w[t + 4]);
+    Round(d, e, f, g, h, a, b, c, kRound[t + 5], w[t + 5]);
+    Round(c, d, e, f, g, h, a, b, kRound[t + 6], w[t + 6]);
+    Round(b, c, d, e, f, g, h, a, kRound[t + 7], w[t + 7]);
   }
   const uint32_t after[8] = {a, b, c, d, e, f, g, h};
   for (int i = 0; i < 8; ++i) state[i] += after[i];
@@ -57,10 +70,14 @@ void Compress(std::array<uint32_t, 8>& state, const std::byte* block) {
 
 }  // namespace
 
+void Sha256Blocks(Sha256State& state, std::span<const std::byte> blocks) {
+  for (size_t i = 0; i + kBlock <= blocks.size(); i += kBlock) Compress(state, blocks.data() + i);
+}
+
 Sha256Digest Sha256(std::span<const std::byte> bytes) {
-  auto state = kStart;
+  Sha256State state = kStart;
   const size_t whole = RoundDown(bytes.size(), kBlock);
-  for (size_t i = 0; i < whole; i += kBlock) Compress(state, bytes.data() + i);
+  Sha256Blocks(state, bytes.first(whole));
 
   // The rest, a one bit, zeros, and the length in bits as 64-bit big-endian: one block, or two when
   // it does not fit.

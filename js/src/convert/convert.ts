@@ -137,6 +137,7 @@ class Conversion {
     let state = this.#prepareFolder();
     await this.#source.resume?.(this.#folder, state?.source);
     const converter = await this.#startConverter();
+    this.#source.hashWith?.(converter.hashBlocks);
     try {
       const maker = await this.#convert(converter, state).catch((error: unknown) => {
         // A state that the core or the plan does not take: from the beginning, once.

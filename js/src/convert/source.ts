@@ -7,6 +7,7 @@ import { EmbedError } from "../errors.js";
 import { defaultRetryPolicy, type RetryPolicy } from "../loading/retry.js";
 import { HttpReader } from "../loading/http-reader.js";
 import { openHubSource, type HubState } from "../loading/hub-source.js";
+import type { HashBlocks } from "../loading/incremental-sha256.js";
 import { Journal, storedPlace } from "../loading/journal.js";
 import { addressOf } from "../loading/model-key.js";
 import { openUrlSource } from "../loading/url-source.js";
@@ -40,6 +41,8 @@ export interface ConvertSource {
   readonly parameters: number;
   /** Of downloads that can be continued. What came is kept in the pack's folder, from `state` of an earlier run on. */
   resume?(folder: string, state: unknown): Promise<void>;
+  /** Hashes what comes faster from now on. */
+  hashWith?(hashBlocks: HashBlocks): void;
   /** What `resume` takes. */
   save?(): unknown;
   /** Lets go of what is not needed after the last `save`. */
@@ -109,6 +112,7 @@ async function openHub(address: ConvertAddress): Promise<Opened> {
       const place = storedPlace(nodeStore(folder), downloadFolder);
       return open.keepIn(new Journal(place), state as HubState | undefined);
     },
+    hashWith: (hashBlocks) => open.hashWith(hashBlocks),
     save: () => open.save(),
     release: () => open.release(),
   };

@@ -1,8 +1,10 @@
-// Reads a large remote file in blocks, each by a request of its own; the next one is asked for while one comes, so that the time
-// until an answer begins costs nothing. What is under way and not used yet is never more than two blocks, in memory and on the wire.
+// Reads a large remote file in blocks, each by a request of its own. Others are on their way or wait while one is used, so that neither
+// the network nor the reader waits for the other; what is asked for and has not come yet is never more than two blocks.
 import type { HttpReader, RemoteFile } from "./http-reader.js";
 
 export const blockBytes = 4 << 20;
+/** Blocks in memory, those on their way included. */
+const maxBlocks = 4;
 
 /** Which bytes the user of the reader will want. */
 export interface ReadingPlan {
@@ -12,108 +14,152 @@ export interface ReadingPlan {
   after(end: number): number | undefined;
 }
 
+/** Is called with each block when it is whole, one after another, before it is used. */
+export type OnBlock = (begin: number, bytes: Uint8Array) => Promise<void>;
+
 export class BlockReader {
   readonly #file: RemoteFile;
   readonly #plan: ReadingPlan;
+  readonly #onBlock: OnBlock;
   /** Those that no block uses. */
   readonly #idle: HttpReader[];
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   #blocks: Block[] = [];
+  /** The last block that was begun has been told of. */
+  #told: Promise<void> = Promise.resolve();
 
-  /** `readers`: two of one load. */
-  constructor(file: RemoteFile, readers: readonly HttpReader[], plan: ReadingPlan) {
+  /** `readers`: as many as may be on their way. */
+  constructor(
+    file: RemoteFile,
+    readers: readonly HttpReader[],
+    plan: ReadingPlan,
+    onBlock: OnBlock,
+  ) {
     this.#file = file;
     this.#idle = [...readers];
     this.#plan = plan;
+    this.#onBlock = onBlock;
+  }
+
+  /** How many bytes from `at` on are here or on their way. */
+  held(at: number): number {
+    const block = this.#blocks.find(({ begin, end }) => begin <= at && at < end);
+    return block ? block.end - at : 0;
   }
 
   /** Gives the bytes from `at` to `end` in order, in pieces that are valid during the call. Errors: "network". */
   async read(at: number, end: number, take: (piece: Uint8Array) => void): Promise<void> {
     for (let next = at; next < end; ) {
       const block = await this.#blockAt(next);
-      const from = next - block.begin;
-      await block.until(from + 1);
-      const piece = block.bytes.subarray(from, Math.min(block.filled, end - block.begin));
+      await block.told;
+      if (block.failure) throw block.failure.error;
+      const piece = block.bytes.subarray(next - block.begin, Math.min(end, block.end) - block.begin);
       next += piece.length;
       take(piece);
-      if (next === block.end) this.#blocks.shift();
+      if (next === block.end) this.#retire();
     }
   }
 
+  /** Ends what is on its way. Reads may follow. */
   async close(): Promise<void> {
-    await Promise.all(this.#blocks.map((block) => block.stop()));
+    const blocks = this.#blocks;
     this.#blocks = [];
+    await Promise.all(blocks.map((block) => block.stop()));
+    await this.#told;
   }
 
-  // The first of the blocks, and one more on its way behind it.
   async #blockAt(at: number): Promise<Block> {
-    const isAt = (block: Block | undefined) =>
-      block !== undefined && block.begin <= at && at < block.end;
-    if (!isAt(this.#blocks[0]) && isAt(this.#blocks[1])) await this.#blocks.shift()?.stop();
-    if (!isAt(this.#blocks[0])) {
+    const isAt = ({ begin, end }: Block) => begin <= at && at < end;
+    while (this.#blocks[0] && !isAt(this.#blocks[0]) && this.#blocks.some(isAt)) {
+      await this.#blocks[0].stop();
+      this.#retire();
+    }
+    if (!this.#blocks.some(isAt)) {
       await this.close();
       this.#begin(at);
     }
-    const [first] = this.#blocks as [Block];
-    if (this.#blocks.length === 1) {
-      const next = this.#plan.after(first.end);
-      if (next !== undefined) this.#begin(next);
+    this.#goOn();
+    return this.#blocks[0] as Block;
+  }
+
+  #retire(): void {
+    const block = this.#blocks.shift();
+    if (block?.isWhole) this.#spare.push(block.whole);
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    while (this.#blocks.length < maxBlocks && this.#idle.length > 0) {
+      const last = this.#blocks.at(-1);
+      const next = last && this.#plan.after(last.end);
+      if (next === undefined) return;
+      this.#begin(next);
     }
-    return first;
   }
 
   #begin(at: number): void {
     const http = this.#idle.pop();
-    if (!http) return; // the last block's reader is about to be free
+    if (!http) return;
     const end = Math.min(at + blockBytes, this.#plan.endOf(at));
-    this.#blocks.push(new Block(this.#file, http, at, end, () => this.#idle.push(http)));
+    const whole = this.#spare.pop() ?? new Uint8Array(blockBytes);
+    const block = new Block(this.#file, http, at, end, whole);
+    const isFree = block.reading.then(() => {
+      this.#idle.push(http);
+      if (this.#blocks.includes(block)) this.#goOn();
+    });
+    const before = this.#told;
+    block.told = this.#told = isFree.then(async () => {
+      await before;
+      if (block.isWhole && this.#blocks.includes(block)) await this.#onBlock(at, block.bytes);
+    });
+    this.#blocks.push(block);
   }
 }
 
 class Block {
   readonly begin: number;
   readonly end: number;
+  /** With room for a block of full length. */
+  readonly whole: Uint8Array<ArrayBuffer>;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  filled = 0;
+  readonly reading: Promise<void>;
+  told: Promise<void> = Promise.resolve();
+  isWhole = false;
+  failure: { readonly error: unknown } | undefined;
   readonly #http: HttpReader;
-  readonly #reading: Promise<void>;
-  #failure: { readonly error: unknown } | undefined;
-  #wake: () => void = () => {};
 
-  /** `onEnd`: its reader is free again. */
-  constructor(file: RemoteFile, http: HttpReader, begin: number, end: number, onEnd: () => void) {
+  constructor(
+    file: RemoteFile,
+    http: HttpReader,
+    begin: number,
+    end: number,
+    whole: Uint8Array<ArrayBuffer>,
+  ) {
     this.begin = begin;
     this.end = end;
-    this.bytes = new Uint8Array(end - begin);
+    this.whole = whole;
+    this.bytes = whole.subarray(0, end - begin);
     this.#http = http;
-    this.#reading = http
+    let filled = 0;
+    this.reading = http
       .read(file, begin, end - begin, "no-store", end, (piece) => {
-        this.bytes.set(piece, this.filled);
-        this.filled += piece.length;
-        this.#wake();
+        this.bytes.set(piece, filled);
+        filled += piece.length;
       })
-      .catch((error: unknown) => {
-        this.#failure = { error };
-      })
-      .finally(() => {
-        http.finish();
-        onEnd();
-        this.#wake();
-      });
-  }
-
-  /** Waits until so many bytes are there. Errors: those of the transfer. */
-  async until(bytes: number): Promise<void> {
-    while (this.filled < bytes) {
-      if (this.#failure) throw this.#failure.error;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+      .then(
+        () => {
+          http.finish();
+          this.isWhole = true;
+        },
+        (error: unknown) => {
+          this.failure = { error };
+        },
+      );
   }
 
   /** Ends it, whatever is missing. */
   async stop(): Promise<void> {
-    await this.#http.close();
-    await this.#reading;
+    if (!this.isWhole) await this.#http.close();
+    await this.reading;
   }
 }

@@ -7,9 +7,23 @@ import { faults, random } from "./fault-server.mjs";
 
 const exposed =
   "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash";
-const sha = (name, bytes) => createHash(name).update(bytes).digest("hex");
-const gitOid = (bytes) =>
-  sha("sha1", Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes]));
+const hash = (name, bytes) => createHash(name).update(bytes).digest("hex");
+const known = new WeakMap();
+/** Of a file's content only once: models are large. */
+function sha(name, bytes) {
+  if (typeof bytes === "string") return hash(name, bytes);
+  const hashes = known.get(bytes) ?? {};
+  known.set(bytes, hashes);
+  return (hashes[name] ??= hash(name, bytes));
+}
+const gitOids = new WeakMap();
+function gitOid(bytes) {
+  const oid =
+    gitOids.get(bytes) ??
+    createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+  gitOids.set(bytes, oid);
+  return oid;
+}
 /** Files that Hugging Face would have in large-file storage. */
 const isLarge = (path) => /\.(safetensors|model|bin)$|^tokenizer\.json$/.test(path);
 

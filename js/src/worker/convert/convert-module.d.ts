@@ -41,4 +41,5 @@ export interface PackWriter extends Handle {
 
 export interface ConvertModule extends BaseModule {
   readonly PackWriter: new () => PackWriter;
+  hashBlocks(words: number, data: number, bytes: number): void;
 }

@@ -4,6 +4,7 @@
 // Synchronous, one call at a time.
 import type { Demand } from "../../shared/demand.js";
 import { pieceBytes } from "../../shared/limits.js";
+import type { HashBlocks } from "../../loading/incremental-sha256.js";
 import type { EngineFiles } from "../../shared/platforms.js";
 import type { Heap } from "../heap.js";
 import { startModule } from "../module.js";
@@ -78,6 +79,20 @@ export class Converter {
   get heap(): Heap {
     return this.#calls.heap;
   }
+
+  /** Adds blocks of 64 bytes to the state of a SHA-256; many times as fast as JavaScript does. */
+  readonly hashBlocks: HashBlocks = (words, blocks) => {
+    if (blocks.length === 0) return;
+    const calls = this.#calls;
+    const { heap, module } = calls;
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    calls.enter(() =>
+      heap.with(bytes, (state) => {
+        heap.with(blocks, (data) => module.hashBlocks(state, data, blocks.length));
+        bytes.set(heap.copyBytes(state, bytes.length));
+      }),
+    );
+  };
 
   /**
    * A conversion of `files`, which are all that the source can give, into the tensors of a pack. `state`: what an earlier one

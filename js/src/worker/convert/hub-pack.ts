@@ -186,6 +186,7 @@ export class HubPack implements OpenSource {
     const identity = JSON.stringify([source.identity, dtype, [...towers].sort(), formatVersion]);
     try {
       const converter = await startConverter();
+      source.hashWith(converter.hashBlocks);
       const begin = async (state: Conversion | undefined) => {
         this.#making = new Making({
           source,

@@ -10,6 +10,7 @@ export type OnShard = (entry: FileEntry, bytes: Uint8Array) => Promise<void>;
 export class MemoryShards implements ShardSink {
   readonly #onShard: OnShard;
   #path = "";
+  #room = new Uint8Array(0);
   #bytes = new Uint8Array(0);
   #filled = 0;
 
@@ -19,7 +20,9 @@ export class MemoryShards implements ShardSink {
 
   begin({ path, bytes }: PlannedShard): void {
     this.#path = path;
-    this.#bytes = new Uint8Array(bytes);
+    // One room for all: a browser is slow to collect what is as large.
+    if (this.#room.length < bytes) this.#room = new Uint8Array(bytes);
+    this.#bytes = this.#room.subarray(0, bytes);
     this.#filled = 0;
   }
 
