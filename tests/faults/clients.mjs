@@ -2,12 +2,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nodeEngineFiles } from "../../dist/js/platform/node/engine-files.js";
 import { nodeStore } from "../../dist/js/platform/node/store.js";
 import { startLoader } from "./loader.mjs";
 
 export async function nodeClient() {
   const root = mkdtempSync(join(tmpdir(), "clipglot-faults-"));
-  const load = await startLoader();
+  const load = await startLoader(nodeEngineFiles());
   const clear = async () => rmSync(root, { recursive: true, force: true });
   return {
     load: ({ keep, ...options }) => load({ ...options, store: keep ? nodeStore(root) : undefined }),

@@ -5,6 +5,8 @@ import { startModule } from "../../dist/js/worker/module.js";
 import { ProgressMeter } from "../../dist/js/loading/progress-meter.js";
 import { load } from "../../dist/js/loading/transfer.js";
 import { openUrlSource } from "../../dist/js/loading/url-source.js";
+import { Converter } from "../../dist/js/worker/convert/converter.js";
+import { openHubPack } from "../../dist/js/worker/convert/hub-pack.js";
 
 /** A thousandth of what users have, more or less. */
 const retry = {
@@ -16,7 +18,8 @@ const retry = {
 /** Where nothing goes wrong, a busy machine must not look like it. */
 const calm = { ...retry, idleTimeoutMs: 30_000, fallbackTimeoutMs: 30_000 };
 
-export async function startLoader() {
+/** `files`: how the platform's files come. */
+export async function startLoader(files) {
   const place = (name) => new URL(`../../dist/wasm/${name}`, import.meta.url).href;
   const adapter = new EngineAdapter(
     await startModule({
@@ -27,19 +30,36 @@ export async function startLoader() {
   );
   const pixels = Uint8Array.from({ length: 4 * 64 }, (_, i) => (i * 37) & 255);
 
-  /** Gives {vectors}, or {error: {name, code, detail}}; `warnings` in both. */
-  return async ({ address, store, towers = ["text"], isCalm = false }) => {
+  const startConverter = () =>
+    Converter.start({
+      moduleUrl: place("clipglot-convert.mjs"),
+      wasmUrl: place("clipglot-convert.wasm"),
+      threads: 1,
+      files,
+      onLost: () => {},
+    });
+
+  /** `address` or `hub`. Gives {vectors}, or {error: {name, code, detail}}; `warnings` in both. */
+  return async ({ address, hub, store, towers = ["text"], isCalm = false }) => {
     const warnings = [];
     const source = { close: async () => {} };
     try {
-      Object.assign(source, {
-        open: await openUrlSource(address, {
-          store,
-          towers,
-          retry: isCalm ? calm : retry,
-          onNotKept: (why) => warnings.push(why),
-        }),
-      });
+      const options = {
+        store,
+        towers,
+        retry: isCalm ? calm : retry,
+        onNotKept: (why) => warnings.push(why),
+      };
+      const open = hub
+        ? await openHubPack(hub, {
+            ...options,
+            dtype: "q8",
+            startConverter,
+            test: (selfTest) => adapter.testSelf(selfTest),
+            onDownload: () => {},
+          })
+        : await openUrlSource(address, options);
+      Object.assign(source, { open });
       const begin = (files) => {
         adapter.create({
           text: towers.includes("text"),
@@ -49,6 +69,7 @@ export async function startLoader() {
           maxTokens: 64,
           maxPixels: 1e6,
           selfTest: true,
+          unfinishedPack: source.open.isUnfinished ?? false,
         });
         return adapter.beginLoad(files);
       };

@@ -53,7 +53,10 @@ export class BlockReader {
       const block = await this.#blockAt(next);
       await block.told;
       if (block.failure) throw block.failure.error;
-      const piece = block.bytes.subarray(next - block.begin, Math.min(end, block.end) - block.begin);
+      const piece = block.bytes.subarray(
+        next - block.begin,
+        Math.min(end, block.end) - block.begin,
+      );
       next += piece.length;
       take(piece);
       if (next === block.end) this.#retire();

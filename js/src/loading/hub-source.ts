@@ -29,8 +29,8 @@ const tensorFile = "model.safetensors";
 const prefixBytes = 8;
 /** Bytes from the journal are hashed in such pieces. */
 const pieceBytes = 1 << 20;
-/** What lies between two wanted ranges is read with them up to this size; the hash needs it anyway. */
-const maxGapBytes = 1 << 20;
+/** What lies between two wanted ranges is hashed before it is wanted, and waits in memory, up to this size in all. */
+const maxGapBytes = 4 << 20;
 
 /** For the tensors: minutes of a limited server or a lost network are outlasted. */
 const longRetryPolicy: RetryPolicy = {
@@ -51,8 +51,12 @@ export interface HubSourceOptions {
 /** What a later load needs to go on. Plain values, for JSON. */
 export interface HubState {
   readonly hash: HashState;
-  /** Ranges of the tensors that the reader has had and will not ask for again. */
+  /** Ranges of the tensors that the reader has had. */
   readonly had: readonly (readonly [number, number])[];
+  /** SHA-256 of what every reader begins with: the header of the tensors. */
+  readonly head: string;
+  /** Ranges that were hashed before the reader had them, with their SHA-256. */
+  readonly ahead: readonly (readonly [begin: number, end: number, sha256: string])[];
 }
 
 /** Errors: EmbedError "network", "corrupt-model", and "start-failed" where the platform has no hashes. */
@@ -94,6 +98,11 @@ export class HubSource implements OpenSource {
   #hash = new IncrementalSha256();
   #hashBlocks: HashBlocks | undefined;
   #had = new Intervals();
+  #head = "";
+  /** Hashed, but not read yet: what lay between two ranges that the reader wanted. Ascending. */
+  #ahead: { readonly begin: number; readonly bytes: Uint8Array }[] = [];
+  #prefix = new Uint8Array(0);
+  #headEnd = prefixBytes;
   #runs: TensorRuns | undefined;
 
   constructor(hub: HubAddress, revision: HubRevision, http: HttpOptions) {
@@ -125,7 +134,7 @@ export class HubSource implements OpenSource {
           return next === undefined || this.#journal.available(next) > 0 ? undefined : next;
         },
       },
-      (at, bytes) => this.#arrived(at, bytes),
+      (at, bytes) => this.#keep(at, bytes),
     );
   }
 
@@ -151,6 +160,13 @@ export class HubSource implements OpenSource {
     this.#hash = (state && IncrementalSha256.restore(state.hash)) ?? new IncrementalSha256();
     if (this.#hashBlocks) this.#hash.hashBlocks = this.#hashBlocks;
     this.#had = new Intervals(state?.had);
+    this.#head = state?.head ?? "";
+    this.#ahead = [];
+    for (const [begin, end, sha256] of state?.ahead ?? []) {
+      const bytes = await this.#collect(begin, end);
+      if (this.#digest(bytes) !== sha256) throw this.#damaged("what an earlier load read");
+      this.#ahead.push({ begin, bytes });
+    }
   }
 
   /** Hashes faster from now on. */
@@ -160,7 +176,16 @@ export class HubSource implements OpenSource {
   }
 
   save(): HubState {
-    return { hash: this.#hash.save(), had: this.#had.save() };
+    return {
+      hash: this.#hash.save(),
+      had: this.#had.save(),
+      head: this.#head,
+      ahead: this.#ahead.map(({ begin, bytes }) => [
+        begin,
+        begin + bytes.length,
+        this.#digest(bytes),
+      ]),
+    };
   }
 
   /** Everything that was read is used up and `save`d: lets go of what no later load needs. */
@@ -192,16 +217,25 @@ export class HubSource implements OpenSource {
       return take(bytes.subarray(offset, offset + length), false);
     }
     const end = offset + length;
-    const header = offset === prefixBytes && !this.#runs ? new Uint8Array(length) : undefined;
-    await this.#walk(this.#begin(offset), end, (at, piece, isKept) => {
-      const skip = Math.max(0, offset - at);
-      if (skip >= piece.length) return;
-      header?.set(piece.subarray(skip), at + skip - offset);
-      take(piece.subarray(skip), isKept);
+    const isHead = end <= this.#headEnd || !this.#runs;
+    const whole = isHead ? new Uint8Array(length) : undefined;
+    await this.#hashUpTo(offset);
+    await this.#walk(offset, end, (at, piece, from) => {
+      // What is read twice, or after it was hashed, is not what was hashed. The header is compared by itself.
+      if (!isHead && from !== "ahead" && at < this.#hash.bytes)
+        throw this.#damaged("what is read again");
+      this.#hashNext(at, piece);
+      // What comes too early for the hash waits for it.
+      if (!this.#journal.keeps && at > this.#hash.bytes) this.#journal.remember(at, piece);
+      whole?.set(piece, at - offset);
+      take(piece, from === "journal");
     });
-    if (header) this.#runs = new TensorRuns(header);
     this.#had.add(offset, end);
+    this.#ahead = this.#ahead.filter(
+      ({ begin, bytes }) => !this.#had.has(begin, begin + bytes.length),
+    );
     await this.#catchUp();
+    if (whole) this.#readHead(offset, whole);
   }
 
   /**
@@ -218,9 +252,11 @@ export class HubSource implements OpenSource {
       await this.#catchUp();
       const at = this.#hash.bytes;
       if (at === byteLength) break;
-      const next = Math.min(byteLength, this.#journal.next(at));
+      // Asked for again, it would be hashed, but it is not what the reader has had.
+      if (this.#had.endOf(at) > at) throw this.#damaged("what was kept of the download");
+      const next = Math.min(byteLength, this.#had.next(at));
       if (next - at > maxGapBytes) return false;
-      await this.#walk(at, next, () => {});
+      await this.#walk(at, next, (from, piece) => this.#hashNext(from, piece));
     }
     const found = IncrementalSha256.restore(this.#hash.save())?.digest();
     if (hub.sha256 !== undefined && found !== hub.sha256)
@@ -241,60 +277,101 @@ export class HubSource implements OpenSource {
     return this.files.find(({ path }) => path === tensorFile) as Listed;
   }
 
-  // Where to begin to read so that no small gap is left for the hash.
-  #begin(offset: number): number {
-    const { bytes } = this.#hash;
-    const reached = bytes + this.#journal.available(bytes);
-    return reached < offset && offset - reached <= maxGapBytes ? reached : offset;
+  // Hashes what lies between, if it is little, and keeps it for the reader, who may want it later.
+  async #hashUpTo(offset: number): Promise<void> {
+    const begin = this.#hash.bytes;
+    const waiting = this.#ahead.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const gap = offset - begin;
+    if (gap <= 0 || gap + waiting > maxGapBytes || this.#had.next(begin) < offset) return;
+    const bytes = await this.#collect(begin, offset);
+    this.#hashNext(begin, bytes);
+    this.#ahead.push({ begin, bytes });
   }
 
-  // Gives the bytes from `begin` to `end` in order, from the journal or the network.
+  async #collect(begin: number, end: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(end - begin);
+    await this.#walk(begin, end, (at, piece) => bytes.set(piece, at - begin));
+    return bytes;
+  }
+
+  #digest(...pieces: readonly Uint8Array[]): string {
+    const hash = new IncrementalSha256();
+    if (this.#hashBlocks) hash.hashBlocks = this.#hashBlocks;
+    for (const piece of pieces) hash.update(piece);
+    return hash.digest();
+  }
+
+  #damaged(what: string): EmbedError {
+    return new EmbedError(
+      "corrupt-model",
+      `${shownHub(this.hub)}: ${tensorFile}: ${what} is gone or damaged, so the download cannot be verified; load again`,
+    );
+  }
+
+  // Gives the bytes from `begin` to `end` in order, from wherever they are to be had.
   async #walk(
     begin: number,
     end: number,
-    give: (at: number, piece: Uint8Array, isKept: boolean) => void,
+    give: (at: number, piece: Uint8Array, from: "ahead" | "journal" | "network") => void,
   ): Promise<void> {
     for (let at = begin; at < end; ) {
+      const hashed = this.#ahead.find(
+        (range) => range.begin <= at && at < range.begin + range.bytes.length,
+      );
+      if (hashed) {
+        const piece = hashed.bytes.subarray(at - hashed.begin, end - hashed.begin);
+        give(at, piece, "ahead");
+        at += piece.length;
+        continue;
+      }
       const held = this.#blocks.held(at);
       const kept = held > 0 ? 0 : this.#journal.available(at);
       const piece = kept > 0 && (await this.#journal.read(at, Math.min(pieceBytes, end - at)));
       if (piece) {
-        this.#hashNext(at, piece);
-        give(at, piece, true);
+        give(at, piece, "journal");
         at += piece.length;
         continue;
       }
       const next = held > 0 ? at + held : this.#journal.next(at);
       await this.#blocks.read(at, Math.min(end, next), (bytes) => {
-        give(at, bytes, false);
+        give(at, bytes, "network");
         at += bytes.length;
       });
     }
   }
 
-  async #arrived(at: number, bytes: Uint8Array): Promise<void> {
-    // In memory, only what is too early for the hash.
-    if (this.#journal.keeps || at > this.#hash.bytes) {
-      await this.#journal.prepare(at);
-      this.#journal.append(bytes);
-    }
-    this.#hashNext(at, bytes);
+  async #keep(at: number, bytes: Uint8Array): Promise<void> {
+    if (!this.#journal.keeps) return;
+    await this.#journal.prepare(at);
+    this.#journal.append(bytes);
   }
 
+  // Hashed is what the reader is given, not what came: in between it may have lain on a disk.
   #hashNext(at: number, piece: Uint8Array): void {
     const skip = this.#hash.bytes - at;
     if (skip >= 0 && skip < piece.length) this.#hash.update(piece.subarray(skip));
   }
 
-  // Hashes what came too early, as far as there is no gap.
+  // Hashes what the reader had too early, as far as there is no gap.
   async #catchUp(): Promise<void> {
     for (;;) {
       const at = this.#hash.bytes;
-      if (this.#journal.available(at) === 0) return;
-      const piece = await this.#journal.read(at, pieceBytes);
+      const end = Math.min(this.#had.endOf(at), at + this.#journal.available(at));
+      const piece = at < end && (await this.#journal.read(at, Math.min(pieceBytes, end - at)));
       if (!piece) return;
       this.#hashNext(at, piece);
     }
+  }
+
+  // Every reader reads the header anew. It is what the hash over the file was told once.
+  #readHead(offset: number, bytes: Uint8Array): void {
+    if (offset === 0) this.#prefix = bytes.slice(0, prefixBytes);
+    if (offset !== prefixBytes) return;
+    const head = this.#digest(this.#prefix, bytes);
+    if (this.#head !== "" && this.#head !== head) throw this.#damaged("its header");
+    this.#head = head;
+    this.#headEnd = prefixBytes + bytes.length;
+    this.#runs = new TensorRuns(bytes);
   }
 
   #readWhole(file: Listed): Promise<Uint8Array> {

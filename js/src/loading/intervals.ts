@@ -26,9 +26,15 @@ export class Intervals {
     return end <= begin || this.#ranges.some((range) => range[0] <= begin && end <= range[1]);
   }
 
-  /** Bytes in all. */
-  get bytes(): number {
-    return this.#ranges.reduce((sum, [begin, end]) => sum + end - begin, 0);
+  /** Up to where everything from `at` on is in; `at` itself when it is not. */
+  endOf(at: number): number {
+    return this.#ranges.find(([begin, end]) => begin <= at && at < end)?.[1] ?? at;
+  }
+
+  /** Where the next bytes from `at` on are that are in; Infinity when there are none. */
+  next(at: number): number {
+    const range = this.#ranges.find(([, end]) => end > at);
+    return range ? Math.max(at, range[0]) : Infinity;
   }
 
   save(): readonly (readonly [number, number])[] {

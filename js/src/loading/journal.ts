@@ -111,24 +111,27 @@ export class Journal {
     this.#open = undefined;
     try {
       await open?.seal();
-      if (this.#place) return this.#continue(await this.#place.begin(at));
+      if (this.#place) this.#continue(await this.#place.begin(at));
     } catch (error) {
       this.#giveUp(error);
     }
-    this.#continue(new MemorySegment(at));
   }
 
   /** After `prepare`, and bytes after those. */
   append(bytes: Uint8Array): void {
-    const open = this.#open;
-    if (!open) return;
     try {
-      open.append(bytes);
+      this.#open?.append(bytes);
     } catch (error) {
       this.#giveUp(error);
-      this.#continue(new MemorySegment(open.begin + open.size));
-      this.#open?.append(bytes);
     }
+  }
+
+  /** Keeps bytes in memory. */
+  remember(at: number, bytes: Uint8Array): void {
+    const open = this.#open;
+    if (!(open instanceof MemorySegment) || open.begin + open.size !== at)
+      this.#continue(new MemorySegment(at));
+    this.#open?.append(bytes);
   }
 
   #continue(segment: Segment): void {
@@ -138,7 +141,7 @@ export class Journal {
   }
 
   #giveUp(error: unknown): void {
-    this.#place = undefined;
+    this.#place = this.#open = undefined;
     this.#onNotKept(reasonOf(error));
   }
 
