@@ -7,6 +7,7 @@ import {
   isRepo,
   isRevision,
   parseHubName,
+  readEndpoint,
   type HubAddress,
 } from "../shared/hub-address.js";
 import type { SourceDescription } from "../shared/protocol.js";
@@ -37,7 +38,7 @@ function readHubName(text: string): HubInput {
     throw invalid(
       `model ${shown(text)}: "hf:OWNER/NAME" or "hf:OWNER/NAME@REVISION" is expected, of letters, digits and . - _`,
     );
-  return { hub: { endpoint: defaultEndpoint, ...parsed }, token: undefined, fetch: undefined };
+  return { hub: parsed, token: undefined, fetch: undefined };
 }
 
 function readHubModel(model: HubModel): HubInput {
@@ -61,26 +62,18 @@ function readHubModel(model: HubModel): HubInput {
   if (token !== undefined && (typeof token !== "string" || !/^[\x21-\x7e]{1,1000}$/.test(token)))
     throw invalid("model.hub.token must be a string of visible ASCII characters");
   checkFunction("model.hub.fetch", fetch);
-  return { hub: { endpoint: readEndpoint(endpoint), repo, revision }, token, fetch };
+  return { hub: { endpoint: checkEndpoint(endpoint), repo, revision }, token, fetch };
 }
 
-function readEndpoint(endpoint: unknown): string {
+function checkEndpoint(endpoint: unknown): string {
   if (endpoint === undefined) return defaultEndpoint;
   const text = isUrl(endpoint) ? endpoint.href : endpoint;
-  if (typeof text === "string" && URL.canParse(text)) {
-    const url = new URL(text);
-    if (
-      /^https?:$/.test(url.protocol) &&
-      !url.username &&
-      !url.password &&
-      !url.search &&
-      !url.hash
-    )
-      return url.href.replace(/\/+$/, "");
-  }
-  throw invalid(
-    "model.hub.endpoint must be an http(s) address without a name, a password or a query",
-  );
+  const address = typeof text === "string" ? readEndpoint(text) : undefined;
+  if (address === undefined)
+    throw invalid(
+      "model.hub.endpoint must be an http(s) address without a name, a password or a query",
+    );
+  return address;
 }
 
 /** `assetBase`: the folder of the engine's files, if they were moved. */

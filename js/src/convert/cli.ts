@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { EmbedError } from "../errors.js";
+import { readEndpoint } from "../shared/hub-address.js";
 import type { Tower } from "../shared/engine-types.js";
 import { convertModel, type ConvertOptions } from "./convert.js";
 import { ConvertError } from "./disk.js";
@@ -47,9 +48,7 @@ function integer(
 
 function endpoint(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  if (!/^https?:\/\/[^/?#@]+(\/[^?#]*)?$/i.test(text) || !URL.canParse(text))
-    fail(`--endpoint ${text}: an http(s) address is expected`);
-  return text.replace(/\/+$/, "");
+  return readEndpoint(text) ?? fail(`--endpoint ${text}: an http(s) address is expected`);
 }
 
 function readArguments(args: string[]): { options: ConvertOptions; quiet: boolean } {

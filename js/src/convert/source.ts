@@ -14,7 +14,7 @@ import { openUrlSource } from "../loading/url-source.js";
 import { folderAddress } from "../platform/client/addresses.js";
 import { nodeStore } from "../platform/node/store.js";
 import { openPath } from "../platform/node/worker.js";
-import { defaultEndpoint, isHubName, parseHubName } from "../shared/hub-address.js";
+import { isHubName, parseHubName } from "../shared/hub-address.js";
 import type { OpenSource } from "../shared/source.js";
 import { reasonOf } from "../shared/reason.js";
 import { ConvertError } from "./disk.js";
@@ -99,7 +99,7 @@ async function openHub(address: ConvertAddress): Promise<Opened> {
     const open = await openPath(found.folder);
     return { open, name: repo, modelId: repo, revision: found.commit, date: found.commit };
   }
-  const hub = { endpoint: address.endpoint ?? defaultEndpoint, repo, revision };
+  const hub = { ...parsed, ...(address.endpoint ? { endpoint: address.endpoint } : {}) };
   const open = await openHubSource(hub, { token: address.token, retry: address.retry });
   return {
     open,

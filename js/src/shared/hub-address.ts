@@ -32,12 +32,21 @@ export function isRevision(text: string): boolean {
 
 export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision);
 
-/** The parts of "hf:OWNER/NAME@REVISION"; nothing when it is not such a name. */
-export function parseHubName(text: string): { repo: string; revision: string } | undefined {
-  const [repo = "", revision = defaultRevision, ...more] = text.slice("hf:".length).split("@");
-  return isHubName(text) && more.length === 0 && isRepo(repo) && isRevision(revision)
-    ? { repo, revision }
+/** The parts of "hf:OWNER/NAME@REVISION", or of what `shownHub` gives; nothing when it is not such a name. */
+export function parseHubName(text: string): HubAddress | undefined {
+  if (!isHubName(text)) return undefined;
+  const [name = "", endpoint, ...others] = text.slice("hf:".length).split(" at ");
+  const [repo = "", revision = defaultRevision, ...more] = name.split("@");
+  const address = endpoint === undefined ? defaultEndpoint : readEndpoint(endpoint);
+  return others.length + more.length === 0 && isRepo(repo) && isRevision(revision) && address
+    ? { endpoint: address, repo, revision }
     : undefined;
+}
+
+/** A hub's address without a slash at its end; nothing for what no hub has: another protocol, a name and a password, a query. */
+export function readEndpoint(text: string): string | undefined {
+  const parts = /^(https?:\/\/[^/?#@\s]+)(\/[^?#\s]*)?$/i.exec(text);
+  return parts ? `${parts[1]?.toLowerCase()}${parts[2] ?? ""}`.replace(/\/+$/, "") : undefined;
 }
 
 /** For people, and for `listCached` and `deleteCached`. */

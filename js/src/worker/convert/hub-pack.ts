@@ -198,17 +198,13 @@ export class HubPack implements OpenSource {
           onDownload: this.#options.onDownload,
         });
         await this.#making.plan();
-        if (!state)
-          await this.#record(this.#making, identity, { shards: [], core: nothing }).catch(
-            (error: unknown) => this.#notKept(error),
-          );
         return this.#making;
       };
       const making = await begin(await this.#resume(source, identity)).catch(
         async (error: unknown) => {
           if (!(error instanceof StateRefused)) throw error;
           this.#making?.maker.dispose();
-          await this.#resume(source, undefined);
+          await this.#resume(source, identity, true);
           return begin(undefined);
         },
       );
@@ -220,22 +216,27 @@ export class HubPack implements OpenSource {
     }
   }
 
-  // What an earlier load of the same model left, and where this one writes. `identity`: nothing that is there is good.
-  async #resume(source: HubSource, identity: string | undefined): Promise<Conversion | undefined> {
+  // What an earlier load of the same model left, and where this one writes. `isRefused`: what it converted is no good.
+  async #resume(
+    source: HubSource,
+    identity: string,
+    isRefused = false,
+  ): Promise<Conversion | undefined> {
     if (!this.#place) return undefined;
     const { store, key, account } = this.#place;
     try {
       const found = await readConversion(store, key.name);
       const sizes = found && (await account.sizes(found.files));
       const isGood =
+        !isRefused &&
         found?.identity === identity &&
-        found?.files.every((file) => sizes?.get(file) === file.byteLength);
-      if (!found || !isGood) await removeConversion(store, key.name);
+        found.files.every((file) => sizes?.get(file) === file.byteLength);
       const journal = new Journal(storedPlace(store, downloadFolder(key.name)), (why) =>
         this.#notKept(why),
       );
       const good = isGood ? found : undefined;
       await source.keepIn(journal, good?.source);
+      if (!good) await this.#record(source, identity, { shards: [], core: nothing });
       return good;
     } catch (error) {
       this.#notKept(error);
@@ -257,7 +258,7 @@ export class HubPack implements OpenSource {
       keep: (entry, bytes) => ifKept(({ account }) => account.write(fileOf(entry), bytes)),
       saved: (making) =>
         ifKept(async () => {
-          await this.#record(making, identity, making.maker.saveState());
+          await this.#record(making.source, identity, making.maker.saveState(), making);
           await making.source.release();
         }),
       read: (entry, offset, length) =>
@@ -273,10 +274,15 @@ export class HubPack implements OpenSource {
   }
 
   // Errors: those of the store.
-  async #record(making: Making, identity: string, { shards, core }: PackState): Promise<void> {
+  async #record(
+    source: HubSource,
+    identity: string,
+    { shards, core }: PackState,
+    making?: Making,
+  ): Promise<void> {
     if (!this.#place) return;
     const { store, key } = this.#place;
-    const { revision } = making.source;
+    const { revision } = source;
     await writeConversion(store, key.name, {
       model: key.shown,
       modelId: this.#hub.repo,
@@ -284,9 +290,9 @@ export class HubPack implements OpenSource {
       license: revision.license,
       dtype: this.#options.dtype,
       identity,
-      files: [...making.smallEntries, ...shards].map(fileOf),
-      totalBytes: making.totalBytes,
-      source: making.source.save(),
+      files: [...(making?.smallEntries ?? []), ...shards].map(fileOf),
+      totalBytes: making?.totalBytes ?? source.byteLength,
+      source: source.save(),
       core,
     });
   }
@@ -309,9 +315,13 @@ export class HubPack implements OpenSource {
   async #discard(error: unknown): Promise<void> {
     await this.#making?.close();
     this.#making = undefined;
-    if (this.#place && fatal.has(codeOf(error)))
-      await deleteCachedModel(this.#place.store, this.#place.key).catch(() => {});
+    if (this.#place && fatal.has(codeOf(error))) await this.#forget(this.#place).catch(() => {});
     this.#letGo();
+  }
+
+  async #forget({ store, key }: Place): Promise<void> {
+    await deleteCachedModel(store, key);
+    await removeConversion(store, key.name);
   }
 
   #notKept(why: unknown): undefined {
