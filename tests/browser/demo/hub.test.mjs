@@ -132,7 +132,9 @@ test("a download that was cancelled, or ended with the page, goes on where it wa
     await screenshot(page, "demo-hub-loading");
     await page.locator("#load-cancel").click();
     const paused = page.locator("#load-paused");
-    await paused.filter({ hasText: /jina-clip-v2 is not finished.*goes on where it was/ }).waitFor();
+    await paused
+      .filter({ hasText: /jina-clip-v2 is not finished.*goes on where it was/ })
+      .waitFor();
     await screenshot(page, "demo-hub-paused");
     assert.equal(await page.locator("#model-name").textContent(), "clipglot-emoji");
 
@@ -152,22 +154,30 @@ test("a download that was cancelled, or ended with the page, goes on where it wa
     assert.equal(await paused.isVisible(), false, "nothing is left to go on with");
   }));
 
-test("any other name is read from the hub when it is checked", () =>
-  onPage({ isDown: true }, async (page) => {
-    await page.locator("#model-open").click();
-    const check = async (name) => {
-      await page.locator("#model-address").fill(name);
-      await page.keyboard.press("Enter");
-    };
-    await check("hf:nonsense");
-    await page.locator("#model-problem", { hasText: "hf:OWNER/NAME" }).waitFor();
-    await check("hf:someone/else");
-    await page.locator("#model-problem", { hasText: "has no public model of this name" }).waitFor();
-    await check("hf:jinaai/jina-clip-v2@v1");
-    await page.locator("#model-details", { hasText: "CC-BY-NC-4.0" }).waitFor();
-    await page.locator("#model-load").click();
-    await isLoaded(page);
-  }));
+test("any other name is read from the hub when it is checked", async () => {
+  const other = await startHubServer({ repo: "someone/golden-a", files });
+  try {
+    await onPage({ isDown: true, query: `?variant=simd&hub=${other.endpoint}` }, async (page) => {
+      await page.locator("#model-open").click();
+      const check = async (name) => {
+        await page.locator("#model-address").fill(name);
+        await page.keyboard.press("Enter");
+      };
+      const problem = page.locator("#model-problem");
+      await check("hf:nonsense");
+      await problem.filter({ hasText: "hf:OWNER/NAME" }).waitFor();
+      await check("hf:someone/else");
+      await problem.filter({ hasText: "has no public model of this name" }).waitFor();
+      await check("hf:someone/golden-a@v1");
+      await page.locator("#model-details", { hasText: "CC-BY-NC-4.0" }).waitFor();
+      assert.ok(!other.requests.some(({ path }) => /safetensors|resolve/.test(path)));
+      await page.locator("#model-load", { hasText: "Download and load 1.6 MB" }).click();
+      await page.locator("#model-name", { hasText: "someone/golden-a" }).waitFor();
+    });
+  } finally {
+    await other.close();
+  }
+});
 
 for (const colorScheme of ["light", "dark"])
   for (const width of [1280, 380])

@@ -2,6 +2,7 @@
 
 import { load, type Embedder, type LoadOptions, type Tower, type Variant } from "clipglot";
 import type { ModelChoice } from "./choice.ts";
+import { hubModel } from "./hub-models.ts";
 
 export interface LoadedEngine {
   readonly embedder: Embedder;
@@ -63,6 +64,5 @@ export async function loadEngine(
 function modelOf(choice: ModelChoice): Pick<LoadOptions, "model" | "dtype"> {
   if (choice.kind === "folder") return { model: choice.files };
   if (choice.kind !== "hub") return { model: choice.url };
-  const { repo, revision, endpoint, dtype } = choice;
-  return { model: { hub: { repo, revision, endpoint } }, dtype };
+  return { model: hubModel(choice), dtype: choice.dtype };
 }

@@ -1,7 +1,7 @@
 // Models by their names on Hugging Face. Of jina-clip-v2 the page knows licence and sizes, so nothing is asked before the user
 // agrees; of other models the hub tells them.
 
-import type { Tower } from "clipglot";
+import type { HubModel, Tower } from "clipglot";
 import { ChoiceError, type HubChoice, type HubDType, type PackInfo } from "./choice.ts";
 
 const publicHub = "https://huggingface.co";
@@ -45,6 +45,11 @@ export function hubChoice(typed: string): HubChoice | undefined {
       'A name on Hugging Face is expected: "hf:OWNER/NAME", such as hf:jinaai/jina-clip-v2.',
     );
   return { ...ofHub, repo, revision, endpoint: endpoint ?? pageHub };
+}
+
+/** As the package takes it. */
+export function hubModel({ repo, revision, endpoint }: HubChoice): HubModel {
+  return { hub: { repo, revision, endpoint } };
 }
 
 /** As `listCached` names it. */

@@ -1,6 +1,7 @@
 // The models that the browser keeps from earlier visits, each to be used again or deleted.
 
 import { deleteCached, listCached, type CachedModel } from "clipglot";
+import { hubChoice, hubModel } from "../data/hub-models.ts";
 import { byId, make } from "../dom.ts";
 import { byteSize } from "../format.ts";
 
@@ -53,7 +54,10 @@ export class CachedList {
     });
     remove.addEventListener("click", async () => {
       remove.disabled = true;
-      await deleteCached(address).catch((error: unknown) => reportError(error));
+      const choice = hubChoice(address);
+      await deleteCached(choice ? hubModel(choice) : address).catch((error: unknown) =>
+        reportError(error),
+      );
       await this.refresh();
     });
     return make(

@@ -10,6 +10,7 @@ import {
   type ModelChoice,
   type PackInfo,
 } from "../data/choice.ts";
+import { packAs } from "../data/hub-models.ts";
 import { describeLicense, modelHome } from "../data/licenses.ts";
 import { make } from "../dom.ts";
 import { byteSize } from "../format.ts";
@@ -27,8 +28,8 @@ export interface DetailsEvents {
 
 const towerNames: Readonly<Record<Tower, string>> = { text: "Texts", vision: "Pictures" };
 const dtypeNames: Readonly<Record<HubDType, string>> = {
-  q8: "q8: 8 bits a weight, closest to the original",
-  q4: "q4: 4 bits a weight, smaller, less exact",
+  q8: "8 bits (q8)",
+  q4: "4 bits (q4), less exact",
 };
 const hostOf = ({ endpoint }: HubChoice) => new URL(endpoint).host;
 
@@ -121,7 +122,11 @@ export class ModelDetails {
       });
       button.checked = chosen.dtype === dtype;
       button.addEventListener("change", () => this.#events.onDType(dtype));
-      return make("label", { class: "model-tower" }, button, dtypeNames[dtype]);
+      const size = this.#text(({ pack, towers }) => {
+        const bytes = packBytes(packAs(pack, dtype), Array.from(towers));
+        return bytes > 0 ? byteSize(bytes) : "";
+      }, "muted numeric");
+      return make("label", { class: "model-tower" }, button, dtypeNames[dtype], size);
     });
     return group("Weights, as they are kept", ...buttons);
   }
