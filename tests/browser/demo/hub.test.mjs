@@ -130,6 +130,10 @@ test("a download that was cancelled, or ended with the page, goes on where it wa
     await page.locator("#load-note", { hasText: "CC-BY-NC-4.0. Not for commercial use" }).waitFor();
     await page.locator("#load-amount", { hasText: /\d+ % · .* of .* · .* left/ }).waitFor();
     await screenshot(page, "demo-hub-loading");
+    await page.setViewportSize({ width: 380, height: 820 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+    await screenshot(page, "demo-hub-loading-phone");
     await page.locator("#load-cancel").click();
     const paused = page.locator("#load-paused");
     await paused
