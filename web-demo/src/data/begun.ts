@@ -12,6 +12,8 @@ export interface Begun {
 }
 
 export function rememberBegun(begun: Begun): void {
+  // Without this the browser may delete a gigabyte when it needs space. It decides, or asks the user; nothing depends on the answer.
+  navigator.storage?.persist?.().catch(() => {});
   try {
     localStorage.setItem(key, JSON.stringify(begun));
   } catch {
