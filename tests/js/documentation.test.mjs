@@ -22,6 +22,7 @@ const pages = [
   "README.md",
   "docs/API.md",
   "docs/BUILDING.md",
+  "docs/MODELS.md",
   "models/README.md",
   "models/emoji/README.md",
   "web-demo/README.md",

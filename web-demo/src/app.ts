@@ -1,8 +1,9 @@
 // The page: what is typed, drawn or chosen → one search at a time → the views.
 
+import { forgetBegun, readBegun, rememberBegun, type Begun } from "./data/begun.ts";
+import { embeddedModel } from "./data/choice.ts";
 import { fetchGallery, type Picture } from "./data/gallery.ts";
 import { Latest } from "./data/latest.ts";
-import { embeddedModel } from "./data/model-choice.ts";
 import type { Answer, Query } from "./data/search.ts";
 import { fetchTexts, ownTexts, type ShortText } from "./data/texts.ts";
 import { prefersReducedMotion } from "./dom.ts";
@@ -32,6 +33,8 @@ export class App {
   #session: Session | undefined;
   #opening: AbortController | undefined;
   #request: SessionRequest = { choice: embeddedModel };
+  /** A download that was cut short, now or in an earlier visit, and is offered to go on. */
+  #unfinished: Begun | undefined;
   #query: Query | undefined;
   #lastRefresh = 0;
   #data: { pictures: readonly Picture[]; texts: ShortText[] } | undefined;
@@ -41,6 +44,12 @@ export class App {
     onRetry: () => void this.#start(this.#request),
     onCancel: () => this.#opening?.abort(),
     onEmbedded: () => void this.#start({ choice: embeddedModel }),
+    onResume: () => this.#unfinished && void this.#start(this.#unfinished),
+    onDismiss: () => {
+      this.#unfinished = undefined;
+      forgetBegun();
+      this.#panel.done();
+    },
   });
   readonly #dialog = new ModelDialog((chosen) => void this.#start(chosen));
   readonly #searches = new Latest<void>((_, signal) => this.#runSearch(signal));
@@ -132,8 +141,9 @@ export class App {
     this.#opening?.abort();
     const control = new AbortController();
     this.#opening = control;
-    const named = next.choice.kind === "embedded" ? undefined : (next.pack?.modelId ?? "the model");
-    this.#panel.begin(named);
+    this.#panel.begin({ name: nameOf(next), isHub: next.choice.kind === "hub" });
+    if (next.choice.kind === "hub")
+      rememberBegun({ choice: next.choice, towers: next.towers ?? ["text", "vision"] });
     try {
       await this.#fetchData();
       if (this.#session && this.#session.choice.kind !== "embedded") await this.#endSession();
@@ -152,12 +162,23 @@ export class App {
           next.choice.kind !== "embedded",
         );
       this.#panel.done();
-      if (this.#session) this.#request = { choice: this.#session.choice, pack: this.#session.pack };
-      else void this.#start({ choice: embeddedModel });
-      return;
+      if (!this.#session) return void this.#start({ choice: embeddedModel });
+      this.#request = { choice: this.#session.choice, pack: this.#session.pack };
+      return this.#offerBegun();
     }
     this.#panel.done();
+    if (next.choice.kind === "hub") forgetBegun();
+    else void this.#offerBegun();
     await this.#begin(this.#session);
+  }
+
+  /** Shows a download that was cut short, with what is needed to go on. */
+  async #offerBegun(): Promise<void> {
+    const opening = this.#opening;
+    const begun = await readBegun();
+    if (!begun || this.#opening !== opening) return;
+    this.#unfinished = begun;
+    this.#panel.pause(begun.choice.repo, begun.bytes);
   }
 
   async #begin(opened: Session): Promise<void> {
@@ -266,4 +287,9 @@ export class App {
     this.#own.withoutEngine();
     this.#panel.fail("The engine stopped", message, this.#request.choice.kind !== "embedded");
   }
+}
+
+function nameOf({ choice, pack }: SessionRequest): string | undefined {
+  if (choice.kind === "embedded") return undefined;
+  return choice.kind === "hub" ? choice.repo : (pack?.modelId ?? "the model");
 }

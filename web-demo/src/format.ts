@@ -33,3 +33,11 @@ export function duration(ms: number): string {
   if (ms < 90_000) return `${Math.max(1, Math.round(ms / 1000))} s`;
   return `${Math.round(ms / 60_000)} min`;
 }
+
+/** What is left of a wait; not to the second, which nobody can know. */
+export function timeLeft(seconds: number): string {
+  if (seconds < 60) return "less than a minute left";
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `about ${plural(minutes, "minute")} left`;
+  return `about ${plural(Math.round(seconds / 3600), "hour")} left`;
+}

@@ -1,11 +1,12 @@
 // One loaded model with everything that is searched by it: its vectors of pictures and texts, and what is being read.
 
 import type { Tower } from "clipglot";
+import type { ModelChoice, PackInfo } from "./data/choice.ts";
 import { Corpus } from "./data/corpus.ts";
 import { embedPictures, embedTexts } from "./data/embed-corpus.ts";
 import { loadEngine, type LoadedEngine, type LoadState } from "./data/engine.ts";
 import type { Picture } from "./data/gallery.ts";
-import { readPackInfo, type ModelChoice, type PackInfo } from "./data/model-choice.ts";
+import { readPackInfo } from "./data/model-choice.ts";
 import { fetchPictureVectors } from "./data/picture-vectors.ts";
 import { Searcher } from "./data/search.ts";
 import type { ShortText } from "./data/texts.ts";

@@ -139,8 +139,10 @@ let cached = [
     model: "https://models.example/kept/",
     modelId: "kept-model",
     license: "MIT",
+    dtype: "q8",
     bytes: 1_000_000,
     totalBytes: 2_000_000,
+    towers: [] as Tower[],
   },
 ];
 export const listCached = async () => cached;

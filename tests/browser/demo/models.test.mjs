@@ -294,7 +294,7 @@ test("models kept by the browser can be deleted", () =>
     await waitUntilReady(page);
     await page.locator("#model-open").click();
     await page
-      .locator("#model-cached li", { hasText: "kept-model1.0 MB of 2.0 MB · MIT" })
+      .locator("#model-cached li", { hasText: "kept-modelq8: 1.0 MB of 2.0 MB · MIT" })
       .waitFor();
     await page.getByLabel("Delete kept-model from this browser").click();
     await page.locator("#model-cached").waitFor({ state: "hidden" });

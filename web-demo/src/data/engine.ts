@@ -1,19 +1,26 @@
 // Loads a model through the package, as any page would.
 
-import { load, type Embedder, type Tower, type Variant } from "clipglot";
-import type { ModelChoice } from "./model-choice.ts";
+import { load, type Embedder, type LoadOptions, type Tower, type Variant } from "clipglot";
+import type { ModelChoice } from "./choice.ts";
+import { hubModel } from "./hub-models.ts";
 
 export interface LoadedEngine {
   readonly embedder: Embedder;
   readonly loadMs: number;
   /** Bytes of the model that were read. */
   readonly modelBytes: number;
+  /** Why the model is not kept for the next visit; absent when it is. */
+  readonly notKept?: string;
 }
 
 export interface LoadState {
   readonly percent: number;
   readonly loaded: number;
   readonly total: number | undefined;
+  /** At the speed so far. */
+  readonly secondsLeft: number | undefined;
+  readonly license: string | undefined;
+  readonly fromCache: boolean;
 }
 
 /** `?variant=simd&threads=1` in the address overrides what the package would choose, to compare variants. */
@@ -35,16 +42,27 @@ export async function loadEngine(
 ): Promise<LoadedEngine> {
   const began = performance.now();
   let modelBytes = 0;
+  let notKept: string | undefined;
   const embedder = await load({
-    model: choice.kind === "folder" ? choice.files : choice.url,
+    ...modelOf(choice),
     towers,
     signal,
     ...overrides(),
-    onProgress: (event) => {
-      if (event.status !== "progress_total") return;
-      modelBytes = event.loaded;
-      onProgress({ percent: event.progress, loaded: event.loaded, total: event.total });
+    onWarning: ({ code, detail }) => {
+      if (code === "not-kept") notKept = detail;
+    },
+    onProgress: ({ status, progress, loaded, total, secondsLeft, license, fromCache }) => {
+      if (status !== "progress_total") return;
+      modelBytes = loaded;
+      onProgress({ percent: progress, loaded, total, secondsLeft, license, fromCache });
     },
   });
-  return { embedder, loadMs: performance.now() - began, modelBytes };
+  const loadMs = performance.now() - began;
+  return { embedder, loadMs, modelBytes, ...(notKept !== undefined && { notKept }) };
+}
+
+function modelOf(choice: ModelChoice): Pick<LoadOptions, "model" | "dtype"> {
+  if (choice.kind === "folder") return { model: choice.files };
+  if (choice.kind !== "hub") return { model: choice.url };
+  return { model: hubModel(choice), dtype: choice.dtype };
 }

@@ -1,37 +1,18 @@
-// Which model the page is to run, and what its manifest says about it before anything large is fetched.
+// What is to be read about a model before anything large is fetched: a pack's manifest, or what is known of a model on the hub.
 
 import type { FileLike, Tower } from "clipglot";
-
-export type ModelChoice =
-  | { readonly kind: "embedded"; readonly url: URL }
-  | { readonly kind: "address"; readonly url: URL }
-  | { readonly kind: "folder"; readonly name: string; readonly files: readonly FileLike[] };
-
-export const embeddedModel: ModelChoice = {
-  kind: "embedded",
-  url: new URL("models/emoji/", document.baseURI),
-};
-
-export interface PackInfo {
-  readonly modelId: string;
-  readonly revision: string;
-  readonly license: string;
-  readonly dtype: string;
-  readonly fullDimensions: number | undefined;
-  /** The manifest's own hash: two packs with the same one are the same. */
-  readonly sha256: string;
-  /** Bytes of each tower's files; a tower that the pack does not have is absent. */
-  readonly towers: ReadonlyMap<Tower, number>;
-  readonly tokenizerBytes: number;
-}
-
-/** Something is wrong with the chosen place, said in a sentence. */
-export class ChoiceError extends Error {}
+import { ChoiceError, type ModelChoice, type PackInfo } from "./choice.ts";
+import { hubChoice, readHubInfo } from "./hub-models.ts";
 
 const longestManifest = 4 << 20; // docs/FORMAT.md
 
+/** What a person types or pastes: a model's name on the hub, or the address of a pack's folder. */
+export function typedChoice(typed: string): ModelChoice {
+  return hubChoice(typed) ?? { kind: "address", url: packAddress(typed) };
+}
+
 /** The folder of a pack from what a person types or pastes: with or without manifest.json, query and last slash. */
-export function packAddress(typed: string): URL {
+function packAddress(typed: string): URL {
   let url: URL;
   try {
     url = new URL(typed.trim(), document.baseURI);
@@ -46,6 +27,7 @@ export function packAddress(typed: string): URL {
 }
 
 export async function readPackInfo(choice: ModelChoice, signal?: AbortSignal): Promise<PackInfo> {
+  if (choice.kind === "hub") return readHubInfo(choice, signal);
   const text =
     choice.kind === "folder"
       ? await manifestOfFolder(choice.files)
@@ -59,11 +41,6 @@ export async function readPackInfo(choice: ModelChoice, signal?: AbortSignal): P
     );
   }
   return describeManifest(manifest);
-}
-
-export function downloadBytes(pack: PackInfo, towers: readonly Tower[]): number {
-  const shards = towers.reduce((sum, tower) => sum + (pack.towers.get(tower) ?? 0), 0);
-  return shards + (towers.includes("text") ? pack.tokenizerBytes : 0);
 }
 
 async function manifestOfAddress(url: URL, signal: AbortSignal | undefined): Promise<string> {

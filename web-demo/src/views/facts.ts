@@ -4,13 +4,14 @@ import type { LoadedEngine } from "../data/engine.ts";
 import { byId, make } from "../dom.ts";
 import { byteSize, milliseconds, plural } from "../format.ts";
 
-export function showFacts({ embedder, loadMs, modelBytes }: LoadedEngine): void {
+export function showFacts({ embedder, loadMs, modelBytes, notKept }: LoadedEngine): void {
   const { info } = embedder;
   setFacts([
     ["Model", `${info.modelId}, ${info.dtype}`],
     ["Licence of the model", info.license],
     ["Size", modelBytes > 0 ? byteSize(modelBytes) : "unknown"],
     ["Ready after", milliseconds(loadMs)],
+    ...(notKept === undefined ? [] : [["Not kept for later", notKept] as const]),
     ["Engine", info.variant],
     ["Threads", String(info.threads)],
     ["Vector lengths", info.dimensions.join(", ")],

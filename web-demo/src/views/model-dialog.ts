@@ -1,20 +1,19 @@
-// Which model to run: the one inside the page, a pack at an address, or a pack folder of the user's. Licence and size
-// are shown before anything large is fetched.
+// Which model to run: the one inside the page, jina-clip-v2 or another one of the hub, a pack at an address, or a pack folder of the
+// user's. Licence and size are shown before anything large is fetched.
 
 import type { FileLike, Tower } from "clipglot";
-import { describeLicense, modelHome } from "../data/licenses.ts";
 import {
   ChoiceError,
-  downloadBytes,
   embeddedModel,
-  packAddress,
-  readPackInfo,
+  type HubDType,
   type ModelChoice,
   type PackInfo,
-} from "../data/model-choice.ts";
-import { byId, make } from "../dom.ts";
-import { byteSize } from "../format.ts";
+} from "../data/choice.ts";
+import { jinaClip, packAs } from "../data/hub-models.ts";
+import { readPackInfo, typedChoice } from "../data/model-choice.ts";
+import { byId } from "../dom.ts";
 import { CachedList } from "./cached-list.ts";
+import { loadText, ModelDetails, type Offer } from "./model-details.ts";
 
 export interface Chosen {
   readonly choice: ModelChoice;
@@ -23,21 +22,30 @@ export interface Chosen {
 }
 
 type Kind = ModelChoice["kind"];
-const kinds: readonly Kind[] = ["embedded", "address", "folder"];
-const towerNames: Readonly<Record<Tower, string>> = { text: "Texts", vision: "Pictures" };
+const kinds: readonly Kind[] = ["embedded", "hub", "address", "folder"];
 
 export class ModelDialog {
   readonly #dialog = byId("model-dialog", HTMLDialogElement);
   readonly #form = byId("model-form", HTMLFormElement);
   readonly #address = byId("model-address", HTMLInputElement);
-  readonly #details = byId("model-details", HTMLElement);
+  readonly #details = new ModelDetails(byId("model-details", HTMLElement), {
+    onTower: (tower, wanted) => {
+      if (wanted) this.#offered?.towers.add(tower);
+      else this.#offered?.towers.delete(tower);
+      this.#update();
+    },
+    onDType: (dtype) => this.#changeDType(dtype),
+  });
   readonly #problem = byId("model-problem", HTMLElement);
   readonly #load = byId("model-load", HTMLButtonElement);
-  readonly #cached = new CachedList((address) => this.#offerAddress(address));
+  readonly #cached = new CachedList({
+    onUse: (address) => this.#offerAddress(address),
+    onChange: () => this.#update(),
+  });
   readonly #onLoad: (chosen: Chosen) => void;
   #reading: AbortController | undefined;
   #folder: Extract<ModelChoice, { kind: "folder" }> | undefined;
-  #offered: { choice: ModelChoice; pack: PackInfo; towers: Set<Tower> } | undefined;
+  #offered: Offer | undefined;
 
   constructor(onLoad: (chosen: Chosen) => void) {
     this.#onLoad = onLoad;
@@ -108,6 +116,7 @@ export class ModelDialog {
     this.#radio(kind).checked = true;
     this.#offerNothing();
     if (kind === "embedded") void this.#read(embeddedModel);
+    else if (kind === "hub") void this.#read(jinaClip);
     else if (kind === "folder" && this.#folder) void this.#read(this.#folder);
     else if (kind === "address" && document.activeElement !== this.#address) this.#address.focus();
   }
@@ -115,7 +124,7 @@ export class ModelDialog {
   #offerNothing(): void {
     this.#reading?.abort();
     this.#offered = undefined;
-    this.#details.hidden = this.#problem.hidden = true;
+    this.#details.element.hidden = this.#problem.hidden = true;
     this.#load.disabled = true;
     this.#load.textContent = "Load";
   }
@@ -124,8 +133,10 @@ export class ModelDialog {
     this.#select("address");
     try {
       if (this.#address.value.trim() === "")
-        throw new ChoiceError("Type or paste the address of a pack's folder.");
-      await this.#read({ kind: "address", url: packAddress(this.#address.value) });
+        throw new ChoiceError(
+          "Type or paste the address of a pack's folder, or a name: hf:OWNER/NAME.",
+        );
+      await this.#read(typedChoice(this.#address.value));
     } catch (error) {
       this.#fail(error);
     }
@@ -139,7 +150,8 @@ export class ModelDialog {
       const pack = await readPackInfo(choice, reading.signal);
       if (reading.signal.aborted) return;
       this.#offered = { choice, pack, towers: new Set(pack.towers.keys()) };
-      this.#showDetails();
+      this.#details.show(this.#offered);
+      this.#update();
     } catch (error) {
       if (!reading.signal.aborted) this.#fail(error);
     } finally {
@@ -155,76 +167,17 @@ export class ModelDialog {
     this.#problem.hidden = false;
   }
 
-  #showDetails(): void {
-    const { pack, towers } = this.#offered!;
-    const license = describeLicense(pack.license);
-    const home = modelHome(pack.modelId);
-    const facts = make(
-      "dl",
-      { class: "model-facts" },
-      ...fact("Model", home ? link(home, pack.modelId) : pack.modelId),
-      ...(pack.revision ? fact("Version", pack.revision) : []),
-      ...fact(
-        "Numbers",
-        [pack.dtype || "unknown", pack.fullDimensions ? `${pack.fullDimensions} a vector` : ""]
-          .filter(Boolean)
-          .join(", "),
-      ),
-      ...fact(
-        "Licence",
-        make(
-          "span",
-          {},
-          license.url ? link(license.url, license.name) : make("b", { text: license.name }),
-          " ",
-          make("span", { class: "muted", text: license.meaning }),
-        ),
-      ),
-    );
-    const choices = Array.from(pack.towers.keys(), (tower) => {
-      const box = make("input", { attributes: { type: "checkbox", id: `model-tower-${tower}` } });
-      box.checked = towers.has(tower);
-      box.addEventListener("change", () => {
-        if (box.checked) towers.add(tower);
-        else towers.delete(tower);
-        this.#showTotal();
-      });
-      return make(
-        "label",
-        { class: "model-tower" },
-        box,
-        towerNames[tower],
-        make("span", { class: "muted numeric", text: byteSize(downloadBytes(pack, [tower])) }),
-      );
-    });
-    this.#details.replaceChildren(
-      facts,
-      make(
-        "fieldset",
-        { class: "model-towers" },
-        make("legend", { text: "What to read with it" }),
-        ...choices,
-      ),
-    );
-    this.#details.hidden = false;
-    this.#showTotal();
+  #changeDType(dtype: HubDType): void {
+    if (this.#offered?.choice.kind !== "hub") return;
+    const { choice, pack, towers } = this.#offered;
+    this.#offered = { choice: { ...choice, dtype }, pack: packAs(pack, dtype), towers };
+    this.#update();
   }
 
-  #showTotal(): void {
-    const { choice, pack, towers } = this.#offered!;
-    const size = byteSize(downloadBytes(pack, Array.from(towers)));
-    this.#load.disabled = towers.size === 0;
-    this.#load.textContent =
-      towers.size === 0
-        ? "Load"
-        : `${choice.kind === "address" ? "Download and load" : "Load"} ${size}`;
+  #update(): void {
+    if (!this.#offered) return;
+    this.#details.update(this.#offered, this.#cached.models);
+    this.#load.disabled = this.#offered.towers.size === 0;
+    this.#load.textContent = loadText(this.#offered, this.#cached.models);
   }
-}
-
-function fact(name: string, value: Node | string): HTMLElement[] {
-  return [make("dt", { text: name }), make("dd", {}, value)];
-}
-
-function link(url: string, text: string): HTMLAnchorElement {
-  return make("a", { text, attributes: { href: url, target: "_blank", rel: "noreferrer" } });
 }
