@@ -171,6 +171,7 @@ test("a tab that is closed in the middle: another one goes on", async () => {
         window.clipglot
           .load({
             ...options,
+            dtype: "q8",
             variant: "simd",
             onProgress: ({ status, loaded }) =>
               status === "progress_total" && loaded > 600_000 && resolve(),

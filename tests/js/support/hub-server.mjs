@@ -14,7 +14,8 @@ function sha(name, bytes) {
   if (typeof bytes === "string") return hash(name, bytes);
   const hashes = known.get(bytes) ?? {};
   known.set(bytes, hashes);
-  return (hashes[name] ??= hash(name, bytes));
+  hashes[name] ??= hash(name, bytes);
+  return hashes[name];
 }
 const gitOids = new WeakMap();
 function gitOid(bytes) {
