@@ -34,6 +34,7 @@ void HashBlocks(double words, double data, double bytes) {
 
 EMSCRIPTEN_BINDINGS(clipglot_convert) {
   using emscripten::class_;
+  using emscripten::function;
   using emscripten::value_object;
   value_object<PackOptionsObject>("PackOptions")
       .field("text", &PackOptionsObject::text)
@@ -67,7 +68,7 @@ EMSCRIPTEN_BINDINGS(clipglot_convert) {
       .function("saveState", &PackWriterHandle::SaveState)
       .function("tokenizerFile", &PackWriterHandle::TokenizerFile)
       .function("selfTestJson", &PackWriterHandle::SelfTestJson);
-  emscripten::function("hashBlocks", &HashBlocks);
+  function("hashBlocks", &HashBlocks);
 }
 
 }  // namespace clipglot

@@ -115,6 +115,18 @@ TEST(PackManifest, NamesTheMemberThatIsWrong) {
   }
 }
 
+TEST(PackManifest, HashesAreLeftOutOnlyWhereTheyMayBe) {
+  const std::string body = Replaced(Body(), R"(,"sha256":[")" + kHash + R"("]},)", "},");
+  EXPECT_EQ(Parse(Signed(body)).status().code(), Code::kCorruptModel);
+  const std::string text = Signed(body);
+  const auto manifest = ParsePackManifest(std::as_bytes(std::span(text)), PackHashes::kOptional);
+  ASSERT_TRUE(manifest.ok()) << manifest.status().detail();
+  EXPECT_TRUE(manifest->tokenizer.sha256.empty());
+  EXPECT_EQ(manifest->shards[0].sha256.size(), 2u);  // those that are there are kept, and checked
+  const std::string short_list = Signed(Replaced(body, "\"" + kHash + "\",", ""));
+  EXPECT_FALSE(ParsePackManifest(std::as_bytes(std::span(short_list)), PackHashes::kOptional).ok());
+}
+
 TEST(PackManifest, VerifiesChunks) {
   const std::string first(kPackChunk, 'x'), last = "y";
   PackFile file{"a.safetensors", kPackChunk + 1, {}};

@@ -35,6 +35,18 @@ TEST(Sha256, PadsAtEveryLengthAroundABlock) {
             "9537c5fdf120482f7d58d25e9ed583f52c02b4e304ea814db1633ad565aed7e9");
 }
 
+TEST(Sha256, BlocksMayComeApart) {
+  const std::string text(320, 'x');
+  const auto bytes = std::as_bytes(std::span(text));
+  Sha256State whole{}, parts{};  // any state will do
+  Sha256Blocks(whole, bytes);
+  for (const size_t block : {size_t{0}, size_t{1}, size_t{3}})
+    Sha256Blocks(parts, bytes.subspan(64 * block, block == 1 ? 128 : block == 0 ? 64 : 128));
+  EXPECT_EQ(parts, whole);
+  Sha256Blocks(parts, {});
+  EXPECT_EQ(parts, whole);
+}
+
 TEST(Sha256, AcceptsOnlyOneSpelling) {
   const std::string hex = HexOf("abc");
   EXPECT_TRUE(IsSha256Hex(hex));

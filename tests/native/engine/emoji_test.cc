@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "container/sha256.h"
 #include "engine/int8_paths.h"
 #include "engine/load.h"
 
@@ -105,6 +106,58 @@ TEST(Emoji, FourBitsHaveTheSameBitsOnEveryPath) {
     for (const size_t threads : {size_t{1}, size_t{4}})
       EXPECT_EQ(EmbedAll(files, path.isa, threads), first) << threads;
   }
+}
+
+// A pack that is being made: its manifest has no hashes and no self-test, which comes at the end.
+struct UnfinishedPack {
+  Files files;
+  std::string self_test;
+};
+
+UnfinishedPack Unfinished() {
+  UnfinishedPack pack{Emoji(""), ""};
+  std::vector<std::byte>& file = pack.files.at("manifest.json");
+  std::string text(reinterpret_cast<const char*>(file.data()), file.size());
+  const size_t begin = text.find("\n \"selfTest\": "), end = text.find("\n \"tokenizer\": ");
+  EXPECT_LT(begin, end);
+  pack.self_test = text.substr(begin + 14, end - begin - 15);  // without the comma
+  text.erase(begin, end - begin);
+  constexpr std::string_view kList = "\"sha256\": [";
+  for (size_t at = text.find(kList); at != std::string::npos; at = text.find(kList)) {
+    const size_t comma = text.rfind(',', at);
+    text.erase(comma, text.find(']', at) + 1 - comma);
+  }
+  text.resize(text.rfind("\"sha256\": \"") + 11);
+  text += Sha256Hex(Sha256(std::as_bytes(std::span(text)))) + "\"\n}\n";
+  const auto bytes = std::as_bytes(std::span(text));
+  file.assign(bytes.begin(), bytes.end());
+  return pack;
+}
+
+TEST(Emoji, APackThatIsBeingMadeIsTestedAtItsEnd) {
+  const UnfinishedPack pack = Unfinished();
+  EngineOptions options;
+  const auto refused = Engine::Create(options);
+  ASSERT_TRUE(refused.ok());
+  EXPECT_EQ(Load(**refused, pack.files).code(), Code::kCorruptModel);  // from outside, it is none
+  EXPECT_EQ((*refused)->TestSelf(pack.self_test).code(), Code::kNotLoaded);
+
+  options.unfinished_pack = true;
+  const auto engine = MakeEngine(pack.files, options);
+  ASSERT_NE(engine, nullptr);
+  const auto whole = MakeEngine(Emoji(""), EngineOptions());
+  ASSERT_NE(whole, nullptr);
+  EXPECT_EQ(EmbedAll(*engine), EmbedAll(*whole));
+  const Status passed = engine->TestSelf(pack.self_test);
+  EXPECT_TRUE(passed.ok()) << passed.detail();
+  EXPECT_TRUE(engine->ready());
+
+  EXPECT_EQ(engine->TestSelf("{").code(), Code::kCorruptModel);
+  std::string other = pack.self_test;
+  other.replace(other.find("\"minCosine\": 0."), 15, "\"minCosine\": 0.9999");
+  other.replace(other.find("\"text\": \""), 9, "\"text\": \"no ");
+  EXPECT_EQ(engine->TestSelf(other).code(), Code::kCorruptModel);
+  EXPECT_FALSE(engine->ready());
 }
 
 }  // namespace

@@ -13,6 +13,8 @@ export class MemoryShards implements ShardSink {
   #room = new Uint8Array(0);
   #bytes = new Uint8Array(0);
   #filled = 0;
+  /** Of each 4 MiB that is there. */
+  #hashes: Promise<string>[] = [];
 
   constructor(onShard: OnShard) {
     this.#onShard = onShard;
@@ -24,17 +26,29 @@ export class MemoryShards implements ShardSink {
     if (this.#room.length < bytes) this.#room = new Uint8Array(bytes);
     this.#bytes = this.#room.subarray(0, bytes);
     this.#filled = 0;
+    this.#hashes = [];
   }
 
   add(piece: Uint8Array): void {
     this.#bytes.set(piece, this.#filled);
     this.#filled += piece.length;
+    // The platform hashes beside the conversion of what follows.
+    while (this.#hashes.length < Math.floor(this.#filled / chunkBytes)) this.#hashNext();
   }
 
   async finish(): Promise<FileEntry> {
-    const entry = await entryOf(this.#path, this.#bytes);
+    if (this.#filled % chunkBytes > 0) this.#hashNext();
+    const sha256 = await Promise.all(this.#hashes);
+    const entry = { path: this.#path, bytes: this.#bytes.length, sha256 };
     await this.#onShard(entry, this.#bytes);
     return entry;
+  }
+
+  #hashNext(): void {
+    const at = this.#hashes.length * chunkBytes;
+    const hash = hexSha256(this.#bytes.subarray(at, at + chunkBytes));
+    hash.catch(() => {}); // it is heard when the shard is finished
+    this.#hashes.push(hash);
   }
 
   /** The shard that was finished last, until the next begins. */
