@@ -196,7 +196,7 @@ describe("blocks", () => {
     const reader = () => {
       let isClosed = false;
       return {
-        async read(file, offset, length, cache, until, take) {
+        async read(_file, offset, length, _cache, until, take) {
           isClosed = false;
           asked.push([offset, until]);
           assert.equal(until, offset + length, "no more than the block is asked for");
@@ -288,8 +288,10 @@ test("a reader's way through the layers, which are sorted as text", () => {
     ...Array.from({ length: 12 }, (_, i) => `text.layers.${i}.b`),
     "vision.stem",
   ];
-  for (const name of names.sort())
-    table[name] = { dtype: "F16", shape: [10], data_offsets: [at, (at += 20)] };
+  for (const name of names.sort()) {
+    table[name] = { dtype: "F16", shape: [10], data_offsets: [at, at + 20] };
+    at += 20;
+  }
   const header = new TextEncoder().encode(JSON.stringify(table));
   const runs = new TensorRuns(header);
   const first = 8 + header.length;

@@ -28,6 +28,11 @@ export class Heap {
     return new Uint8Array(new Uint8Array(this.#module.wasmMemory.buffer, pointer >>> 0, length));
   }
 
+  /** Copies bytes from `pointer` on into all of `target`. */
+  copyOut(pointer: number, target: Uint8Array): void {
+    target.set(new Uint8Array(this.#module.wasmMemory.buffer, pointer >>> 0, target.length));
+  }
+
   /** `count` floats from `pointer`. */
   copyFloats(pointer: number, count: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.copyBytes(pointer, count * 4).buffer);

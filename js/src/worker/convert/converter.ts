@@ -26,8 +26,8 @@ export interface PackedTensor {
 }
 
 export interface FinishedTensor extends PackedTensor {
-  /** Its bytes in pieces, in order; to be read before the next commit. */
-  pieces(): Iterable<Uint8Array<ArrayBuffer>>;
+  /** Its bytes in pieces, in order, each valid until the next one; to be read before the next commit. */
+  pieces(): Iterable<Uint8Array>;
 }
 
 export interface PackConversation extends Demand {
@@ -62,6 +62,8 @@ const threadSilence = 10_000;
 
 export class Converter {
   readonly #calls: ModuleCalls<ConvertModule>;
+  /** One for all pieces: a browser is slow to collect what is as large. */
+  readonly #room = new Uint8Array(pieceBytes);
 
   private constructor(calls: ModuleCalls<ConvertModule>) {
     this.#calls = calls;
@@ -143,13 +145,17 @@ export class Converter {
 
   #tensors(writer: PackWriter): FinishedTensor[] {
     const { heap } = this.#calls;
+    const room = this.#room;
     return Array.from({ length: writer.tensorCount() }, (_, i) => {
       const tensor = writer.tensor(i);
       return {
         ...packedTensor(tensor),
         *pieces() {
-          for (let at = 0; at < tensor.bytes; at += pieceBytes)
-            yield heap.copyBytes(tensor.pointer + at, Math.min(pieceBytes, tensor.bytes - at));
+          for (let at = 0; at < tensor.bytes; at += pieceBytes) {
+            const piece = room.subarray(0, Math.min(pieceBytes, tensor.bytes - at));
+            heap.copyOut(tensor.pointer + at, piece);
+            yield piece;
+          }
         },
       };
     });
