@@ -192,6 +192,12 @@ describe("names", () => {
 });
 
 describe("refusals say what to do", () => {
+  test("a model without tensors", async () => {
+    const { "model.safetensors": tensors, ...others } = files;
+    hub.set({ files: others });
+    await fails(load(options()), "unsupported-model", /has no model\.safetensors/);
+    hub.set({ files: { ...others, "model.safetensors": tensors } });
+  });
   test("there is no such model", () =>
     fails(
       load(options({ model: model({ repo: "someone/else" }) })),
@@ -363,36 +369,36 @@ describe("what is kept and damaged", () => {
     identical((await vectorsOf({ cache })).vectors, wanted.q8.vectors);
     hub.set({ down: false });
   });
-  test("a byte of what an interrupted load left", async () => {
-    const cache = newFolder();
-    hub.set({ throttle: 1_500_000 });
-    const size = files["model.safetensors"].length;
-    const stop = new AbortController();
-    await load(
-      options({
-        cache,
-        signal: stop.signal,
-        onProgress: ({ status, loaded }) =>
-          status === "progress_total" && loaded > size / 2 && stop.abort(),
-      }),
-    ).catch(() => {});
-    hub.set({ throttle: 0 });
-    for (const folder of readdirSync(cache)) {
-      if (!/^(content|download-)/.test(folder)) continue;
-      for (const name of readdirSync(join(cache, folder))) {
-        const path = join(cache, folder, name);
-        if (statSync(path).size === 0) continue;
-        const bytes = readFileSync(path);
-        bytes[bytes.length >> 1] ^= 1;
-        writeFileSync(path, bytes);
+  for (const place of [0.01, 0.2, 0.5, 0.75, 0.95])
+    test(`a byte of what an interrupted load left, at ${place} of each file`, async () => {
+      const cache = newFolder();
+      hub.set({ throttle: 3_000_000 });
+      const stop = new AbortController();
+      await load(
+        options({
+          cache,
+          signal: stop.signal,
+          onProgress: ({ status, loaded }) =>
+            status === "progress_total" && loaded > place * 1_400_000 && stop.abort(),
+        }),
+      ).catch(() => {});
+      hub.set({ throttle: 0 });
+      for (const folder of readdirSync(cache)) {
+        if (!/^(content|download-)/.test(folder)) continue;
+        for (const name of readdirSync(join(cache, folder))) {
+          const path = join(cache, folder, name);
+          const bytes = readFileSync(path);
+          if (bytes.length === 0) continue;
+          bytes[Math.floor(bytes.length * place)] ^= 1;
+          writeFileSync(path, bytes);
+        }
       }
-    }
-    // It is found at the latest by the hash over the whole; then nothing of it stays.
-    const first = await vectorsOf({ cache }).catch((error) => error);
-    if (first.vectors) identical(first.vectors, wanted.q8.vectors);
-    else assert.equal(first.code, "corrupt-model");
-    identical((await vectorsOf({ cache })).vectors, wanted.q8.vectors);
-  });
+      // It is found at the latest by the hash over the whole; then nothing of it stays.
+      const first = await vectorsOf({ cache }).catch((error) => error);
+      if (first.vectors) identical(first.vectors, wanted.q8.vectors);
+      else assert.equal(first.code, "corrupt-model");
+      identical((await vectorsOf({ cache })).vectors, wanted.q8.vectors);
+    });
 });
 
 test("progress: one scale for download and conversion, with the licence and the time that is left", async () => {

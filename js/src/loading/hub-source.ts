@@ -121,8 +121,14 @@ export class HubSource implements OpenSource {
           byteLength: file.byteLength,
         },
       }));
-    if (!this.files.some(({ path }) => path === tensorFile))
-      throw new EmbedError("unsupported-model", `${shownHub(hub)}: has no ${tensorFile}`);
+    const tensors = this.files.find(({ path }) => path === tensorFile);
+    if (tensors?.hub.sha256 === undefined)
+      throw new EmbedError(
+        "unsupported-model",
+        tensors
+          ? `${shownHub(hub)}: the hub gives no SHA-256 of ${tensorFile}`
+          : `${shownHub(hub)}: has no ${tensorFile}`,
+      );
     this.#blocks = new BlockReader(
       this.#tensors.remote,
       [new HttpReader(http), new HttpReader(http)],
@@ -259,12 +265,12 @@ export class HubSource implements OpenSource {
       await this.#walk(at, next, (from, piece) => this.#hashNext(from, piece));
     }
     const found = IncrementalSha256.restore(this.#hash.save())?.digest();
-    if (hub.sha256 !== undefined && found !== hub.sha256)
+    if (found !== hub.sha256)
       throw new EmbedError(
         "corrupt-model",
         `${shownHub(this.hub)}: ${tensorFile}: its SHA-256 is ${found}, the hub says ${hub.sha256} (damaged on its way; load again)`,
       );
-    return hub.sha256 !== undefined;
+    return true;
   }
 
   async close(): Promise<void> {

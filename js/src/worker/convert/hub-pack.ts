@@ -59,7 +59,7 @@ const fatal: ReadonlySet<string> = new Set([
   "unsupported-version",
   "internal",
 ]);
-const codeOf = (error: unknown) => (error instanceof EmbedError ? error.code : "internal");
+const codeOf = (error: unknown) => (error instanceof EmbedError ? error.code : "");
 
 const nothing = new Uint8Array(0);
 
@@ -239,7 +239,13 @@ export class HubPack implements OpenSource {
       if (!good) await this.#record(source, identity, { shards: [], core: nothing });
       return good;
     } catch (error) {
+      if (codeOf(error) === "network") throw error;
+      if (error instanceof EmbedError && !isRefused) {
+        await this.#forget(this.#place);
+        return this.#resume(source, identity, true);
+      }
       this.#notKept(error);
+      await source.keepIn(new Journal(), undefined);
       return undefined;
     }
   }
