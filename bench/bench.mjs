@@ -1,10 +1,11 @@
-// npm run bench -- [kernels] [q4] [sizes] [load] [--ms N]
+// npm run bench -- [kernels] [q4] [sizes] [load] [hub --checkpoint DIR] [--ms N]
 //
 //   kernels   GOP/s of one 1024 × 4096 layer at 1, 32 and 512 rows in f32, q8 and q4, and attention, natively and in every wasm
 //             variant that this Node runs
 //   q4        error and bytes of 4-bit weights beside their alternatives
 //   sizes     bytes of each .wasm, raw and as brotli
 //   load      time, bytes and memory of loading a pack in Chromium and in Node; its options: bench/load.mjs
+//   hub       a model by its name on a hub beside a pack that is ready; only if asked for: it needs a checkpoint (bench/hub.mjs)
 //
 // Builds what it needs, prints tables, and writes all figures to build/bench/<what>.json with the machine's name. Run it on a
 // quiet machine: a figure is the best of many repetitions, but a crowded cache slows them all.
@@ -16,6 +17,7 @@ import { parseArgs } from "node:util";
 import { brotliCompressSync, constants } from "node:zlib";
 import { buildFor, buildWasm, converters, variants, wasmFolder } from "../tools/build/steps.mjs";
 import { build } from "../tools/setup/paths.mjs";
+import { benchHub, hubOptions } from "./hub.mjs";
 import { benchLoad, loadOptions } from "./load.mjs";
 import { nodeFlagsFor } from "../tools/lib/direct-engine.mjs";
 
@@ -34,19 +36,20 @@ const shapeOf = (f) => (f.in ? `${f.in}x${f.out}@${f.rows}:` : f.rows ? `${f.row
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { ms: { type: "string", default: "400" }, ...loadOptions },
+  options: { ms: { type: "string", default: "400" }, ...hubOptions, ...loadOptions },
 });
 const benches = { kernels: benchKernels, q4: benchQ4, sizes: benchSizes, load: benchLoading };
+const asked = { ...benches, hub: benchHubLoads };
 const wanted = positionals.length ? positionals : Object.keys(benches);
 for (const name of wanted) {
-  if (!(name in benches)) {
-    console.error(`no bench ${name}; there are: ${Object.keys(benches).join(" ")}`);
+  if (!(name in asked)) {
+    console.error(`no bench ${name}; there are: ${Object.keys(asked).join(" ")}`);
     process.exit(2);
   }
 }
 console.log(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`);
 for (const name of wanted) {
-  const figures = await benches[name]();
+  const figures = await asked[name]();
   mkdirSync(join(build, "bench"), { recursive: true });
   writeFileSync(
     join(build, "bench", `${name}.json`),
@@ -94,6 +97,15 @@ function measure(command, args, name) {
     .split("\n")
     .filter((line) => line.startsWith("{"))
     .map((line) => ({ build: name, ...JSON.parse(line) }));
+}
+
+async function benchHubLoads() {
+  if (values.checkpoint === undefined) {
+    console.error("hub: --checkpoint DIR is missing");
+    process.exit(2);
+  }
+  await buildFor({ variants: ["simd", "simd-threads"], js: true });
+  return benchHub(values);
 }
 
 async function benchLoading() {

@@ -92,8 +92,11 @@ for (const dtype of ["q8", "q4"])
     assert.deepEqual(hub.preflights, []);
     assert.equal(hub.bytesAsked("model.safetensors"), size);
     hub.set({ down: true });
+    assert.ok(site.requests.some((line) => line.includes("clipglot-convert.wasm")));
+    site.requests.length = 0;
     const again = await run(page, { dtype });
     assert.deepEqual(again.vector, wanted[dtype], JSON.stringify(again.error));
+    assert.ok(!site.requests.some((line) => line.includes("convert.wasm")), "converts nothing");
     const kept = await page.evaluate(() => window.clipglot.listCached());
     assert.deepEqual(
       kept.map(({ model, dtype, towers }) => ({ model, dtype, towers })),

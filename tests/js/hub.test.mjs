@@ -1,15 +1,7 @@
 // Models by their names on a hub: js/src/loading/hub-*.ts, js/src/worker/convert/. The server is as Hugging Face's
 // (support/hub-server.mjs), the model is golden-a.
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";

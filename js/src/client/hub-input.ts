@@ -81,5 +81,5 @@ export function describeHub(
   { hub, token }: HubInput,
   assetBase: string | undefined,
 ): SourceDescription {
-  return { kind: "hub", hub, token, converter: converterUrls(1, assetBase) };
+  return { kind: "hub", hub, token, converter: converterUrls(assetBase) };
 }

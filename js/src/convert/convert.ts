@@ -11,7 +11,6 @@ import type { RetryPolicy } from "../loading/retry.js";
 import { nodeEngineFiles } from "../platform/node/engine-files.js";
 import type { DType, Tower } from "../shared/engine-types.js";
 import { chunkBytes } from "../shared/limits.js";
-import { converterUrls } from "../platform/client/assets.js";
 import { Converter } from "../worker/convert/converter.js";
 import { formatVersion, packManifest, signedManifest } from "../worker/convert/manifest.js";
 import {
@@ -178,10 +177,14 @@ class Conversion {
 
   #startConverter(): Promise<Converter> {
     const { wasmFolder } = this.#options;
-    const base =
-      wasmFolder === undefined ? undefined : pathToFileURL(`${resolve(wasmFolder)}/`).href;
+    const folder =
+      wasmFolder === undefined
+        ? new URL("../../wasm/", import.meta.url)
+        : pathToFileURL(`${resolve(wasmFolder)}/`);
+    const name = this.#threads > 1 ? "clipglot-convert-threads" : "clipglot-convert";
     return Converter.start({
-      ...converterUrls(this.#threads, base),
+      moduleUrl: new URL(`${name}.mjs`, folder).href,
+      wasmUrl: new URL(`${name}.wasm`, folder).href,
       threads: this.#threads,
       files: nodeEngineFiles(),
       onLost: lost,

@@ -39,24 +39,21 @@ const addresses: { readonly [V in Variant]: () => { readonly module: URL; readon
   }),
 };
 
-/** The converter's files; `base`: the address of another folder that holds them, with a slash at its end. */
-export function converterUrls(
-  threads: number,
-  base?: string,
-): { readonly moduleUrl: string; readonly wasmUrl: string } {
-  const name = threads > 1 ? "clipglot-convert-threads" : "clipglot-convert";
+/**
+ * The converter's files, which are fetched where a checkpoint is converted and nowhere else. `base`: the address of another folder that
+ * holds them, with a slash at its end.
+ */
+export function converterUrls(base?: string): {
+  readonly moduleUrl: string;
+  readonly wasmUrl: string;
+} {
   if (base !== undefined)
     return {
-      moduleUrl: new URL(`${name}.mjs`, base).href,
-      wasmUrl: new URL(`${name}.wasm`, base).href,
+      moduleUrl: new URL("clipglot-convert.mjs", base).href,
+      wasmUrl: new URL("clipglot-convert.wasm", base).href,
     };
-  return threads > 1
-    ? {
-        moduleUrl: new URL("../../../wasm/clipglot-convert-threads.mjs", import.meta.url).href,
-        wasmUrl: new URL("../../../wasm/clipglot-convert-threads.wasm", import.meta.url).href,
-      }
-    : {
-        moduleUrl: new URL("../../../wasm/clipglot-convert.mjs", import.meta.url).href,
-        wasmUrl: new URL("../../../wasm/clipglot-convert.wasm", import.meta.url).href,
-      };
+  return {
+    moduleUrl: new URL("../../../wasm/clipglot-convert.mjs", import.meta.url).href,
+    wasmUrl: new URL("../../../wasm/clipglot-convert.wasm", import.meta.url).href,
+  };
 }
