@@ -25,16 +25,21 @@ export class BlockReader {
   readonly #idle: HttpReader[];
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   #blocks: Block[] = [];
+  /** Bytes of the first block that were used. */
+  #used = 0;
+  readonly #onBytes: () => void;
   /** The last block that was begun has been told of. */
   #told: Promise<void> = Promise.resolve();
 
-  /** `readers`: as many as may be on their way. */
+  /** `readers`: as many as may be on their way. `onBytes`: is called as bytes come. */
   constructor(
     file: RemoteFile,
     readers: readonly HttpReader[],
     plan: ReadingPlan,
     onBlock: OnBlock,
+    onBytes: () => void = () => {},
   ) {
+    this.#onBytes = onBytes;
     this.#file = file;
     this.#idle = [...readers];
     this.#plan = plan;
@@ -45,6 +50,11 @@ export class BlockReader {
   held(at: number): number {
     const block = this.#blocks.find(({ begin, end }) => begin <= at && at < end);
     return block ? block.end - at : 0;
+  }
+
+  /** Bytes that have come and were not used yet. */
+  get waiting(): number {
+    return this.#blocks.reduce((sum, { filled }) => sum + filled, 0) - this.#used;
   }
 
   /** Gives the bytes from `at` to `end` in order, in pieces that are valid during the call. Errors: "network". */
@@ -58,6 +68,7 @@ export class BlockReader {
         Math.min(end, block.end) - block.begin,
       );
       next += piece.length;
+      this.#used = next - block.begin;
       take(piece);
       if (next === block.end) this.#retire();
     }
@@ -67,6 +78,7 @@ export class BlockReader {
   async close(): Promise<void> {
     const blocks = this.#blocks;
     this.#blocks = [];
+    this.#used = 0;
     await Promise.all(blocks.map((block) => block.stop()));
     await this.#told;
   }
@@ -87,6 +99,7 @@ export class BlockReader {
 
   #retire(): void {
     const block = this.#blocks.shift();
+    this.#used = 0;
     if (block?.isWhole) this.#spare.push(block.whole);
     this.#goOn();
   }
@@ -105,7 +118,7 @@ export class BlockReader {
     if (!http) return;
     const end = Math.min(at + blockBytes, this.#plan.endOf(at));
     const whole = this.#spare.pop() ?? new Uint8Array(blockBytes);
-    const block = new Block(this.#file, http, at, end, whole);
+    const block = new Block(this.#file, http, at, end, whole, this.#onBytes);
     const isFree = block.reading.then(() => {
       this.#idle.push(http);
       if (this.#blocks.includes(block)) this.#goOn();
@@ -127,6 +140,7 @@ class Block {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly reading: Promise<void>;
   told: Promise<void> = Promise.resolve();
+  filled = 0;
   isWhole = false;
   failure: { readonly error: unknown } | undefined;
   readonly #http: HttpReader;
@@ -137,17 +151,18 @@ class Block {
     begin: number,
     end: number,
     whole: Uint8Array<ArrayBuffer>,
+    onBytes: () => void,
   ) {
     this.begin = begin;
     this.end = end;
     this.whole = whole;
     this.bytes = whole.subarray(0, end - begin);
     this.#http = http;
-    let filled = 0;
     this.reading = http
       .read(file, begin, end - begin, "no-store", end, (piece) => {
-        this.bytes.set(piece, filled);
-        filled += piece.length;
+        this.bytes.set(piece, this.filled);
+        this.filled += piece.length;
+        onBytes();
       })
       .then(
         () => {

@@ -27,6 +27,8 @@ import { TensorRuns } from "./tensor-runs.js";
 const tensorFile = "model.safetensors";
 /** Of a safetensors file: before its header. */
 const prefixBytes = 8;
+/** About as long as the header of a file with a thousand tensors. */
+const headBytes = 128 << 10;
 /** Bytes from the journal are hashed in such pieces. */
 const pieceBytes = 1 << 20;
 /** What lies between two wanted ranges is hashed before it is wanted, and waits in memory, up to this size in all. */
@@ -94,6 +96,8 @@ export class HubSource implements OpenSource {
   readonly #blocks: BlockReader;
   /** Files that were read whole. */
   readonly #whole = new Map<string, Promise<Uint8Array>>();
+  /** Called as bytes of the tensors come; `waiting` has changed then. */
+  onBytes: () => void = () => {};
   #journal = new Journal();
   #hash = new IncrementalSha256();
   #hashBlocks: HashBlocks | undefined;
@@ -133,14 +137,19 @@ export class HubSource implements OpenSource {
       this.#tensors.remote,
       [new HttpReader(http), new HttpReader(http)],
       {
-        endOf: (at) =>
-          Math.min(this.#journal.next(at), this.#runs?.endOf(at) ?? this.#tensors.byteLength),
+        endOf: (at) => {
+          const { byteLength } = this.#tensors;
+          // The header tells how the rest is read, so it comes first, by itself.
+          const end = this.#runs ? (this.#runs.endOf(at) ?? byteLength) : at + headBytes;
+          return Math.min(this.#journal.next(at), end, byteLength);
+        },
         after: (end) => {
           const next = this.#runs?.after(end);
           return next === undefined || this.#journal.available(next) > 0 ? undefined : next;
         },
       },
       (at, bytes) => this.#keep(at, bytes),
+      () => this.onBytes(),
     );
   }
 
@@ -149,6 +158,11 @@ export class HubSource implements OpenSource {
     return JSON.stringify(
       this.files.map(({ path, hub }) => [path, hub.byteLength, hub.sha256 ?? hub.gitOid]).sort(),
     );
+  }
+
+  /** Bytes of the tensors that have come and were not read yet. */
+  get waiting(): number {
+    return this.#blocks.waiting;
   }
 
   /** Bytes of the tensors. */

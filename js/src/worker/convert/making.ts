@@ -62,6 +62,7 @@ export class Making {
     this.#options = options;
     this.source = source;
     this.#shards = new MemoryShards(async (entry, bytes) => keeper?.keep(entry, bytes));
+    source.onBytes = () => this.#report();
     const counted: OpenSource = {
       files: source.files,
       failureCode: source.failureCode,
@@ -175,7 +176,11 @@ export class Making {
   #report(): void {
     const { total, done, resumed } = this.maker.progress;
     if (total > 0)
-      this.#options.onDownload({ loaded: Math.min(total, done + this.#arrived), total, resumed });
+      this.#options.onDownload({
+        loaded: Math.min(total, done + this.#arrived + this.source.waiting),
+        total,
+        resumed,
+      });
   }
 
   async #readTokenizer(): Promise<Small> {
